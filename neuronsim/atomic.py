@@ -1,0 +1,35 @@
+"""Files written whole or not at all: beside their place first, then moved there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from neuronsim.errors import FileError
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to in place of ``path``, moved there at the end of the block.
+
+    If the block fails, what was at ``path`` is untouched and nothing is left beside it.
+
+    Raises
+    ------
+    FileError
+        The folder does not exist, the disk is full, or the like.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as problem:
+        raise FileError(f"{path} cannot be written: {problem.strerror or problem}") from problem
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

@@ -1,0 +1,210 @@
+"""CSV files of numbers, read strictly: whatever is no number is refused with its line and column."""
+
+import csv
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.data.dataset import Dataset
+from neuronsim.errors import FileError, SettingError, UnknownNameError, suggest
+
+__all__ = ["read_csv"]
+
+_DELIMITERS = ",;\t|: "
+
+
+class _Table(NamedTuple):
+    names: tuple[str, ...]
+    values: NDArray[np.float64]  # (n_rows, n_columns)
+    lines: list[int]  # the line of the file that each row ends on
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    targets: Sequence[str | int] | str | int = (),
+    *,
+    header: bool | None = None,
+    delimiter: str = ",",
+    classes: bool = False,
+) -> Dataset:
+    """Samples and targets from a CSV file of numbers.
+
+    Parameters
+    ----------
+    path
+        The file, in UTF-8.
+    targets
+        The columns that become T, by name, or by position from 0 (negative from the end); the others, in
+        their order, become X.
+    header
+        Whether the first line holds names. None: it does where none of its cells is a number. Without a
+        header columns are called ``c0``, ``c1``, ….
+    delimiter
+        The character between cells.
+    classes
+        Whether the one target column holds class numbers 0, 1, …; then T is (n_samples,).
+
+    Returns
+    -------
+    Dataset
+        ``X, T = read_csv(...)`` takes the arrays out; ``.features`` and ``.targets`` are the columns' names.
+
+    Raises
+    ------
+    FileError
+        The file is missing or unreadable, a line is too short or too long, a cell is blank
+        or no finite number.
+    UnknownNameError
+        A target is no column of the file.
+    """
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter not in _DELIMITERS:
+        allowed = ", ".join(map(repr, _DELIMITERS))
+        raise SettingError(f"a delimiter is one of {allowed}, not {delimiter!r}")
+    table = _read_table(Path(path), header, delimiter)
+    chosen = _positions(path, table.names, [targets] if isinstance(targets, str | int) else targets)
+    others = [k for k in range(len(table.names)) if k not in chosen]
+    if not others:
+        raise SettingError(f"all columns of {path} are targets; leave at least one for X")
+    T: NDArray[np.float64] | NDArray[np.int32] = table.values[:, chosen]
+    labels: tuple[str, ...] = ()
+    if classes:
+        T = _class_numbers(path, table, chosen)
+        labels = tuple(str(k) for k in range(int(T.max()) + 1))
+    return Dataset(
+        X=np.ascontiguousarray(table.values[:, others]),
+        T=np.ascontiguousarray(T),
+        features=tuple(table.names[k] for k in others),
+        targets=tuple(table.names[k] for k in chosen),
+        classes=labels,
+        name=Path(path).stem,
+        description=f"read from {Path(path).name}",
+    )
+
+
+def _positions(
+    path: str | os.PathLike[str], names: tuple[str, ...], targets: Sequence[str | int]
+) -> list[int]:
+    found: list[int] = []
+    for target in targets:
+        if isinstance(target, str) and target in names:
+            position = names.index(target)
+        elif isinstance(target, int) and -len(names) <= target < len(names):
+            position = target % len(names)
+        else:
+            near = suggest(target, names) if isinstance(target, str) else ""
+            raise UnknownNameError(f"no column {target!r} in {path}{near or ';'} columns: {', '.join(names)}")
+        if position in found:
+            raise SettingError(f"column {names[position]!r} is named twice among the targets; once is enough")
+        found.append(position)
+    return found
+
+
+def _class_numbers(path: str | os.PathLike[str], table: _Table, chosen: list[int]) -> NDArray[np.int32]:
+    if len(chosen) != 1:
+        raise SettingError(f"classes=True takes one target column, not {len(chosen)}")
+    column = table.values[:, chosen[0]]
+    bad = np.flatnonzero((column != np.floor(column)) | (column < 0) | (column >= 2**31))
+    if len(bad):
+        row = int(bad[0])
+        raise FileError(
+            f"{path}, line {table.lines[row]}, column {table.names[chosen[0]]!r}: "
+            f"class numbers are 0, 1, 2, …, not {column[row]:g}"
+        )
+    return column.astype(np.int32)
+
+
+def _read_table(path: Path, header: bool | None, delimiter: str) -> _Table:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _parse(path, file, header, delimiter)
+    except FileNotFoundError:
+        raise FileError(f"there is no file {path}; check the path and the directory") from None
+    except OSError as problem:
+        raise FileError(f"{path} cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError as problem:
+        raise FileError(f"{path} is not UTF-8 text: {problem.reason} at byte {problem.start}") from None
+
+
+def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str) -> _Table:
+    rows = _rows(path, file, delimiter)
+    line, first = next(rows, (0, []))
+    if not first:
+        raise FileError(f"{path} is empty; it needs at least one line of numbers")
+    named = _is_header(path, line, first) if header is None else header
+    names = _names(path, line, first) if named else tuple(f"c{k}" for k in range(len(first)))
+    values = array("d")
+    lines: list[int] = []
+    if not named:
+        values.extend(_numbers(path, line, first, names))
+        lines.append(line)
+    for line, cells in rows:
+        if len(cells) != len(names):
+            raise FileError(f"{path}, line {line}: {len(cells)} cells where {len(names)} columns are")
+        values.extend(_numbers(path, line, cells, names))
+        lines.append(line)
+    if not lines:
+        raise FileError(f"{path} holds names ({', '.join(names)}) but no line of numbers")
+    return _Table(names, np.array(values).reshape(len(lines), len(names)), lines)
+
+
+def _rows(path: Path, file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each line's number and cells; empty lines are passed over."""
+    reader = csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=True)
+    try:
+        for cells in reader:
+            if len(cells) > 1 or "".join(cells).strip():
+                yield reader.line_num, cells
+    except csv.Error as problem:
+        raise FileError(f"{path}, line {reader.line_num}: {problem}") from None
+
+
+def _is_header(path: Path, line: int, cells: list[str]) -> bool:
+    numeric = [_number(cell) is not None for cell in cells]
+    if all(numeric):
+        return False
+    if not any(numeric):
+        return True
+    odd = numeric.index(not numeric[0])
+    raise FileError(
+        f"{path}, line {line}: {cells[0]!r} and {cells[odd]!r}, is this a line of names or of numbers? "
+        "say header=True or header=False"
+    )
+
+
+def _names(path: Path, line: int, cells: list[str]) -> tuple[str, ...]:
+    names = tuple(cell.strip() for cell in cells)
+    for k, name in enumerate(names):
+        if not name:
+            raise FileError(f"{path}, line {line}: column {k} has no name")
+        if name in names[:k]:
+            raise FileError(f"{path}, line {line}: two columns are called {name!r}; names have to differ")
+    other = next((d for d in _DELIMITERS[:4] if d in names[0]), None) if len(names) == 1 else None
+    if other:
+        raise FileError(f"{path}, line {line}: one column, {names[0]!r}; perhaps say delimiter={other!r}")
+    return names
+
+
+def _numbers(path: Path, line: int, cells: list[str], names: tuple[str, ...]) -> list[float]:
+    numbers = []
+    for cell, name in zip(cells, names, strict=True):
+        number = _number(cell)
+        if number is None or not -np.inf < number < np.inf:
+            what = "is blank" if not cell.strip() else f"{cell!r} is no finite number"
+            raise FileError(
+                f"{path}, line {line}, column {name!r}: {what}; fill it in, or leave the line out"
+            )
+        numbers.append(number)
+    return numbers
+
+
+def _number(cell: str) -> float | None:
+    """The number that a cell holds, or None. Python's 1_000 is no number in a file of data."""
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None

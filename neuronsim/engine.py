@@ -1,0 +1,497 @@
+"""Buffers of one network, and the only caller of kernels.
+
+An engine belongs to one version of the wiring: it makes the plan, turns it into the flat arrays that kernels take, and lends
+them its workspace. Everything that it is given has been checked before.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuronsim import activations
+from neuronsim.graph import Graph, check_runnable
+from neuronsim.kernels import batch, codes, online, shapes
+from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
+from neuronsim.kernels.lanes import WIDTH
+from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.update import (
+    ADD,
+    CLIP,
+    CORRECTION_1,
+    CORRECTION_2,
+    EPSILON,
+    FIRST,
+    FIRST_REST,
+    HIGHEST,
+    LOWEST,
+    N_RULE,
+    SECOND,
+    SECOND_REST,
+    WRITE,
+)
+from neuronsim.losses import Loss
+from neuronsim.optimizers import Optimizer
+from neuronsim.plan import Plan, make_plan
+
+Array = npt.NDArray[Any]
+
+# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
+_DENSE_ROWS = 4
+_DENSE_SOURCES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """z, y and δ of every neuron for one sample, by id; δ and loss are None after a forward pass alone."""
+
+    z: Array
+    y: Array
+    delta: Array | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BatchGradients:
+    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs."""
+
+    loss: float
+    losses: Array
+    weights: Array
+    biases: Array
+    slopes: Array
+    delta: Array
+    inputs: Array
+    outputs: Array
+
+
+class Engine:
+    """Runs one version of a wiring."""
+
+    def __init__(self, graph: Graph) -> None:
+        graph.consolidate()
+        check_runnable(graph)
+        self.graph = graph
+        self.plan: Plan = make_plan(graph)
+        self.dtype = np.dtype(graph.dtype)
+        self.width = WIDTH[self.dtype]
+        self.wiring = _wiring(graph, self.plan, wants_inputs=False)
+        self._spaces: dict[tuple[int, int, bool], Workspace] = {}
+        self._full_wiring: Wiring | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        """The graph's own arrays: kernels change them in place."""
+        return Parameters(self.graph.weights, self.graph.biases, self.graph.slopes)
+
+    @property
+    def rates(self) -> Parameters:
+        """Learning-rate factors, −1 where frozen; empty arrays where all are 1."""
+        graph, none = self.graph, np.empty(0, self.dtype)
+        rates = (graph.weight_rates, graph.bias_rates, graph.slope_rates)
+        return Parameters(*(none if r is None else r for r in rates))
+
+    @property
+    def full_wiring(self) -> Wiring:
+        """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
+        if self._full_wiring is None:
+            self._full_wiring = _wiring(self.graph, self.plan, wants_inputs=True)
+        return self._full_wiring
+
+    # --- simulate
+
+    def forward(self, X: Array, threads: int | None = None) -> Array:
+        """Outputs (n, n_outputs) of the samples X (n, n_inputs)."""
+        Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
+        for begin, count, work in self._blocks(self.wiring, X, None, codes.HALF_SQUARED, batch.FORWARD, threads):
+            Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
+        return Y
+
+    def forward_one(self, x: Array) -> Signals:
+        """z and y of all neurons for one sample x (n_inputs,), summed in batch order."""
+        for _, _, work in self._blocks(self.wiring, x[None, :], None, codes.HALF_SQUARED, batch.FORWARD, 1):
+            z, y = (self._by_sample(values, work)[0].copy() for values in (work.z, work.y))
+        return Signals(z, y)
+
+    def losses(self, X: Array, T: Array, loss: Loss, threads: int | None = None) -> tuple[Array, Array]:
+        """Loss of each sample (n,) and the outputs (n, n_outputs)."""
+        losses = np.empty(len(X), self.dtype)
+        Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
+        for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads):
+            losses[begin : begin + count] = work.losses[:count]
+            Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
+        return losses, Y
+
+    def gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> BatchGradients:
+        """Gradients over the samples, and every sample's δ and ∂L/∂x."""
+        n = len(X)
+        sums = self._like_parameters()
+        losses = np.empty(n, self.dtype)
+        delta = np.empty((n, self.graph.n_neurons), self.dtype)
+        Y = np.empty((n, self.graph.n_outputs), self.dtype)
+        for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
+            self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count)
+            losses[begin : begin + count] = work.losses[:count]
+            delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
+            Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
+        self._add_own_to_inputs(delta, X, T, loss)
+        scale = self.dtype.type(1.0 / n if reduction == "mean" else 1.0)
+        reduced = [values * scale for values in sums]
+        total = float(np.add.reduce(losses, dtype=np.float64))
+        return BatchGradients(
+            total / n if reduction == "mean" else total,
+            losses,
+            *reduced,
+            delta,
+            delta[:, self.wiring.inputs],
+            Y,
+        )
+
+    def jacobian(self, X: Array) -> Array:
+        """∂y/∂x for each sample: (n, n_outputs, n_inputs)."""
+        J = np.empty((len(X), self.graph.n_outputs, self.graph.n_inputs), self.dtype)
+        T = np.zeros((len(X), self.graph.n_outputs), self.dtype)
+        for o, output in enumerate(self.wiring.outputs):
+            code = codes.SINGLE_OUTPUT + o
+            for begin, count, work in self._blocks(self.full_wiring, X, T, code, batch.BACKWARD, None):
+                J[begin : begin + count, o] = self._by_sample(work.delta, work)[:count, self.wiring.inputs]
+            if self.wiring.is_input[output]:
+                J[:, o, self.wiring.inputs == output] += 1
+        return J
+
+    # --- one step
+
+    def step(self, x: Array, t: Array, loss: Loss, learning_rate: float) -> Signals:
+        """One online step of plain SGD, in place; z, y and δ are those that it was made with."""
+        session = Session(self, x[None, :], t.reshape(1, -1) if t.dtype.kind == "f" else t.reshape(1), loss)
+        work = session.work
+        made = session.advance(np.zeros(1, np.int64), 0, np.array([learning_rate]), self.full_wiring)
+        if not made:
+            raise FloatingPointError("the loss is not finite")
+        n = self.graph.n_neurons
+        delta = work.delta[:n].copy()
+        for row, output in enumerate(self.wiring.outputs):
+            if self.wiring.is_input[output]:
+                delta[output] += work.own[row]
+        return Signals(work.z[:n].copy(), work.y[:n].copy(), delta, float(session.loss_sum[0]))
+
+    # --- what went wrong
+
+    def first_not_finite(self, X: Array, T: Array, loss: Loss) -> tuple[str, int, float] | None:
+        """The first z (in running order), else the first δ (in reverse), that is not finite for these samples."""
+        order = self.plan.order
+        for _, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, 1):
+            for what, values, ids in (("z", work.z, order), ("delta", work.delta, order[::-1])):
+                found = ~np.isfinite(self._by_sample(values, work)[:count])
+                bad = found.any(axis=0)[ids]
+                if bad.any():
+                    neuron = int(ids[bad.argmax()])
+                    sample = int(found[:, neuron].argmax())
+                    return what, neuron, float(self._by_sample(values, work)[sample, neuron])
+        return None
+
+    def first_parameter_not_finite(self) -> int | None:
+        """The neuron with the lowest id that has a weight, bias or slope that is not finite."""
+        weights, biases, slopes = self.parameters
+        edges = np.flatnonzero(~np.isfinite(weights))
+        sinks = np.searchsorted(self.wiring.row_start, edges[:1], side="right") - 1
+        found = [*sinks, *np.flatnonzero(~np.isfinite(biases) | ~np.isfinite(slopes))[:1]]
+        return int(min(found)) if found else None
+
+    # --- buffers
+
+    def cuts(self, n_threads: int) -> Array:
+        """Where neurons, in running order, are shared out: about as many edges to each thread, tiles kept whole."""
+        starts = self.wiring.row_start
+        size, first = self.wiring.bundle_size, self.wiring.bundle_first
+        in_degree = np.repeat(starts[first + 1] - starts[first], size)
+        cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
+        cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
+        bundle_starts = np.concatenate(([0], np.cumsum(size)))
+        within = bundle_starts[np.searchsorted(bundle_starts, cuts, side="right") - 1]
+        cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
+        return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
+
+    def threads(self, samples: int, asked: int | None) -> int:
+        """How many threads a step of so many samples is worth."""
+        if asked is not None:
+            return asked
+        return worthwhile_threads(3.0 * samples * max(self.graph.n_edges, 1))
+
+    def workspace(self, samples: int, n_threads: int, dense: bool = True) -> tuple[Workspace, int]:
+        """Buffers for blocks of up to ``samples``, and their row length."""
+        count = min(samples, batch.BLOCK_SAMPLES)
+        stride = -(-count // self.width) * self.width
+        if stride > batch.VECTORS_TOGETHER * self.width:
+            stride += self.width  # rows a power of two apart would share few cache sets
+        key = (stride, n_threads, dense)
+        if key not in self._spaces:
+            self._spaces = {key: self._make_workspace(stride, n_threads, dense)}
+        return self._spaces[key], stride
+
+    def online_workspace(self) -> Workspace:
+        """Buffers for one sample at a time."""
+        key = (1, 1, False)
+        if key not in self._spaces:
+            self._spaces = {key: self._make_workspace(1, 1, False)}
+        return self._spaces[key]
+
+    def _make_workspace(self, stride: int, n_threads: int, dense: bool) -> Workspace:
+        n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
+        # a tile may read, never write, up to four lane vectors behind the last value it needs
+        spare = 4 * self.width
+
+        def buffer(rows: int) -> Array:
+            return np.zeros(rows * stride + spare, self.dtype)
+
+        degrees = np.diff(self.wiring.row_start)
+        longest = int(degrees.max()) if degrees.size else 0
+        rows = n * stride + spare if dense and bool(self.wiring.bundle_dense.any()) else 0
+        scratch = (longest + 2 * spare) * (shapes.ROWS if stride > 1 else 1)
+        return Workspace(
+            y=buffer(n),
+            z=buffer(n),
+            delta=buffer(n),
+            own=buffer(n_outputs),
+            target=buffer(n_outputs),
+            slope_terms=buffer(len(self.wiring.prelus)),
+            losses=buffer(1),
+            rows=np.zeros(rows, self.dtype),
+            steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
+            scratch=np.zeros(n_threads * scratch, self.dtype),
+        )
+
+    def _like_parameters(self) -> Parameters:
+        return Parameters(*(np.zeros_like(values) for values in self.parameters))
+
+    def _by_sample(self, values: Array, work: Workspace) -> Array:
+        """A view of a buffer as (stride, n_neurons)."""
+        n = self.graph.n_neurons
+        stride = (work.y.size - 4 * self.width) // max(n, 1)
+        return values[: n * stride].reshape(n, stride).T
+
+    def _blocks(
+        self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None
+    ) -> Any:
+        """Run blocks of samples through the samples' phase; yields (first sample, count, workspace) after each."""
+        n = len(X)
+        n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), threads)
+        work, stride = self.workspace(n, n_threads)
+        samples = make_samples(X, T, np.arange(n), self.dtype)
+        for begin in range(0, n, batch.BLOCK_SAMPLES):
+            count = min(batch.BLOCK_SAMPLES, n - begin)
+            with PARALLEL:
+                batch.block_samples(
+                    wiring, self.parameters, work, samples, loss, depth, begin, count, stride, n_threads
+                )
+            yield begin, count, work
+
+    def _run_neurons(self, wiring: Wiring, work: Workspace, sums: Parameters, mode: int, count: int) -> None:
+        n_threads = self.threads(count, None)
+        stride = (work.y.size - 4 * self.width) // max(self.graph.n_neurons, 1)
+        none = Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
+        rule, cuts = np.zeros(N_RULE, self.dtype), self.cuts(1 if work.scratch.size == 0 else n_threads)
+        with PARALLEL:
+            batch.block_neurons(
+                wiring, work, mode, rule, self.dtype.type(0), sums, none, none, none, count, stride, cuts
+            )
+
+    def _add_own_to_inputs(self, delta: Array, X: Array, T: Array, loss: Loss) -> None:
+        """An input that is an output gets the loss's part on top of what its sinks send back."""
+        for row, output in enumerate(self.wiring.outputs):
+            if self.wiring.is_input[output]:
+                for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
+                    stride = (work.y.size - 4 * self.width) // self.graph.n_neurons
+                    delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
+
+
+class Session:
+    """One training run's state: optimiser state, samples, buffers. ``advance`` makes steps, in place."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        X: Array,
+        T: Array,
+        loss: Loss,
+        *,
+        optimizer: Optimizer | None = None,
+        batch_size: int = 1,
+        mean: bool = True,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        initial_rate: float = 0.0,
+        threads: int | None = None,
+    ) -> None:
+        self.engine = engine
+        self.loss = loss
+        self.mean = mean
+        self.batch_size = batch_size
+        dtype = engine.dtype
+        self.data = (X, T)
+        code = codes.SGD if optimizer is None else optimizer.code
+        self.optimizer = code
+        self.settings, self.rule = _rule(optimizer, clip_value, dtype)
+        self.decay = dtype.type(weight_decay)
+        self.clip_norm = 0.0 if clip_norm is None else clip_norm
+        self.powers = np.ones(2)
+        self.rates = engine.rates
+        n_state = 0 if optimizer is None else optimizer.n_state
+        none = Parameters(*(np.empty(0, dtype) for _ in range(3)))
+        self.first_state = engine._like_parameters() if n_state > 0 else none
+        self.second_state = engine._like_parameters() if n_state > 1 else none
+        if code == codes.RPROP:
+            for steps, factors in zip(self.second_state, self.rates, strict=True):
+                steps[:] = initial_rate
+                if factors.size:
+                    steps *= np.maximum(factors, 0)
+        buffered = clip_norm is not None or batch_size > batch.BLOCK_SAMPLES
+        self.gradient = engine._like_parameters() if buffered else none
+        # plain SGD with nothing in its way takes the fused pass
+        plain = code == codes.SGD and weight_decay == 0 and clip_norm is None and clip_value is None
+        self.fused = plain and all(r.size == 0 for r in self.rates)
+        self.loss_sum = np.zeros(1)
+        if batch_size == 1:
+            self.n_threads, self.stride = 1, 1
+            self.work = engine.online_workspace()
+        else:
+            self.n_threads = engine.threads(min(batch_size, batch.BLOCK_SAMPLES), threads)
+            self.work, self.stride = engine.workspace(batch_size, self.n_threads)
+        self.cuts = engine.cuts(self.n_threads)
+
+    def advance(self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None) -> int:
+        """Make ``len(rates)`` steps of an epoch from ``first_step`` on; returns how many were made.
+
+        Fewer than asked: the next step's loss was not finite, and its update was not made.
+        """
+        engine = self.engine
+        samples = make_samples(*self.data, order, engine.dtype)
+        wiring = engine.wiring if wiring is None else wiring
+        common = (
+            wiring,
+            engine.parameters,
+            self.first_state,
+            self.second_state,
+            self.rates,
+            self.gradient,
+            self.work,
+            samples,
+            self.loss.code,
+            self.optimizer,
+            self.settings,
+            self.rule,
+            self.powers,
+            self.decay,
+        )
+        if self.batch_size == 1:
+            made = online.train_online(*common, self.fused, self.clip_norm, first_step, rates, self.loss_sum)
+        else:
+            with PARALLEL:
+                made = batch.train_batches(
+                    *common,
+                    self.mean,
+                    self.clip_norm,
+                    self.batch_size,
+                    first_step,
+                    rates,
+                    self.stride,
+                    self.cuts,
+                    self.loss_sum,
+                )
+        return int(made)
+
+    def arrays(self) -> list[Array]:
+        """Everything that a step changes: parameters, optimiser state, running products, the sum of losses."""
+        parts = (self.engine.parameters, self.first_state, self.second_state)
+        return [*(values for part in parts for values in part), self.powers, self.loss_sum]
+
+
+def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) -> Samples:
+    """X, T (values or class numbers, or none) and their order, as kernels take them."""
+    targets, classes = np.empty((0, 0), dtype), np.empty(0, np.int32)
+    if T is not None and T.dtype.kind == "f":
+        targets = T
+    elif T is not None:
+        classes = T
+    return Samples(X, targets, classes, order)
+
+
+def _rule(
+    optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype[Any]
+) -> tuple[Array, Array]:
+    """An optimiser's settings in float64, and the numbers of a step in the network's dtype, by place."""
+    settings = np.zeros(N_RULE)
+    settings[CLIP] = np.inf if clip_value is None else clip_value
+    settings[CORRECTION_1] = settings[CORRECTION_2] = 1.0
+    values = () if optimizer is None else optimizer.settings()
+    if optimizer is not None and optimizer.code == codes.RPROP:
+        places: tuple[int, ...] = (FIRST, SECOND, LOWEST, HIGHEST)
+    elif optimizer is not None and optimizer.code == codes.RMSPROP:
+        places = (FIRST, EPSILON)
+    else:
+        places = (FIRST, SECOND, EPSILON)[: len(values)]
+    settings[list(places)] = values
+    settings[FIRST_REST], settings[SECOND_REST] = 1.0 - settings[FIRST], 1.0 - settings[SECOND]
+    return settings, settings.astype(dtype)
+
+
+def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
+    """A plan as flat arrays. ``wants_inputs``: δ is aggregated for inputs too."""
+    n = graph.n_neurons
+    row_start, sources, is_input = graph.row_start, graph.sources, graph.is_input
+    first, size = plan.bundle_first, plan.bundle_size
+    count = row_start[first + 1] - row_start[first]
+    has = count > 0
+    low, high = np.zeros_like(first), np.full_like(first, -1)
+    low[has] = sources[row_start[first[has]]]
+    high[has] = sources[row_start[first[has] + 1] - 1]
+    together = has & (high - low == count - 1)
+    dense = together & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
+    # neurons between the ends of a dense bundle's sources
+    edges_of_runs = np.zeros(n + 1, np.int64)
+    np.add.at(edges_of_runs, low[dense], 1)
+    np.add.at(edges_of_runs, high[dense] + 1, -1)
+    heard_densely = np.cumsum(edges_of_runs)[:n] > 0
+    pushes = has.copy()
+    if not wants_inputs:
+        inputs_before = np.concatenate(([0], np.cumsum(is_input)))
+        only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
+        pushes &= ~only_inputs
+    output_row = np.full(n, -1, np.int64)
+    output_row[graph.outputs] = np.arange(graph.n_outputs)
+    prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
+    slope_row = np.full(n, -1, np.int64)
+    slope_row[prelus] = np.arange(len(prelus))
+    softmax_rows = np.flatnonzero(graph.activation_codes[graph.outputs] == codes.SOFTMAX)
+    return Wiring(
+        row_start=row_start,
+        sources=sources,
+        bundle_first=first,
+        bundle_size=size,
+        bundle_pushes=pushes,
+        bundle_dense=dense,
+        codes=graph.activation_codes.astype(np.int64),
+        user=_user_addresses(graph),
+        is_input=is_input,
+        inputs=graph.inputs.astype(np.int64),
+        outputs=graph.outputs.astype(np.int64),
+        output_row=output_row,
+        columns=np.flatnonzero(heard_densely & ~is_input),
+        cleared=np.arange(n) if wants_inputs else np.flatnonzero(~is_input),
+        softmax_members=graph.outputs[softmax_rows].astype(np.int64),
+        softmax_rows=softmax_rows,
+        prelus=prelus,
+        slope_row=slope_row,
+    )
+
+
+def _user_addresses(graph: Graph) -> Array:
+    """Addresses of f and f' of every registered activation up to the highest code in use."""
+    highest = int(graph.activation_codes.max(initial=0))
+    addresses = []
+    for code in range(codes.FIRST_USER, highest + 1):
+        activation = activations.by_code(code)
+        addresses += [activation.address_f, activation.address_derivative]
+    return np.array(addresses, np.int64)

@@ -1,0 +1,134 @@
+"""Every exception and warning of neuronsim, in one tree.
+
+::
+
+    NeuronsimError
+    ├── WiringError (ValueError)          a graph that cannot be: duplicate edge, self-loop, no outputs
+    │   └── CycleError                    neurons that feed each other in a circle
+    ├── UnknownNameError (KeyError)       no such neuron, id, pattern or edge
+    ├── DataError (ValueError)            X, T, labels that cannot be used
+    ├── SettingError (ValueError)         an argument that is not allowed: rate, loss, activation, ...
+    ├── NotKnownError (RuntimeError)      a value that has not been computed yet
+    ├── FileError (ValueError)            a file that cannot be read
+    └── CheckError (AssertionError)       a gradient check that failed
+    RuntimeWarning
+    ├── DivergenceWarning                 training ran away; the last good state was kept
+    └── CompileWarning                    kernels could not be cached
+
+A message says what was given, what is allowed, the nearest valid name and what to do.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from itertools import islice
+from typing import TypeVar
+
+__all__ = [
+    "CheckError",
+    "CompileWarning",
+    "CycleError",
+    "DataError",
+    "DivergenceWarning",
+    "FileError",
+    "NeuronsimError",
+    "NotKnownError",
+    "SettingError",
+    "UnknownNameError",
+    "WiringError",
+    "choose",
+    "suggest",
+]
+
+T = TypeVar("T")
+
+# Names compared before giving a suggestion up: a network may have a million of them.
+_MOST_COMPARED = 20_000
+
+
+class NeuronsimError(Exception):
+    """Base of every exception that neuronsim raises on purpose."""
+
+
+class WiringError(NeuronsimError, ValueError):
+    """The wiring cannot be: duplicate edge, self-loop, edge into an input, no outputs, misused softmax."""
+
+
+class CycleError(WiringError):
+    """Neurons feed each other in a circle; the message names the whole cycle."""
+
+
+class UnknownNameError(NeuronsimError, KeyError):
+    """No neuron, edge or pattern of that name or id."""
+
+    def __str__(self) -> str:
+        """The message itself: KeyError would print it in quotes."""
+        return str(self.args[0]) if self.args else ""
+
+
+class DataError(NeuronsimError, ValueError):
+    """Data that cannot be used: wrong shape, not finite, not numbers."""
+
+
+class SettingError(NeuronsimError, ValueError):
+    """An argument outside what is allowed."""
+
+
+class NotKnownError(NeuronsimError, RuntimeError):
+    """A value that has not been computed yet, or is no longer valid."""
+
+
+class FileError(NeuronsimError, ValueError):
+    """A file that is unreadable, truncated or damaged."""
+
+
+class CheckError(NeuronsimError, AssertionError):
+    """A check against another way of computing the same failed."""
+
+
+class DivergenceWarning(RuntimeWarning):
+    """Training left the finite numbers; the network holds the state before that step."""
+
+
+class CompileWarning(RuntimeWarning):
+    """Compiled kernels could not be kept for the next process."""
+
+
+def suggest(given: str, allowed: Iterable[str]) -> str:
+    """``"; did you mean 'h1'?"`` for the allowed name nearest to ``given``, or ``""``.
+
+    Parameters
+    ----------
+    given
+        What the user typed.
+    allowed
+        Valid names; only the first 20,000 are compared.
+    """
+    names = list(islice(allowed, _MOST_COMPARED))
+    folded: dict[str, str] = {}
+    for name in names:
+        folded.setdefault(name.casefold(), name)
+    near = get_close_matches(given.casefold(), folded, n=1)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""
+
+
+def choose(kind: str, given: object, table: Mapping[str, T]) -> T:
+    """The entry of ``table`` called ``given``.
+
+    Parameters
+    ----------
+    kind
+        What the table holds, for the message: "loss", "activation", ...
+    given
+        The name the user typed.
+    table
+        Valid names and what they stand for.
+
+    Raises
+    ------
+    SettingError
+        ``unknown loss 'msee'; did you mean 'mse'? allowed: mse, mae``.
+    """
+    if isinstance(given, str) and given in table:
+        return table[given]
+    near = suggest(given, table) if isinstance(given, str) else ""
+    raise SettingError(f"unknown {kind} {given!r}{near or ';'} allowed: {', '.join(table)}")

@@ -1,0 +1,158 @@
+"""An experiment run: network and data built, fit called, the run directory written."""
+
+import csv
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuronsim.atomic import replacing
+from neuronsim.experiment.file import Experiment
+from neuronsim.experiment.preparation import Prepared, prepare
+from neuronsim.experiment.tomltext import toml_text
+from neuronsim.info import versions
+
+if TYPE_CHECKING:
+    from neuronsim.network import Network
+    from neuronsim.run import Run
+
+__all__ = ["Outcome", "run"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of a run.
+
+    Attributes
+    ----------
+    status
+        "finished", "stopped", "interrupted" or "diverged".
+    seed
+        That of the experiment.
+    epochs, n_steps, n_samples, n_neurons, n_parameters
+        How much was done, and on what.
+    loss
+        Mean over the last epoch, None before the first is complete.
+    test_loss, test_accuracy
+        Of the trained network on the test data; None where there are none, or no classes.
+    seconds
+        Wall time of the training, in which kernels may have been compiled.
+    directory
+        Where the files are.
+    """
+
+    status: str
+    seed: int
+    epochs: int
+    n_steps: int
+    n_samples: int
+    n_neurons: int
+    n_parameters: int
+    loss: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    seconds: float
+    directory: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        lines = [
+            f"{self.status} after {self.epochs:,} epochs ({self.n_steps:,} steps) in {self.seconds:.1f} s",
+            f"  network  {self.n_neurons:,} neurons, {self.n_parameters:,} parameters",
+            f"  data     {self.n_samples:,} samples",
+            f"  seed     {self.seed}",
+        ]
+        if self.loss is not None:
+            lines.append(f"  loss     {self.loss:.6g}")
+        if self.test_loss is not None:
+            accuracy = "" if self.test_accuracy is None else f", accuracy {100 * self.test_accuracy:.2f} %"
+            lines.append(f"  test     loss {self.test_loss:.6g}{accuracy}")
+        return "\n".join([*lines, f"  files    {self.directory}"])
+
+
+def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
+    """Train, test and write the run directory.
+
+    Parameters
+    ----------
+    experiment
+        A checked experiment.
+    directory
+        Made if need be. Gets ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``,
+        ``history.png`` and ``network.safetensors``.
+    """
+    directory = Path(directory)
+    arguments = experiment.fit_arguments()
+    net = experiment.build_network()
+    prepared = prepare(
+        experiment.settings["data"],
+        experiment.folder,
+        seed=experiment.seed,
+        dtype=net.dtype,
+        validation=experiment.settings["training"].get("validation"),
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    with replacing(directory / "experiment.toml") as path:
+        path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
+    began = time.perf_counter()
+    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, **arguments)
+    seconds = time.perf_counter() - began
+    _write(directory, net, done)
+    return _outcome(experiment, net, prepared, done, seconds, directory)
+
+
+def _as_run(experiment: Experiment) -> dict[str, Any]:
+    """The settings, seed and versions included, paths such that the file can be run from anywhere."""
+    settings: dict[str, Any] = {"seed": experiment.seed} | {
+        name: dict(table) for name, table in experiment.settings.items() if isinstance(table, dict)
+    }
+    if "file" in settings["network"]:
+        settings["network"]["file"] = str(experiment.folder / settings["network"]["file"])
+    if "name" not in settings["data"]:
+        settings["data"]["directory"] = str(experiment.folder / settings["data"].get("directory", ""))
+    return settings | {"versions": versions()}
+
+
+def _write(directory: Path, net: "Network", done: "Run") -> None:
+    with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(done.history)
+        writer.writerows(zip(*done.history.values(), strict=True))
+    net.save(directory / "network.safetensors")
+    _picture(directory / "history.png", done)
+
+
+def _picture(path: Path, done: "Run") -> None:
+    from neuronsim import plots
+
+    with replacing(path) as beside:
+        plots.history(done).figure.savefig(beside, format="png")
+
+
+def _outcome(
+    experiment: Experiment, net: "Network", prepared: Prepared, done: "Run", seconds: float, directory: Path
+) -> Outcome:
+    data, losses = prepared.data, done.history["loss"]
+    tested = None
+    if data.X_test is not None and data.T_test is not None and done.status != "diverged":
+        loss = experiment.settings["training"].get("loss")
+        tested = net.evaluate(data.X_test, data.T_test, loss=loss)
+    return Outcome(
+        status=done.status,
+        seed=experiment.seed,
+        epochs=len(losses),
+        n_steps=done.n_steps,
+        n_samples=len(data.X),
+        n_neurons=net.n_neurons,
+        n_parameters=net.n_parameters,
+        loss=losses[-1] if losses else None,
+        test_loss=tested.loss if tested else None,
+        test_accuracy=tested.accuracy if tested else None,
+        seconds=seconds,
+        directory=str(directory),
+    )

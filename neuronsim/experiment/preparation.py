@@ -1,0 +1,165 @@
+"""The data of an experiment: read, divided, and scaled by the statistics of what is trained on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
+from neuronsim.errors import DataError, SettingError, choose
+
+__all__ = ["SCALES", "TARGET_SCALES", "Prepared", "prepare"]
+
+Array = NDArray[Any]
+
+SCALES: dict[str, type[MinMaxScaler] | type[Standardizer] | None] = {
+    "none": None,
+    "images": None,
+    "minmax": MinMaxScaler,
+    "standardize": Standardizer,
+}
+TARGET_SCALES = {name: scaler for name, scaler in SCALES.items() if name != "images"}
+
+# What [data] says about a set beside the arguments of data.load and data.read_csv.
+_OWN_KEYS = ("name", "csv", "directory", "test", "scale", "scale_targets")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Data ready for fit.
+
+    Attributes
+    ----------
+    data
+        Training data in X and T; test data in X_test and T_test, if there are any.
+    validation
+        (X, T) to look at after each epoch, or None.
+    """
+
+    data: Dataset
+    validation: tuple[Array, Array] | None
+
+
+def prepare(
+    table: dict[str, Any], folder: Path, *, seed: int, dtype: np.dtype[Any], validation: bool | float | None
+) -> Prepared:
+    """The data that a checked ``[data]`` table describes.
+
+    Parameters
+    ----------
+    table
+        ``[data]``.
+    folder
+        What its paths are relative to.
+    seed
+        Of generated samples and of the division.
+    dtype
+        The network's.
+    validation
+        What to look at after each epoch: a fraction of the training data, which is held out; True, the test
+        data; False, nothing; None, the test data if there are any.
+    """
+    data = _read(table, folder, seed)
+    if isinstance(table.get("test"), int | float):
+        data = data.split(table["test"], rng=seed)
+    X_val, T_val = None, None
+    if isinstance(validation, int | float) and not isinstance(validation, bool):
+        part = replace(data, X_test=None, T_test=None).split(validation, rng=seed)
+        data, X_val, T_val = replace(data, X=part.X, T=part.T), part.X_test, part.T_test
+    elif validation is True and data.T_test is None:
+        raise SettingError("training.validation = true needs test data; give data.test")
+    elif validation is not False and data.T_test is not None:
+        X_val, T_val = data.X_test, data.T_test
+    for_X, for_T = _scalings(table, data, dtype)
+    return Prepared(
+        replace(
+            data,
+            X=for_X(data.X),
+            T=for_T(data.T),
+            X_test=None if data.X_test is None else for_X(data.X_test),
+            T_test=None if data.T_test is None else for_T(data.T_test),
+        ),
+        None if X_val is None or T_val is None else (for_X(X_val), for_T(T_val)),
+    )
+
+
+def _read(table: dict[str, Any], folder: Path, seed: int) -> Dataset:
+    folder = folder / table.get("directory", "")
+    arguments = {key: value for key, value in table.items() if key not in _OWN_KEYS}
+    if "name" in table:
+        if table["name"] in ("spirals", "moons"):
+            arguments.setdefault("rng", seed)
+        return load(table["name"], **arguments)
+    if "csv" in table:
+        data = read_csv(folder / table["csv"], **arguments)
+        if isinstance(table.get("test"), str):
+            test = read_csv(folder / table["test"], **arguments)
+            data = replace(data, X_test=test.X, T_test=test.T)
+        return data
+    return _idx(table, folder)
+
+
+def _idx(table: dict[str, Any], folder: Path) -> Dataset:
+    X, T = _images_and_labels(table["train"], folder)
+    n_classes = int(T.max(initial=-1)) + 1
+    data = Dataset(
+        X=X,
+        T=T,
+        features=tuple(f"x{k}" for k in range(X.shape[1])),
+        targets=("class",),
+        classes=tuple(str(k) for k in range(n_classes)),
+        name=Path(table["train"]["images"]).name,
+        description="images and labels from IDX files",
+    )
+    if isinstance(table.get("test"), dict):
+        X_test, T_test = _images_and_labels(table["test"], folder)
+        if X_test.shape[1] != X.shape[1]:
+            raise DataError(f"test images have {X_test.shape[1]} numbers, those to train on {X.shape[1]}")
+        data = replace(data, X_test=X_test, T_test=T_test)
+    return data
+
+
+def _images_and_labels(files: dict[str, Any], folder: Path) -> tuple[Array, NDArray[np.int32]]:
+    images, labels = read_idx(folder / files["images"]), read_idx(folder / files["labels"])
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{files['labels']} holds {labels.ndim}-dimensional {labels.dtype}; labels are whole numbers"
+        )
+    if len(images) != len(labels):
+        raise DataError(f"{files['images']} has {len(images)} samples, {files['labels']} has {len(labels)}")
+    return images.reshape(len(images), -1), labels.astype(np.int32)
+
+
+def _scalings(
+    table: dict[str, Any], data: Dataset, dtype: np.dtype[Any]
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """What to do with X and with T."""
+    scale, scale_targets = table.get("scale", "none"), table.get("scale_targets", "none")
+    scaler, target_scaler = (
+        choose("data.scale", scale, SCALES),
+        choose("data.scale_targets", scale_targets, TARGET_SCALES),
+    )
+    if target_scaler is not None and data.classes:
+        raise SettingError("data.scale_targets is for numbers to be met; class numbers stay as they are")
+
+    def images(X: Array) -> Array:
+        return _divided_by_255(X, dtype)
+
+    for_X = images if scale == "images" else _kept if scaler is None else scaler().fit(data.X).transform
+    for_T = _kept if target_scaler is None else target_scaler().fit(data.T).transform
+    return for_X, for_T
+
+
+def _kept(array: Array) -> Array:
+    return array
+
+
+def _divided_by_255(X: Array, dtype: np.dtype[Any]) -> Array:
+    """``X / 255``, rounded to the network's dtype."""
+    if X.dtype == np.uint8:
+        levels: Array = (np.arange(256) / 255).astype(dtype)
+        return levels[X]
+    return (np.asarray(X, np.float64) / 255).astype(dtype)

@@ -1,0 +1,603 @@
+"""One mini-batch step: samples forward and back, then neurons' gradients and updates; two regions, each sum with one owner."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import prange
+
+from neuronsim.kernels.activations import softmax
+from neuronsim.kernels.backward import backward, clear, own_deltas
+from neuronsim.kernels.codes import ADAM, ADAMW, CROSS_ENTROPY
+from neuronsim.kernels.forward import forward
+from neuronsim.kernels.jit import kernel, leaf, parallel_kernel
+from neuronsim.kernels.lanes import fma, lane_count, load, store, tile_fma, tile_store, tile_zero, total
+from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
+from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ONE, ROW, ROWS
+from neuronsim.kernels.update import (
+    ADD,
+    CORRECTION_1,
+    CORRECTION_2,
+    FIRST,
+    RATE,
+    SCALE,
+    SECOND,
+    WRITE,
+    update,
+)
+
+Array = npt.NDArray[Any]
+
+#: A step of more samples runs as blocks of this many, whose gradients are added in order.
+BLOCK_SAMPLES = 1024
+#: Lane vectors that go through the whole network together, so that the rows in use stay in the L2 cache.
+VECTORS_TOGETHER = 4
+
+# How far the samples' phase goes.
+FORWARD, LOSS, BACKWARD = range(3)
+
+
+@leaf
+def gather(
+    wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
+) -> None:
+    """Fetch the samples at ``order[position + start : position + end]``: y of the inputs, by neuron and by sample, and targets.
+
+    Places beyond ``count`` repeat the last sample; their δ stays zero.
+    """
+    n_neurons = wiring.is_input.size
+    by_sample = work.rows.size > 0
+    n_inputs, n_outputs = wiring.inputs.size, wiring.outputs.size
+    width = lane_count(work.y)
+    for first in range(start, end, width):
+        for i in range(first, first + width):
+            row = samples.order[position + min(i, count - 1)]
+            if by_sample:
+                for j in range(n_inputs):
+                    work.rows[i * n_neurons + wiring.inputs[j]] = samples.inputs[row, j]
+            if samples.classes.size > 0:
+                for o in range(n_outputs):
+                    work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
+            elif samples.targets.size > 0:
+                for o in range(n_outputs):
+                    work.target[o * stride + i] = samples.targets[row, o]
+        for j in range(n_inputs):
+            at = wiring.inputs[j] * stride + first
+            for i in range(width):
+                value = samples.inputs[samples.order[position + min(first + i, count - 1)], j]
+                work.y[at + i] = value
+                work.z[at + i] = value
+
+
+@kernel
+def copy_columns(wiring: Wiring, work: Workspace, stride: int, start: int, end: int) -> None:
+    """Write y of neurons that dense bundles listen to sample by sample, as their gradients read it."""
+    n_neurons = wiring.is_input.size
+    for c in range(0, wiring.columns.size, 16):
+        stop = min(c + 16, wiring.columns.size)
+        for i in range(start, end):
+            for j in range(c, stop):
+                neuron = wiring.columns[j]
+                work.rows[i * n_neurons + neuron] = work.y[neuron * stride + i]
+
+
+@leaf
+def run_samples(
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
+    samples: Samples,
+    loss: int,
+    depth: int,
+    position: int,
+    count: int,
+    stride: int,
+    start: int,
+    end: int,
+) -> None:
+    """Gather, forward, loss and backward for the places ``start`` to ``end`` of a block of ``count`` samples."""
+    weights, biases, slopes = parameters
+    together = VECTORS_TOGETHER * lane_count(work.y)
+    for first in range(start, end, together):
+        stop = min(first + together, end)
+        n = stop - first
+        gather(wiring, samples, work, position, count, stride, first, stop)
+        forward(
+            wiring.bundle_first,
+            wiring.bundle_size,
+            wiring.row_start,
+            wiring.sources,
+            weights,
+            biases,
+            slopes,
+            wiring.codes,
+            wiring.user,
+            work.y,
+            work.z,
+            stride,
+            first,
+            stop,
+        )
+        if wiring.softmax_members.size > 0:
+            softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
+        if depth == FORWARD:
+            continue
+        find_own_deltas(wiring, parameters, work, loss, count, stride, first, n)
+        if depth == LOSS:
+            continue
+        copy_columns(wiring, work, stride, first, stop)
+        clear(wiring.cleared, work.delta, stride, first, stop)
+        backward(
+            wiring.bundle_first,
+            wiring.bundle_size,
+            wiring.bundle_pushes,
+            wiring.row_start,
+            wiring.sources,
+            weights,
+            slopes,
+            wiring.codes,
+            wiring.user,
+            wiring.output_row,
+            work.own,
+            work.z,
+            work.y,
+            work.delta,
+            work.slope_terms,
+            wiring.slope_row,
+            stride,
+            first,
+            stop,
+        )
+
+
+@leaf
+def find_own_deltas(
+    wiring: Wiring, parameters: Parameters, work: Workspace, loss: int, count: int, stride: int, start: int, n: int
+) -> None:
+    """Losses of the samples and the δ that the loss itself puts on each output; zero for places beyond ``count``."""
+    members, rows = wiring.softmax_members, wiring.softmax_rows
+    losses(
+        loss, wiring.outputs, wiring.codes, work.z, work.y, work.target, work.own, work.losses, stride, start, n
+    )
+    for p in range(wiring.prelus.size):
+        work.slope_terms[p * stride + start : p * stride + start + n] = 0.0
+    if members.size > 0:
+        if loss == CROSS_ENTROPY:
+            softmax_cross_entropy(
+                members, rows, work.z, work.y, work.target, work.own, work.losses, stride, start, n
+            )
+        else:
+            softmax_jacobian(members, rows, work.y, work.own, stride, start, n)
+    for o in range(wiring.outputs.size):
+        for i in range(max(count, start), start + n):
+            work.own[o * stride + i] = 0.0
+    own_deltas(
+        loss,
+        wiring.outputs,
+        wiring.codes,
+        parameters.slopes,
+        wiring.user,
+        wiring.is_input,
+        work.z,
+        work.y,
+        work.own,
+        work.slope_terms,
+        wiring.slope_row,
+        stride,
+        start,
+        n,
+    )
+
+
+@kernel
+def gradient_tile(
+    shape: Any, delta: Array, d0: int, stride: int, rows: Array, r0: int, length: int, count: int, out: Array, o0: int, step: int
+) -> None:
+    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order."""
+    tile = tile_zero(shape, delta)
+    for i in range(count):
+        tile = tile_fma(tile, delta, d0 + i, stride, rows, r0 + i * length)
+    tile_store(tile, out, o0, step)
+
+
+@kernel
+def dense_gradient(
+    work: Workspace, n_neurons: int, neuron: int, n: int, source: int, n_sources: int, count: int, stride: int, out: int, step: int
+) -> None:
+    """Gradients of ``n`` ≤ ROWS neurons' weights from consecutive sources, into rows of ``work.scratch``.
+
+    The last tile may reach beyond the last source: what it computes there is not read.
+    """
+    width = lane_count(work.y)
+    d0 = neuron * stride
+    delta, rows, scratch = work.delta, work.rows, work.scratch
+    if n == ROWS:
+        k = 0
+        while k < n_sources:
+            if k + width < n_sources:
+                gradient_tile(BLOCK, delta, d0, stride, rows, source + k, n_neurons, count, scratch, out + k, step)
+                k += COLUMNS * width
+            else:
+                gradient_tile(COLUMN, delta, d0, stride, rows, source + k, n_neurons, count, scratch, out + k, step)
+                k += width
+    else:
+        for r in range(n):
+            for k in range(0, n_sources, 4 * width):
+                gradient_tile(
+                    ROW, delta, d0 + r * stride, stride, rows, source + k, n_neurons, count, scratch, out + r * step + k, step
+                )
+
+
+@kernel
+def sparse_gradient(
+    delta: Array, y: Array, scratch: Array, sources: Array, s0: int, n_sources: int, at: int, stride: int, end: int, out: int
+) -> None:
+    """∂L/∂w = Σ_i δ_i · y_i for one neuron with scattered sources: a partial sum per lane, then their tree."""
+    width = lane_count(y)
+    for k in range(n_sources):
+        row = sources[s0 + k] * stride
+        sums = load(delta, at) * load(y, row)
+        for i in range(width, end, width):
+            sums = fma(load(delta, at + i), load(y, row + i), sums)
+        scratch[out + k] = total(sums)
+
+
+@kernel
+def row_total(values: Array, at: int, end: int) -> Any:
+    """The sum of a row of samples: a partial sum per lane, then their tree."""
+    sums = load(values, at)
+    for i in range(lane_count(values), end, lane_count(values)):
+        sums = sums + load(values, at + i)
+    return total(sums)
+
+
+@leaf
+def run_neurons(
+    wiring: Wiring,
+    work: Workspace,
+    optimizer: int,
+    rule: Array,
+    decay: Any,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+    count: int,
+    stride: int,
+    begin: int,
+    end: int,
+    scratch: int,
+) -> None:
+    """Gradients of the neurons at places ``begin`` to ``end`` of the running order, each used at once to update its row.
+
+    With WRITE or ADD for the optimiser, ``parameters`` are gradient arrays. ``scratch`` is this thread's part.
+    """
+    n_neurons = wiring.is_input.size
+    width = lane_count(work.y)
+    padded = (count + width - 1) // width * width
+    place = 0
+    for b in range(wiring.bundle_first.size):
+        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+        low, high = max(begin - place, 0), min(end - place, size)
+        place += size
+        if low >= high:
+            continue
+        s0 = wiring.row_start[first]
+        n_sources = wiring.row_start[first + 1] - s0
+        step = (n_sources + 4 * width) // width * width
+        neuron = first + low
+        while neuron < first + high:
+            n = min(ROWS, first + high - neuron)
+            if wiring.bundle_dense[b]:
+                dense_gradient(
+                    work, n_neurons, neuron, n, wiring.sources[s0], n_sources, count, stride, scratch, step
+                )
+            else:
+                for r in range(n):
+                    sparse_gradient(
+                        work.delta,
+                        work.y,
+                        work.scratch,
+                        wiring.sources,
+                        s0,
+                        n_sources,
+                        (neuron + r) * stride,
+                        stride,
+                        padded,
+                        scratch + r * step,
+                    )
+            for r in range(n):
+                update(
+                    optimizer,
+                    rule,
+                    decay,
+                    parameters.weights,
+                    s0 + (neuron + r - first) * n_sources,
+                    work.scratch,
+                    scratch + r * step,
+                    first_state.weights,
+                    second_state.weights,
+                    rates.weights,
+                    n_sources,
+                )
+            for r in range(n):
+                work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, padded)
+            update(
+                optimizer,
+                rule,
+                decay * 0,
+                parameters.biases,
+                neuron,
+                work.scratch,
+                scratch,
+                first_state.biases,
+                second_state.biases,
+                rates.biases,
+                n,
+            )
+            for r in range(n):
+                row = wiring.slope_row[neuron + r]
+                if row >= 0:
+                    work.scratch[scratch] = row_total(work.slope_terms, row * stride, padded)
+                    update(
+                        optimizer,
+                        rule,
+                        decay * 0,
+                        parameters.slopes,
+                        neuron + r,
+                        work.scratch,
+                        scratch,
+                        first_state.slopes,
+                        second_state.slopes,
+                        rates.slopes,
+                        1,
+                    )
+            neuron += n
+
+
+@kernel
+def slice_of(n: int, parts: int, part: int) -> int:
+    """Where part ``part`` of ``n`` things begins, cut as evenly as possible."""
+    return n * part // parts
+
+
+@parallel_kernel
+def block_samples(
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
+    samples: Samples,
+    loss: int,
+    depth: int,
+    position: int,
+    count: int,
+    stride: int,
+    n_threads: int,
+) -> None:
+    """``run_samples`` for a whole block, the samples spread over threads."""
+    width = lane_count(work.y)
+    vectors = (count + width - 1) // width
+    if n_threads == 1:
+        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, 0, vectors * width)
+    else:
+        for t in prange(n_threads):
+            start = slice_of(vectors, n_threads, t) * width
+            end = slice_of(vectors, n_threads, t + 1) * width
+            run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end)
+
+
+@parallel_kernel
+def block_neurons(
+    wiring: Wiring,
+    work: Workspace,
+    optimizer: int,
+    rule: Array,
+    decay: Any,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+    count: int,
+    stride: int,
+    cuts: Array,
+) -> None:
+    """``run_neurons`` for all neurons, spread over threads at ``cuts``."""
+    n_threads = cuts.size - 1
+    length = work.scratch.size // n_threads
+    if n_threads == 1:
+        run_neurons(
+            wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates, count, stride, cuts[0], cuts[1], 0
+        )
+    else:
+        for t in prange(n_threads):
+            run_neurons(
+                wiring,
+                work,
+                optimizer,
+                rule,
+                decay,
+                parameters,
+                first_state,
+                second_state,
+                rates,
+                count,
+                stride,
+                cuts[t],
+                cuts[t + 1],
+                t * length,
+            )
+
+
+@kernel
+def add_squares(gradient: Array, rates: Array, start: int, end: int) -> float:
+    """Σ g² in float64 over the parameters that are not frozen, in index order."""
+    result = 0.0
+    for i in range(start, end):
+        if rates.size == 0 or rates[i] >= 0:
+            result += float(gradient[i]) * float(gradient[i])
+    return result
+
+
+@leaf
+def squared_norm(wiring: Wiring, gradient: Parameters, rates: Parameters) -> float:
+    """‖g‖² over all trained parameters: a sum for each neuron's row, added by id; then biases, then slopes."""
+    result = 0.0
+    for neuron in range(wiring.is_input.size):
+        result += add_squares(gradient.weights, rates.weights, wiring.row_start[neuron], wiring.row_start[neuron + 1])
+    for neuron in range(wiring.is_input.size):
+        if not wiring.is_input[neuron]:
+            result += add_squares(gradient.biases, rates.biases, neuron, neuron + 1)
+    for p in range(wiring.prelus.size):
+        result += add_squares(gradient.slopes, rates.slopes, wiring.prelus[p], wiring.prelus[p] + 1)
+    return result
+
+
+@kernel
+def begin_step(optimizer: int, rule: Array, settings: Array, powers: Array, rate: float) -> None:
+    """Set the numbers of this step: its rate, and for Adam 1 − β₁ᵗ and √(1 − β₂ᵗ) from running products."""
+    rule[RATE] = rate
+    if optimizer == ADAM or optimizer == ADAMW:
+        powers[0] *= settings[FIRST]
+        powers[1] *= settings[SECOND]
+        rule[CORRECTION_1] = 1.0 - powers[0]
+        rule[CORRECTION_2] = np.sqrt(1.0 - powers[1])
+
+
+@leaf
+def update_all(
+    wiring: Wiring,
+    gradient: Parameters,
+    optimizer: int,
+    rule: Array,
+    decay: Any,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+) -> None:
+    """One step of every parameter from a finished gradient."""
+    n_neurons = wiring.is_input.size
+    s1, s2 = first_state, second_state
+    weights, biases, slopes = parameters
+    update(
+        optimizer, rule, decay, weights, 0, gradient.weights, 0, s1.weights, s2.weights, rates.weights, weights.size
+    )
+    for neuron in range(n_neurons):
+        if not wiring.is_input[neuron]:
+            update(
+                optimizer,
+                rule,
+                decay * 0,
+                biases,
+                neuron,
+                gradient.biases,
+                neuron,
+                s1.biases,
+                s2.biases,
+                rates.biases,
+                1,
+            )
+    for p in range(wiring.prelus.size):
+        neuron = wiring.prelus[p]
+        update(
+            optimizer,
+            rule,
+            decay * 0,
+            slopes,
+            neuron,
+            gradient.slopes,
+            neuron,
+            s1.slopes,
+            s2.slopes,
+            rates.slopes,
+            1,
+        )
+
+
+@kernel
+def train_batches(
+    wiring: Wiring,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+    gradient: Parameters,
+    work: Workspace,
+    samples: Samples,
+    loss: int,
+    optimizer: int,
+    settings: Array,
+    rule: Array,
+    powers: Array,
+    decay: Any,
+    mean: bool,
+    clip_norm: float,
+    batch: int,
+    first_step: int,
+    step_rates: Array,
+    stride: int,
+    cuts: Array,
+    loss_sum: Array,
+) -> int:
+    """Steps ``first_step``, … of an epoch, one for each entry of ``step_rates``; a short last batch counts.
+
+    Adds the samples' losses, each before the update that used it, to ``loss_sum[0]``. Returns how many steps were made: fewer
+    than asked where a loss was not finite, before the update of that step.
+    """
+    n_samples = samples.order.size
+    n_threads = cuts.size - 1
+    for s in range(step_rates.size):
+        position = (first_step + s) * batch
+        m = min(batch, n_samples - position)
+        begin_step(optimizer, rule, settings, powers, step_rates[s])
+        rule[SCALE] = 1.0 / m if mean else 1.0
+        step_sum = 0.0
+        buffered = gradient.weights.size > 0 or gradient.biases.size > 0
+        for start in range(0, m, BLOCK_SAMPLES):
+            count = min(BLOCK_SAMPLES, m - start)
+            block_samples(
+                wiring, parameters, work, samples, loss, BACKWARD, position + start, count, stride, n_threads
+            )
+            for i in range(count):
+                step_sum += work.losses[i]
+            if not np.isfinite(step_sum):
+                return s
+            if buffered:
+                block_neurons(
+                    wiring,
+                    work,
+                    WRITE if start == 0 else ADD,
+                    rule,
+                    decay,
+                    gradient,
+                    first_state,
+                    second_state,
+                    rates,
+                    count,
+                    stride,
+                    cuts,
+                )
+            else:
+                block_neurons(
+                    wiring,
+                    work,
+                    optimizer,
+                    rule,
+                    decay,
+                    parameters,
+                    first_state,
+                    second_state,
+                    rates,
+                    count,
+                    stride,
+                    cuts,
+                )
+        if buffered:
+            if clip_norm > 0.0:
+                norm = float(rule[SCALE]) * np.sqrt(squared_norm(wiring, gradient, rates))
+                if norm > clip_norm:
+                    rule[SCALE] = rule[SCALE] * (clip_norm / norm)
+            update_all(wiring, gradient, optimizer, rule, decay, parameters, first_state, second_state, rates)
+        loss_sum[0] += step_sum
+    return step_rates.size

@@ -1,0 +1,246 @@
+"""The one place that owns Numba's options, the cache of compiled kernels and the threading layer.
+
+Numba's own cache misses edits in functions imported from other files, ignores compile options and can mix entries when two
+processes write at once. Here every kernel is stored in one file of its own, in a folder whose name is the digest of *all*
+kernel sources, the options, the versions and the processor: an edit or an upgrade opens another folder, so stale code can't
+be found; a file is written beside its place and moved there, so readers see all of it or none; what can't be read is
+compiled again.
+"""
+
+import hashlib
+import importlib
+import os
+import pickle
+import platform
+import re
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import llvmlite.binding
+import numba
+from numba.core import compiler, serialize, sigutils, types
+from numba.core.caching import _Cache
+
+from neuronsim.errors import CompileWarning
+
+#: The same for every kernel: a callee without an option of its own would inherit its caller's. No fastmath at all: explicit
+#: lanes lose nothing without it, and the bits stay the same everywhere. NumPy's division (no ZeroDivisionError) lets LLVM
+#: keep loops in vectors.
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "boundscheck": False, "nogil": True, "_nrt": False}
+
+#: Called once a process, before the first compilation (not when everything comes from the cache).
+compile_listeners: list[Callable[[], None]] = []
+
+#: Held while a kernel that may open parallel regions runs: the ``workqueue`` layer aborts the process on concurrent use.
+PARALLEL = threading.RLock()
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def kernel(function: _F) -> _F:
+    """Compile a function for one thread at its first call; LLVM may inline it into kernels that call it."""
+    return _compile(function, parallel=False)
+
+
+def leaf(function: _F) -> _F:
+    """The same, but kernels call it as it is: compiled once, never inlined.
+
+    Numba links and optimises every callee again within each of its callers; kept apart, the large ones cost their compile
+    time once (the mini-batch step: 38 s down to 12 s), and a call about 50 ns.
+    """
+    return _compile(function, parallel=False, apart=True)
+
+
+def parallel_kernel(function: _F) -> _F:
+    """A leaf whose ``prange`` loops are spread over threads."""
+    return _compile(function, parallel=True, apart=True)
+
+
+def _compile(function: _F, parallel: bool, apart: bool = False) -> _F:
+    dispatcher = numba.njit(parallel=parallel, **OPTIONS)(function)
+    name = f"{function.__module__}.{function.__qualname__}"
+    dispatcher._cache = KernelCache(name)
+    compile_types, call_template = dispatcher.compile, dispatcher.get_call_template
+
+    def compile_once(sig: Any) -> Any:
+        arguments, _ = sigutils.normalize_signature(sig)
+        arguments = tuple(types.unliteral(a) for a in arguments)
+        known = arguments in dispatcher.overloads
+        entry_point = compile_types(arguments)
+        if apart and not known:
+            _keep_apart(name, dispatcher.overloads[arguments])
+        return entry_point
+
+    def template_without_literals(args: Any, kws: Any) -> Any:
+        # else each constant argument would compile a version of its own
+        return call_template(tuple(types.unliteral(a) for a in args), kws)
+
+    dispatcher.compile, dispatcher.get_call_template = compile_once, template_without_literals
+    if apart:
+        _leaves[name] = dispatcher
+    return cast(_F, dispatcher)
+
+
+# Leaves by name, and by the symbol under which compiled callers look for them: (name, argument types).
+_leaves: dict[str, Any] = {}
+_symbols: dict[str, tuple[str, Any]] = {}
+
+
+def _keep_apart(name: str, compiled: Any) -> None:
+    """Publish a leaf's machine code under its symbol, and let callers refer to that instead of linking the code."""
+    symbol = compiled.fndesc.llvm_func_name
+    llvmlite.binding.add_symbol(symbol, compiled.library.get_pointer_to_function(symbol))
+    _symbols[symbol] = (name, compiled.signature.args)
+    context = compiled.target_context
+    context.remove_user_function(compiled.entry_point)
+    context.insert_user_function(compiled.entry_point, compiled.fndesc, ())
+
+
+def _leaves_of(library: Any) -> list[tuple[str, str, Any]]:
+    """(symbol, leaf, argument types) of every leaf that compiled code calls."""
+    declared = re.findall(r'^declare [^@\n]*@"?([^"(\s]+)"?\(', library.get_llvm_str(), re.MULTILINE)
+    return [(symbol, *_symbols[symbol]) for symbol in declared if symbol in _symbols]
+
+
+def _has_leaves(needed: list[tuple[str, str, Any]]) -> bool:
+    """Load the leaves that cached code calls; False if one is not what that code was compiled against."""
+    for symbol, name, arguments in needed:
+        importlib.import_module(name.rpartition(".")[0])
+        _leaves[name].compile(arguments)
+        if symbol not in _symbols:
+            return False
+    return True
+
+
+@cache
+def source_digest() -> str:
+    """Digest of everything that decides what a kernel compiles to, but its argument types and the processor."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    versions = (numba.__version__, llvmlite.__version__, platform.python_version(), platform.machine())
+    digest.update(repr((sorted(OPTIONS.items()), versions)).encode())
+    return digest.hexdigest()[:24]
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where compiled kernels lie, or None (with one warning) where nothing is writable.
+
+    The first writable of: ``NUMBA_CACHE_DIR``; ``__pycache__`` beside the kernels; the user's cache folder.
+    """
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    for base in [Path(chosen)] if chosen else [Path(__file__).parent / "__pycache__", user]:
+        folder = base / "neuronsim-kernels" / source_digest()
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+    warnings.warn(
+        "no writable place for compiled kernels: they are compiled anew in each process; set NUMBA_CACHE_DIR to a "
+        "writable folder to keep them",
+        CompileWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+_announced = threading.Event()
+
+
+def _announce() -> None:
+    if not _announced.is_set():
+        _announced.set()
+        for listener in compile_listeners:
+            listener()
+
+
+class KernelCache(_Cache):  # type: ignore[misc]
+    """One kernel's compiled forms on disk: a file for each signature and processor, its checksum first."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder, as Numba wants to hear it."""
+        folder = cache_folder()
+        return None if folder is None else str(folder)
+
+    def enable(self) -> None:
+        """Use the cache (the default)."""
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Compile anew, store nothing."""
+        self._enabled = False
+
+    def flush(self) -> None:
+        """Forget this kernel's files."""
+        folder = cache_folder()
+        for path in folder.glob(f"{self._name}-*") if folder else ():
+            path.unlink(missing_ok=True)
+
+    def _path(self, sig: Any, codegen: Any) -> Path | None:
+        folder = cache_folder()
+        if folder is None or not self._enabled:
+            return None
+        key = hashlib.sha256(repr((str(sig), codegen.magic_tuple())).encode()).hexdigest()[:24]
+        return folder / f"{self._name}-{key}.bin"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled form from disk; None where there is none or it can't be read."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        if path is not None:
+            with suppress(Exception):
+                stored = path.read_bytes()
+                checksum, payload = stored[:32], stored[32:]
+                if hashlib.sha256(payload).digest() == checksum:
+                    needed, reduced = pickle.loads(payload)
+                    if _has_leaves(needed):
+                        return compiler.CompileResult._rebuild(target_context, *reduced)
+        _announce()
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Write the compiled form beside its place, then move it there. A full disk costs the cache, not the run."""
+        path = self._path(sig, data.codegen)
+        if path is None or data.library.has_dynamic_globals or any(not lifted.can_cache for lifted in data.lifted):
+            return
+        payload = serialize.dumps((_leaves_of(data.library), data._reduce()))
+        temporary = None
+        with suppress(OSError):
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(hashlib.sha256(payload).digest() + payload)
+            os.replace(temporary, path)
+            return
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+@cache
+def region_seconds() -> float:
+    """About what opening and closing a parallel region costs: 1 µs with OpenMP, 83 µs with ``workqueue``."""
+    if numba.config.THREADING_LAYER != "workqueue":
+        with suppress(ImportError):
+            from numba.np.ufunc import omppool  # noqa: F401
+
+            return 1e-6
+    return 83e-6
+
+
+def worthwhile_threads(multiply_adds: float) -> int:
+    """How many threads so many multiply-adds, in two parallel regions, are worth."""
+    # 20 billion a second is what one core does on a poor day; a thread should have ten times the region's cost to do
+    seconds = multiply_adds / 20e9
+    return int(max(1, min(numba.config.NUMBA_NUM_THREADS, seconds / (20 * region_seconds()))))

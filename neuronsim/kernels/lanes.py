@@ -1,0 +1,689 @@
+"""Lane vectors and tiles: fixed-width SIMD values that kernels hold in local variables.
+
+A *lane vector* is 64 bytes of numbers: 16 float32 or 8 float64. In mini-batches a lane is a sample, in online learning a
+lane is a source. A *tile* is ``rows × columns`` lane vectors as one value; LLVM keeps it in registers, so that one short
+kernel serves any block size, and each accumulator's order of summation does not depend on the tile's shape.
+
+Every operation maps to one LLVM instruction or a written-out sequence of them, without fast-math flags: the same bits on
+every processor. Multiply-adds are explicit (``fma``), horizontal sums are a fixed tree, comparisons are ordered ones that
+are false for NaN.
+"""
+
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel import models, register_default
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, typeof_impl
+from numba.core.types.misc import Dummy
+
+BYTES = 64
+
+#: How many lanes a vector has, by dtype.
+WIDTH = {np.dtype(np.float32): BYTES // 4, np.dtype(np.float64): BYTES // 8}
+
+# What a kernel holds; for annotations only: these values never leave compiled code.
+Lanes = Any
+Tile = Any
+
+
+class LanesType(types.Type):  # type: ignore[misc]
+    """A vector of ``count`` elements of one scalar type (a boolean element makes a mask)."""
+
+    def __init__(self, element: types.Type, count: int) -> None:
+        self.element = element
+        self.count = count
+        super().__init__(name=f"Lanes({element}, {count})")
+
+
+class TileType(types.Type):  # type: ignore[misc]
+    """``rows × columns`` lane vectors, row by row."""
+
+    def __init__(self, lanes: LanesType, rows: int, columns: int) -> None:
+        self.lanes = lanes
+        self.rows = rows
+        self.columns = columns
+        super().__init__(name=f"Tile({lanes}, {rows}, {columns})")
+
+
+def _llvm_element(element: types.Type) -> ir.Type:
+    if element == types.boolean:
+        return ir.IntType(1)
+    if isinstance(element, types.Float):
+        return ir.FloatType() if element.bitwidth == 32 else ir.DoubleType()
+    return ir.IntType(element.bitwidth)
+
+
+@register_default(LanesType)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: LanesType) -> None:
+        super().__init__(dmm, fe_type, ir.VectorType(_llvm_element(fe_type.element), fe_type.count))
+
+
+@register_default(TileType)
+class _TileModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: TileType) -> None:
+        vector = ir.VectorType(_llvm_element(fe_type.lanes.element), fe_type.lanes.count)
+        super().__init__(dmm, fe_type, ir.ArrayType(vector, fe_type.rows * fe_type.columns))
+
+
+class Shape:
+    """A tile's shape, passed to kernels as a value whose *type* carries the numbers."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows = rows
+        self.columns = columns
+
+
+class _ShapeType(Dummy):  # type: ignore[misc]
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows = rows
+        self.columns = columns
+        super().__init__(name=f"Shape({rows}, {columns})")
+
+
+@register_default(_ShapeType)
+class _ShapeModel(models.OpaqueModel):  # type: ignore[misc]
+    pass
+
+
+@typeof_impl.register(Shape)
+def _typeof_shape(value: Shape, context: Any) -> _ShapeType:
+    return _ShapeType(value.rows, value.columns)
+
+
+def float_lanes(element: types.Type) -> LanesType:
+    """The lane type of a float scalar type."""
+    return LanesType(element, BYTES * 8 // element.bitwidth)
+
+
+def int_lanes(element: types.Type) -> LanesType:
+    """The integer lanes with the bit width of a float scalar type."""
+    return LanesType(types.int32 if element.bitwidth == 32 else types.int64, BYTES * 8 // element.bitwidth)
+
+
+# --- operators: + − × ÷, comparisons, integer arithmetic ----------------------------------------------------------------
+
+_BINARY = {
+    operator.add: ("fadd", "add"),
+    operator.sub: ("fsub", "sub"),
+    operator.mul: ("fmul", "mul"),
+    operator.truediv: ("fdiv", None),
+    operator.and_: (None, "and_"),
+    operator.or_: (None, "or_"),
+    operator.xor: (None, "xor"),
+    operator.lshift: (None, "shl"),
+    operator.rshift: (None, "ashr"),
+}
+_COMPARE = {operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "=="}
+
+
+def _splat_value(builder: ir.IRBuilder, scalar: ir.Value, count: int) -> ir.Value:
+    vector = ir.VectorType(scalar.type, count)
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), mask)
+
+
+def _as_lanes(context: Any, builder: ir.IRBuilder, value: ir.Value, typ: types.Type, lanes: LanesType) -> ir.Value:
+    if isinstance(typ, LanesType):
+        return value
+    return _splat_value(builder, context.cast(builder, value, typ, lanes.element), lanes.count)
+
+
+def _register_binary(op: Any, float_name: str | None, int_name: str | None) -> None:
+    @infer_global(op)
+    class _Binary(AbstractTemplate):  # type: ignore[misc]
+        def generic(self, args: Any, kws: Any) -> Any:
+            lanes = [a for a in args if isinstance(a, LanesType)]
+            if len(args) != 2 or not lanes:
+                return None
+            if len(lanes) == 2 and args[0] != args[1]:
+                return None
+            # a Python number next to lanes is rounded to their dtype
+            return signature(lanes[0], lanes[0], lanes[0]) if len(lanes) == 2 else signature(lanes[0], *args)
+
+    def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        lanes = sig.return_type
+        a, b = (_as_lanes(context, builder, v, t, lanes) for v, t in zip(args, sig.args, strict=True))
+        name = float_name if isinstance(lanes.element, types.Float) else int_name
+        if name is None:
+            raise TypeError(f"{op.__name__} is not defined for {lanes}")
+        return getattr(builder, name)(a, b)
+
+    lower_builtin(op, LanesType, LanesType)(lower)
+    lower_builtin(op, LanesType, types.Number)(lower)
+    lower_builtin(op, types.Number, LanesType)(lower)
+
+
+def _register_compare(op: Any, symbol: str) -> None:
+    @infer_global(op)
+    class _Compare(AbstractTemplate):  # type: ignore[misc]
+        def generic(self, args: Any, kws: Any) -> Any:
+            lanes = [a for a in args if isinstance(a, LanesType)]
+            if len(args) != 2 or not lanes or (len(lanes) == 2 and args[0] != args[1]):
+                return None
+            return signature(LanesType(types.boolean, lanes[0].count), *args)
+
+    def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        lanes = next(t for t in sig.args if isinstance(t, LanesType))
+        a, b = (_as_lanes(context, builder, v, t, lanes) for v, t in zip(args, sig.args, strict=True))
+        if isinstance(lanes.element, types.Float):
+            return builder.fcmp_ordered(symbol, a, b)
+        return builder.icmp_signed(symbol, a, b)
+
+    lower_builtin(op, LanesType, LanesType)(lower)
+    lower_builtin(op, LanesType, types.Number)(lower)
+    lower_builtin(op, types.Number, LanesType)(lower)
+
+
+for _op, (_float_name, _int_name) in _BINARY.items():
+    _register_binary(_op, _float_name, _int_name)
+for _op, _symbol in _COMPARE.items():
+    _register_compare(_op, _symbol)
+
+
+@infer_global(operator.neg)
+class _Negate(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, args: Any, kws: Any) -> Any:
+        return signature(args[0], args[0]) if isinstance(args[0], LanesType) else None
+
+
+@lower_builtin(operator.neg, LanesType)
+def _lower_negate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+    return builder.fneg(args[0]) if isinstance(sig.return_type.element, types.Float) else builder.neg(args[0])
+
+
+# --- building blocks of the intrinsics ----------------------------------------------------------------------------------
+
+
+def _call(builder: ir.IRBuilder, name: str, result: ir.Type, args: list[ir.Value]) -> ir.Value:
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [a.type for a in args]), name)
+    return builder.call(function, args)
+
+
+def _suffix(llvm_type: ir.Type) -> str:
+    if isinstance(llvm_type, ir.VectorType):
+        return f"v{llvm_type.count}{_suffix(llvm_type.element)}"
+    if isinstance(llvm_type, ir.FloatType):
+        return "f32"
+    if isinstance(llvm_type, ir.DoubleType):
+        return "f64"
+    return f"i{llvm_type.width}"
+
+
+def _fma_value(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    return _call(builder, f"llvm.fma.{_suffix(a.type)}", a.type, [a, b, c])
+
+
+def _element_pointer(
+    context: Any, builder: ir.IRBuilder, array_type: types.Array, array: ir.Value, index: ir.Value
+) -> ir.Value:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def _load_vector(builder: ir.IRBuilder, pointer: ir.Value, vector: ir.VectorType, itemsize: int) -> ir.Value:
+    return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=itemsize)
+
+
+def _store_vector(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, itemsize: int) -> None:
+    builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=itemsize)
+
+
+def _vector(lanes: LanesType) -> ir.VectorType:
+    return ir.VectorType(_llvm_element(lanes.element), lanes.count)
+
+
+def _itemsize(lanes: LanesType) -> int:
+    return int(lanes.element.bitwidth) // 8
+
+
+def _i64(value: int) -> ir.Constant:
+    return ir.Constant(ir.IntType(64), value)
+
+
+def _part_mask(builder: ir.IRBuilder, n: ir.Value, count: int) -> ir.Value:
+    indices = ir.Constant(ir.VectorType(ir.IntType(64), count), list(range(count)))
+    return builder.icmp_signed("<", indices, _splat_value(builder, n, count))
+
+
+def _masked_load(builder: ir.IRBuilder, pointer: ir.Value, lanes: LanesType, mask: ir.Value) -> ir.Value:
+    vector = _vector(lanes)
+    arguments = [
+        builder.bitcast(pointer, vector.as_pointer()),
+        ir.Constant(ir.IntType(32), _itemsize(lanes)),
+        mask,
+        ir.Constant(vector, [0.0] * lanes.count),
+    ]
+    return _call(builder, f"llvm.masked.load.{_suffix(vector)}.p0", vector, arguments)
+
+
+def _masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, lanes: LanesType, mask: ir.Value) -> None:
+    vector = _vector(lanes)
+    arguments = [
+        value,
+        builder.bitcast(pointer, vector.as_pointer()),
+        ir.Constant(ir.IntType(32), _itemsize(lanes)),
+        mask,
+    ]
+    _call(builder, f"llvm.masked.store.{_suffix(vector)}.p0", ir.VoidType(), arguments)
+
+
+# --- lanes ----------------------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def load(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """The lane vector that starts at ``array[index]``."""
+    lanes = float_lanes(array.dtype)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[0], *args)
+        return _load_vector(builder, pointer, _vector(lanes), _itemsize(lanes))
+
+    return lanes(array, types.int64), codegen
+
+
+@intrinsic
+def store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+    """Write a lane vector to ``array[index:]``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        _store_vector(builder, args[2], pointer, _itemsize(sig.args[2]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, value), codegen
+
+
+@intrinsic
+def load_part(typingctx, array, index, n):  # type: ignore[no-untyped-def]
+    """The first ``n`` lanes from ``array[index:]``, zeros in the others; memory behind them is not touched."""
+    lanes = float_lanes(array.dtype)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        return _masked_load(builder, pointer, lanes, _part_mask(builder, args[2], lanes.count))
+
+    return lanes(array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def store_part(typingctx, array, index, value, n):  # type: ignore[no-untyped-def]
+    """Write the first ``n`` lanes to ``array[index:]``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = sig.args[2]
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        _masked_store(builder, args[2], pointer, lanes, _part_mask(builder, args[3], lanes.count))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, value, types.int64), codegen
+
+
+@intrinsic
+def splat(typingctx, scalar):  # type: ignore[no-untyped-def]
+    """The lane vector whose every lane is ``scalar`` (float32 or float64)."""
+    lanes = float_lanes(scalar)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _splat_value(builder, args[0], lanes.count)
+
+    return lanes(scalar), codegen
+
+
+@intrinsic
+def filled(typingctx, like, value):  # type: ignore[no-untyped-def]
+    """Lanes of the type of ``like``, each ``value`` rounded to their element type."""
+    lanes = like
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _as_lanes(context, builder, args[1], sig.args[1], lanes)
+
+    return lanes(like, value), codegen
+
+
+@intrinsic
+def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
+    """``a · b + c`` with one rounding, for lanes or for three scalars of one float type."""
+    given = next((t for t in (a, b, c) if isinstance(t, LanesType)), a)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        if isinstance(given, LanesType):
+            args = [_as_lanes(context, builder, v, t, given) for v, t in zip(args, sig.args, strict=True)]
+        return _fma_value(builder, *args)
+
+    if isinstance(given, LanesType):
+        return given(a, b, c), codegen
+    return given(given, given, given), codegen
+
+
+@intrinsic
+def select(typingctx, mask, yes, no):  # type: ignore[no-untyped-def]
+    """Lane by lane ``yes`` where ``mask``, else ``no``; one of the two may be a number."""
+    lanes = yes if isinstance(yes, LanesType) else no
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        a, b = (_as_lanes(context, builder, v, t, lanes) for v, t in zip(args[1:], sig.args[1:], strict=True))
+        return builder.select(args[0], a, b)
+
+    return lanes(mask, yes, no), codegen
+
+
+def _unary(name: str):  # type: ignore[no-untyped-def]
+    def typer(typingctx, value):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            vector = args[0].type
+            return _call(builder, f"llvm.{name}.{_suffix(vector)}", vector, [args[0]])
+
+        return value(value), codegen
+
+    return typer
+
+
+sqrt = intrinsic(_unary("sqrt"))
+absolute = intrinsic(_unary("fabs"))
+nearest = intrinsic(_unary("rint"))  # to the nearest integer, halves to even
+
+
+@intrinsic
+def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
+    """The magnitude of the one, the sign of the other."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _call(builder, f"llvm.copysign.{_suffix(args[0].type)}", args[0].type, list(args))
+
+    return magnitude(magnitude, magnitude), codegen
+
+
+@intrinsic
+def bits(typingctx, value):  # type: ignore[no-untyped-def]
+    """The bit patterns of float lanes as integer lanes."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], _vector(sig.return_type))
+
+    return int_lanes(value.element)(value), codegen
+
+
+@intrinsic
+def from_bits(typingctx, value):  # type: ignore[no-untyped-def]
+    """Float lanes with the given bit patterns."""
+    lanes = float_lanes(types.float32 if value.element.bitwidth == 32 else types.float64)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(args[0], _vector(lanes))
+
+    return lanes(value), codegen
+
+
+@intrinsic
+def to_int(typingctx, value):  # type: ignore[no-untyped-def]
+    """Float lanes to integers, towards zero. Out-of-range or NaN lanes are undefined: clamp them first."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.fptosi(args[0], _vector(sig.return_type))
+
+    return int_lanes(value.element)(value), codegen
+
+
+@intrinsic
+def to_float(typingctx, value):  # type: ignore[no-untyped-def]
+    """Integer lanes to float lanes of the same width."""
+    lanes = float_lanes(types.float32 if value.element.bitwidth == 32 else types.float64)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.sitofp(args[0], _vector(lanes))
+
+    return lanes(value), codegen
+
+
+def _tree_sum(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Halve, add, halve …: lane j + lane j + n/2, so ((0+8)+(4+12))+… for 16 lanes, on every processor."""
+    n = value.type.count
+    while n > 1:
+        n //= 2
+        undefined = ir.Constant(value.type, ir.Undefined)
+        int_vector = ir.VectorType(ir.IntType(32), n)
+        low = builder.shuffle_vector(value, undefined, ir.Constant(int_vector, list(range(n))))
+        high = builder.shuffle_vector(value, undefined, ir.Constant(int_vector, list(range(n, 2 * n))))
+        value = builder.fadd(low, high)
+    return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+
+
+@intrinsic
+def total(typingctx, value):  # type: ignore[no-untyped-def]
+    """The sum of a vector's lanes, as a written-out tree of halves."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _tree_sum(builder, args[0])
+
+    return value.element(value), codegen
+
+
+@intrinsic
+def lane_count(typingctx, array):  # type: ignore[no-untyped-def]
+    """How many lanes a vector of this array's dtype has, as a compile-time constant."""
+    count = BYTES * 8 // array.dtype.bitwidth
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _i64(count)
+
+    return types.int64(array), codegen
+
+
+# --- tiles ------------------------------------------------------------------------------------------------------------------
+
+
+def _tile_parts(builder: ir.IRBuilder, tile: ir.Value, typ: TileType) -> list[list[ir.Value]]:
+    values = [builder.extract_value(tile, i) for i in range(typ.rows * typ.columns)]
+    return [values[r * typ.columns : (r + 1) * typ.columns] for r in range(typ.rows)]
+
+
+def _tile_value(builder: ir.IRBuilder, rows: list[list[ir.Value]]) -> ir.Value:
+    flat = [v for row in rows for v in row]
+    tile = ir.Constant(ir.ArrayType(flat[0].type, len(flat)), ir.Undefined)
+    for i, v in enumerate(flat):
+        tile = builder.insert_value(tile, v, i)
+    return tile
+
+
+@intrinsic
+def tile_start(typingctx, shape, array, index):  # type: ignore[no-untyped-def]
+    """Row r of the tile holds ``array[index + r]`` in every lane (a neuron's bias)."""
+    lanes = float_lanes(array.dtype)
+    tile = TileType(lanes, shape.rows, shape.columns)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        rows = []
+        for r in range(tile.rows):
+            scalar = builder.load(builder.gep(pointer, [_i64(r)]))
+            rows.append([_splat_value(builder, scalar, lanes.count)] * tile.columns)
+        return _tile_value(builder, rows)
+
+    return tile(shape, array, types.int64), codegen
+
+
+@intrinsic
+def tile_zero(typingctx, shape, like):  # type: ignore[no-untyped-def]
+    """A tile of zeros with the dtype of the array ``like``."""
+    lanes = float_lanes(like.dtype)
+    tile = TileType(lanes, shape.rows, shape.columns)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        zero = ir.Constant(_vector(lanes), [0.0] * lanes.count)
+        return _tile_value(builder, [[zero] * tile.columns] * tile.rows)
+
+    return tile(shape, like), codegen
+
+
+@intrinsic
+def tile_fma(typingctx, tile, scalars, index, step, vectors, start):  # type: ignore[no-untyped-def]
+    """``tile[r, c] += scalars[index + r·step] · vectors[start + c·lanes :]``, each with one rounding."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        vector = _vector(lanes)
+        rows = _tile_parts(builder, args[0], tile)
+        scalar = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        pointer = _element_pointer(context, builder, sig.args[4], args[4], args[5])
+        loaded = [
+            _load_vector(builder, builder.gep(pointer, [_i64(c * lanes.count)]), vector, _itemsize(lanes))
+            for c in range(tile.columns)
+        ]
+        for r in range(tile.rows):
+            offset = builder.mul(args[3], _i64(r))
+            w = _splat_value(builder, builder.load(builder.gep(scalar, [offset])), lanes.count)
+            rows[r] = [_fma_value(builder, w, loaded[c], rows[r][c]) for c in range(tile.columns)]
+        return _tile_value(builder, rows)
+
+    return tile(tile, scalars, types.int64, types.int64, vectors, types.int64), codegen
+
+
+@intrinsic
+def tile_load(typingctx, shape, array, index, step):  # type: ignore[no-untyped-def]
+    """``tile[r, c] = array[index + r·step + c·lanes :]``."""
+    lanes = float_lanes(array.dtype)
+    tile = TileType(lanes, shape.rows, shape.columns)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        rows = []
+        for r in range(tile.rows):
+            row = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
+            rows.append(
+                [
+                    _load_vector(builder, builder.gep(row, [_i64(c * lanes.count)]), _vector(lanes), _itemsize(lanes))
+                    for c in range(tile.columns)
+                ]
+            )
+        return _tile_value(builder, rows)
+
+    return tile(shape, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def tile_store(typingctx, tile, array, index, step):  # type: ignore[no-untyped-def]
+    """``array[index + r·step + c·lanes :] = tile[r, c]``."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
+            start = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
+            for c, value in enumerate(row):
+                _store_vector(builder, value, builder.gep(start, [_i64(c * lanes.count)]), _itemsize(lanes))
+        return context.get_dummy_value()
+
+    return types.none(tile, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def tile_push(typingctx, tile, scalars, index, step, vectors, start):  # type: ignore[no-untyped-def]
+    """``vectors[start + c·lanes :] += Σ_r scalars[index + r·step] · tile[r, c]``, rows in ascending order."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        rows = _tile_parts(builder, args[0], tile)
+        scalar = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        pointer = _element_pointer(context, builder, sig.args[4], args[4], args[5])
+        places = [builder.gep(pointer, [_i64(c * lanes.count)]) for c in range(tile.columns)]
+        sums = [_load_vector(builder, p, _vector(lanes), _itemsize(lanes)) for p in places]
+        for r in range(tile.rows):
+            offset = builder.mul(args[3], _i64(r))
+            w = _splat_value(builder, builder.load(builder.gep(scalar, [offset])), lanes.count)
+            sums = [_fma_value(builder, w, rows[r][c], sums[c]) for c in range(tile.columns)]
+        for place, value in zip(places, sums, strict=True):
+            _store_vector(builder, value, place, _itemsize(lanes))
+        return context.get_dummy_value()
+
+    return types.none(tile, scalars, types.int64, types.int64, vectors, types.int64), codegen
+
+
+# --- tiles whose lanes are sources (online) -----------------------------------------------------------------------------------
+
+
+@intrinsic
+def tile_dot(typingctx, tile, matrix, index, step, vectors, start, n):  # type: ignore[no-untyped-def]
+    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: partial sums of dot products."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        rows = _tile_parts(builder, args[0], tile)
+        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        mask = _part_mask(builder, args[6], lanes.count)
+        shared = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[5]), lanes, mask)
+        for r in range(tile.rows):
+            row = _masked_load(builder, builder.gep(first, [builder.mul(args[3], _i64(r))]), lanes, mask)
+            rows[r] = [_fma_value(builder, row, shared, rows[r][0])]
+        return _tile_value(builder, rows)
+
+    return tile(tile, matrix, types.int64, types.int64, vectors, types.int64, types.int64), codegen
+
+
+@intrinsic
+def tile_finish(typingctx, tile, biases, first, out):  # type: ignore[no-untyped-def]
+    """``out[first + r] = biases[first + r] +`` the tree sum of row r."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        bias = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        place = _element_pointer(context, builder, sig.args[3], args[3], args[2])
+        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
+            value = builder.fadd(builder.load(builder.gep(bias, [_i64(r)])), _tree_sum(builder, row[0]))
+            builder.store(value, builder.gep(place, [_i64(r)]))
+        return context.get_dummy_value()
+
+    return types.none(tile, biases, types.int64, out), codegen
+
+
+@intrinsic
+def tile_descend(typingctx, steps, matrix, index, step, y, yi, n):  # type: ignore[no-untyped-def]
+    """``matrix[index + r·step :] += steps[r] · y[yi :]`` in the first ``n`` lanes: w := w − μ·δ·y."""
+    tile = steps
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        mask = _part_mask(builder, args[6], lanes.count)
+        message = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[5]), lanes, mask)
+        for r, (change,) in enumerate(_tile_parts(builder, args[0], tile)):
+            place = builder.gep(first, [builder.mul(args[3], _i64(r))])
+            old = _masked_load(builder, place, lanes, mask)
+            _masked_store(builder, _fma_value(builder, change, message, old), place, lanes, mask)
+        return context.get_dummy_value()
+
+    return types.none(steps, matrix, types.int64, types.int64, y, types.int64, types.int64), codegen
+
+
+@intrinsic
+def tile_push_descend(typingctx, deltas, steps, matrix, index, step, y, sums, at, n):  # type: ignore[no-untyped-def]
+    """The fused online pass for rows of consecutive sources: first ``sums[at:] += w·δ``, then ``w += steps·y[at:]``.
+
+    The sums see the old weights: each row is read once, used for both, and written once.
+    """
+    tile = deltas
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        first = _element_pointer(context, builder, sig.args[2], args[2], args[3])
+        mask = _part_mask(builder, args[8], lanes.count)
+        message = _masked_load(builder, _element_pointer(context, builder, sig.args[5], args[5], args[7]), lanes, mask)
+        place = _element_pointer(context, builder, sig.args[6], args[6], args[7])
+        total_value = _masked_load(builder, place, lanes, mask)
+        pairs = zip(_tile_parts(builder, args[0], tile), _tile_parts(builder, args[1], tile), strict=True)
+        for r, ((delta,), (change,)) in enumerate(pairs):
+            row = builder.gep(first, [builder.mul(args[4], _i64(r))])
+            old = _masked_load(builder, row, lanes, mask)
+            total_value = _fma_value(builder, old, delta, total_value)
+            _masked_store(builder, _fma_value(builder, change, message, old), row, lanes, mask)
+        _masked_store(builder, total_value, place, lanes, mask)
+        return context.get_dummy_value()
+
+    signature_ = types.none(deltas, steps, matrix, types.int64, types.int64, y, sums, types.int64, types.int64)
+    return signature_, codegen

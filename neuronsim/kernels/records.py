@@ -1,0 +1,62 @@
+"""What kernels are given: named tuples of flat arrays, and nothing else."""
+
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Wiring(NamedTuple):
+    """A plan's arrays. Ids index neurons; rows of weights and sources are found by ``row_start``."""
+
+    row_start: Array  # int64 (n_neurons + 1,)
+    sources: Array  # int32 (n_edges,), ascending for each sink
+    bundle_first: Array  # int64 (n_bundles,) in topological order
+    bundle_size: Array  # int64 (n_bundles,)
+    bundle_pushes: Array  # bool (n_bundles,): some source wants δ
+    bundle_dense: Array  # bool (n_bundles,): consecutive sources, enough of them to gain from sample-major columns
+    codes: Array  # int64 (n_neurons,) activations
+    user: Array  # int64 (2 · n_user,) addresses of f and f' of registered activations
+    is_input: Array  # bool (n_neurons,)
+    inputs: Array  # int64 (n_inputs,)
+    outputs: Array  # int64 (n_outputs,)
+    output_row: Array  # int64 (n_neurons,): place among the outputs, or −1
+    columns: Array  # int64: neurons, not inputs, that a dense bundle listens to
+    cleared: Array  # int64: neurons whose δ is aggregated
+    softmax_members: Array  # int64: the outputs with softmax
+    softmax_rows: Array  # int64: their places among the outputs
+    prelus: Array  # int64: neurons with a learned slope
+    slope_row: Array  # int64 (n_neurons,): place among those, or −1
+
+
+class Parameters(NamedTuple):
+    """Weights (n_edges,), biases and slopes (n_neurons,), or arrays like them; empty where not in use."""
+
+    weights: Array
+    biases: Array
+    slopes: Array
+
+
+class Workspace(NamedTuple):
+    """Buffers of one block of samples, neuron by neuron, ``stride`` samples to a row, padded to whole lane vectors."""
+
+    y: Array  # (n_neurons · stride,)
+    z: Array
+    delta: Array
+    own: Array  # (n_outputs · stride,): the loss's own part of δ
+    target: Array  # (n_outputs · stride,)
+    slope_terms: Array  # (n_prelus · stride,)
+    losses: Array  # (stride,)
+    rows: Array  # (stride · n_neurons,): y again, sample by sample, for dense bundles
+    steps: Array  # (n_neurons,): −μ·δ, online
+    scratch: Array  # (n_threads · scratch length,): gradients of a few neurons, on their way into an update
+
+
+class Samples(NamedTuple):
+    """Data: X (n_samples, n_inputs), T (n_samples, n_outputs) or class numbers, and the order in which they come."""
+
+    inputs: Array
+    targets: Array  # float (n_samples, n_outputs), or (0, 0) where there are class numbers
+    classes: Array  # int32 (n_samples,), or (0,)
+    order: Array  # int64 (n_samples,)

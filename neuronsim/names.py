@@ -1,0 +1,254 @@
+"""Names of neurons: kept where a person gave them, made when asked for where a wiring did.
+
+A ready-made wiring of a million neurons stores a handful of *runs* ("h1." followed by 0, 1, 2, …), so that
+looking ``h1.17`` up is arithmetic. Rows move when a neuron is removed, names do not: every name belongs to a
+*label*, a number that a neuron keeps for life.
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.errors import WiringError
+
+__all__ = ["NameList", "Names", "is_pattern", "valid_name"]
+
+Integers = NDArray[np.int64]
+
+_WILDCARDS = frozenset("*?[]")
+_NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether ``text`` is a glob such as ``"h1.*"`` rather than a name."""
+    return not _WILDCARDS.isdisjoint(text)
+
+
+def valid_name(name: object) -> str:
+    """``name`` itself if a neuron may be called so.
+
+    Raises
+    ------
+    WiringError
+        For anything but a non-empty str without ``* ? [ ]``.
+    """
+    if not isinstance(name, str):
+        raise WiringError(f"a name is a str, not {name!r} ({type(name).__name__})")
+    if not name:
+        raise WiringError("a name must not be empty")
+    if is_pattern(name):
+        raise WiringError(f"the name {name!r} holds one of * ? [ ], which are kept for patterns")
+    return str(name)
+
+
+class Run:
+    """Names ``prefix0, prefix1, …`` of consecutive labels, or of the labels listed in ``members``."""
+
+    def __init__(self, prefix: str, first: int, count: int, members: Integers | None = None) -> None:
+        self.prefix = prefix
+        self.first = first
+        self.count = count
+        self.members = members
+        self._order = None if members is None else np.argsort(members, kind="stable")
+
+    def label(self, number: int) -> int:
+        """The label of the name ``prefix<number>``."""
+        return self.first + number if self.members is None else int(self.members[number])
+
+    def labels(self, numbers: Integers) -> Integers:
+        """The labels of the names ``prefix<number>``, shape (n,)."""
+        return self.first + numbers if self.members is None else self.members[numbers]
+
+    def number(self, label: int) -> int | None:
+        """The number behind the prefix in the name of ``label``, if this run names it."""
+        if self.members is None or self._order is None:
+            return label - self.first if 0 <= label - self.first < self.count else None
+        at = int(np.searchsorted(self.members, label, sorter=self._order))
+        if at < self.count and self.members[self._order[at]] == label:
+            return int(self._order[at])
+        return None
+
+
+class Names:
+    """The names of all rows of a graph, in both directions.
+
+    ``len(names)`` is the number of rows. Rows that the graph has marked as removed still answer here until
+    ``keep`` is called.
+    """
+
+    def __init__(self) -> None:
+        self._label_of: dict[str, int] = {}
+        self._name_of: dict[int, str] = {}
+        self._listed: list[Run] = []
+        self._consecutive: list[Run] = []
+        self._by_prefix: dict[str, list[Run]] = {}
+        # Rows below len(_kept) have the labels listed there, later ones follow on; None: label = row.
+        self._kept: Integers | None = None
+        self._shift = 0
+        self._n_rows = 0
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.name(row) for row in range(self._n_rows))
+
+    def copy(self) -> "Names":
+        """An independent copy; runs never change and are shared."""
+        other = Names()
+        other.__dict__.update(self.__dict__)
+        other._label_of, other._name_of = self._label_of.copy(), self._name_of.copy()
+        other._listed, other._consecutive = self._listed.copy(), self._consecutive.copy()
+        other._by_prefix = {prefix: runs.copy() for prefix, runs in self._by_prefix.items()}
+        return other
+
+    def __deepcopy__(self, memo: object) -> "Names":
+        return self.copy()
+
+    def append(self, name: str) -> int:
+        """Name the next row; the caller has checked that the name is valid and free."""
+        row = self._n_rows
+        label = row + self._shift
+        self._label_of[name] = label
+        self._name_of[label] = name
+        self._n_rows += 1
+        return row
+
+    def append_run(self, prefix: str, count: int) -> None:
+        """Name the next ``count`` rows ``prefix0, prefix1, …``."""
+        self._store(Run(prefix, self._n_rows + self._shift, count))
+        self._n_rows += count
+
+    def rename_run(self, prefix: str, rows: Integers) -> None:
+        """Call rows that a consecutive run has named ``prefix0, prefix1, …`` instead, in the order given."""
+        if len(rows):
+            labels = np.asarray([self._label(int(row)) for row in rows], np.int64)
+            self._store(Run(prefix, 0, len(labels), labels))
+
+    def _store(self, run: Run) -> None:
+        (self._consecutive if run.members is None else self._listed).append(run)
+        self._by_prefix.setdefault(run.prefix, []).append(run)
+
+    def _label(self, row: int) -> int:
+        if self._kept is None:
+            return row
+        return int(self._kept[row]) if row < len(self._kept) else row + self._shift
+
+    def _row(self, label: int) -> int | None:
+        if self._kept is None:
+            return label
+        if label >= len(self._kept) + self._shift:
+            return label - self._shift
+        row = bisect_left(self._kept, label)
+        return row if row < len(self._kept) and self._kept[row] == label else None
+
+    def name(self, row: int) -> str:
+        """The name of a row."""
+        label = self._label(row)
+        given = self._name_of.get(label)
+        return given if given is not None else self._made(label)
+
+    def _made(self, label: int) -> str:
+        for run in self._listed:
+            number = run.number(label)
+            if number is not None:
+                return f"{run.prefix}{number}"
+        run = self._consecutive[bisect_right(self._consecutive, label, key=lambda r: r.first) - 1]
+        return f"{run.prefix}{label - run.first}"
+
+    def row(self, name: str) -> int | None:
+        """The row called ``name``, or None."""
+        label = self._label_of.get(name)
+        if label is not None:
+            return self._row(label)
+        match = _NUMBERED.fullmatch(name)
+        if match is None:
+            return None
+        number = int(match[2])
+        for run in self._by_prefix.get(match[1], ()):
+            if number < run.count:
+                row = self._row(run.label(number))
+                if row is not None and self.name(row) == name:
+                    return row
+        return None
+
+    def match(self, pattern: str) -> Integers:
+        """The rows whose names match a glob, ascending."""
+        literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+        matches = re.compile(translate(pattern)).match
+        rows = [self._row(label) for name, label in self._label_of.items() if matches(name)]
+        found = [np.array([row for row in rows if row is not None], np.int64)]
+        for run in (*self._listed, *self._consecutive):
+            if not (run.prefix.startswith(literal) or literal.startswith(run.prefix)):
+                continue
+            if pattern == literal + "*" and run.prefix.startswith(literal):
+                numbers = np.arange(run.count)
+            else:
+                numbers = np.array([i for i in range(run.count) if matches(f"{run.prefix}{i}")], np.int64)
+            found.append(self._rows(self._own(run, run.labels(numbers))))
+        return np.unique(np.concatenate(found))
+
+    def _own(self, run: Run, labels: Integers) -> Integers:
+        """The labels that no listed run has renamed."""
+        if run.members is not None:
+            return labels
+        for listed in self._listed:
+            labels = np.setdiff1d(labels, listed.labels(np.arange(listed.count)))
+        return labels
+
+    def _rows(self, labels: Integers) -> Integers:
+        """The rows of labels, without those that are gone."""
+        if self._kept is None:
+            return labels
+        old = labels[labels < len(self._kept) + self._shift]
+        if len(self._kept):
+            at = np.minimum(np.searchsorted(self._kept, old), len(self._kept) - 1)
+            at = at[self._kept[at] == old]
+        else:
+            at = old[:0]
+        return np.concatenate([at, labels[labels >= len(self._kept) + self._shift] - self._shift])
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Drop the rows where ``kept``, shape (n_rows,), is False; those behind them move up."""
+        n_kept = len(self._kept) if self._kept is not None else 0
+        later = np.arange(n_kept, self._n_rows, dtype=np.int64) + self._shift
+        labels = later if self._kept is None else np.concatenate([self._kept, later])
+        next_label = self._n_rows + self._shift
+        for label in labels[~kept].tolist():
+            name = self._name_of.pop(label, None)
+            if name is not None and self._label_of.get(name) == label:
+                del self._label_of[name]
+        self._kept = labels[kept]
+        self._n_rows = len(self._kept)
+        self._shift = next_label - self._n_rows
+
+
+class NameList(Sequence[str]):
+    """The names of some rows, made one by one when looked at."""
+
+    def __init__(self, names: Names, rows: Sequence[int] | NDArray[np.integer]) -> None:
+        self._names = names
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> "NameList": ...
+    def __getitem__(self, at: int | slice) -> "str | NameList":
+        if isinstance(at, slice):
+            return NameList(self._names, self._rows[at])
+        return self._names.name(int(self._rows[at]))
+
+    def __str__(self) -> str:
+        """``i1, i2``; long lists as ``x0, x1, …, x783``."""
+        if len(self) <= 8:
+            return ", ".join(self)
+        return f"{self[0]}, {self[1]}, …, {self[-1]}"

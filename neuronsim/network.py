@@ -1,0 +1,662 @@
+"""The network people hold: wire it, look at it, run it, train it.
+
+Short methods; the work is done in `neuronsim.graph` (wiring), `neuronsim.engine` (running),
+`neuronsim.training` (fit) and `neuronsim.tracing` (step, check).
+"""
+
+import copy
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsim import activations, initialisers, losses
+from neuronsim.activations import INITIAL_SLOPE
+from neuronsim.arrays import accuracy, as_samples, as_targets
+from neuronsim.errors import CycleError, DataError, NotKnownError, SettingError, WiringError
+from neuronsim.graph import Graph, Selection, check_runnable
+from neuronsim.losses import Loss
+from neuronsim.names import NameList
+from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, neuron_table
+from neuronsim.seeds import RandomSource, seed_of
+
+if TYPE_CHECKING:
+    from neuronsim.engine import Engine, Signals
+    from neuronsim.run import Run
+
+__all__ = ["Network"]
+
+Reals = NDArray[np.floating]
+
+# Above this many edges, print(net) does not look for neurons without a path to an output.
+_MOST_WALKED = 10_000_000
+
+
+class Network:
+    """A network of neuron records, wired freely.
+
+    Parameters
+    ----------
+    dtype
+        "float64" or "float32".
+    rng
+        Seed of the initial weights; None takes a fresh one, kept as ``net.seed``.
+    init
+        "auto" chooses He, Glorot or LeCun for each neuron by its activation; "he", "glorot" or "lecun" takes
+        that one.
+
+    Examples
+    --------
+    >>> net = Network()
+    >>> net.add_inputs("i1", "i2")
+    >>> net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
+    >>> net.set_outputs("h1")
+    >>> net.n_parameters
+    3
+    """
+
+    def __init__(self, dtype: Any = "float64", *, rng: RandomSource = None, init: str = "auto") -> None:
+        self._start(Graph(dtype), rng, init)
+
+    @classmethod
+    def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> "Network":
+        """A network around a graph, which from now on belongs to it."""
+        network = cls.__new__(cls)
+        network._start(graph, rng, init)
+        return network
+
+    def _start(self, graph: Graph, rng: RandomSource, init: str) -> None:
+        self.init = initialisers.check_name(init)
+        self.seed = seed_of(rng)
+        self.graph = graph
+        self._kept_engine: Engine | None = None
+        self._kept_version = -1
+        self._signals: Signals | None = None
+
+    # ── wire ──
+
+    def add_inputs(self, *names: str | Iterable[str]) -> None:
+        """Add inputs: the columns of X, in this order.
+
+        Raises
+        ------
+        WiringError
+            For a name that is taken, empty or holds one of ``* ? [ ]``; no input is added then.
+        """
+        self.graph.add_inputs(
+            [n for name in names for n in ([name] if isinstance(name, str) else _listed(name))]
+        )
+        self._forget()
+
+    def add_neuron(
+        self,
+        name: str,
+        sources: Mapping[Any, Any] | Selection | None = None,
+        *,
+        activation: str = "tanh",
+        bias: float | None = None,
+        weight: ArrayLike | None = None,
+        slope: float = INITIAL_SLOPE,
+        b: float | None = None,
+        w: ArrayLike | None = None,
+    ) -> None:
+        """Add a neuron.
+
+        Parameters
+        ----------
+        name
+            Any non-empty str without ``* ? [ ]``.
+        sources
+            The neurons it listens to: a dict to their weights (None: drawn when needed), or names, ids,
+            globs, lists or arrays of them.
+        activation
+            A name from `neuronsim.activations`.
+        bias, b
+            Its bias, 0 unless given.
+        weight, w
+            For sources that are not a dict: one weight for all, or an array of one each.
+        slope
+            The slope of prelu.
+
+        Raises
+        ------
+        WiringError, UnknownNameError, SettingError
+            For a name that is taken, sources that are not there or given twice, values that are not finite
+            numbers.
+        """
+        self.graph.add_neuron(
+            name,
+            sources,
+            _either("weight", weight, "w", w),
+            activation=activation,
+            bias=_either("bias", bias, "b", b, 0.0),
+            slope=slope,
+        )
+        self._forget()
+
+    def connect(
+        self,
+        source: Selection,
+        sink: Selection,
+        weight: ArrayLike | None = None,
+        *,
+        w: ArrayLike | None = None,
+    ) -> None:
+        """Add edges.
+
+        Parameters
+        ----------
+        source, sink
+            Names or ids; or lists or arrays of them, which go in step, or all with the one at the other end.
+            A glob means each neuron that matches with each at the other end.
+        weight, w
+            One number, or one for each edge, shape (n_edges,); drawn when needed unless given.
+
+        Raises
+        ------
+        WiringError
+            For an edge that is there already or given twice, a self-loop, or an edge into an input.
+        UnknownNameError
+            For a neuron that is not there.
+        """
+        self.graph.connect(source, sink, _either("weight", weight, "w", w))
+        self._forget()
+
+    def disconnect(self, source: Selection, sink: Selection) -> None:
+        """Remove edges, which must exist; with a glob at an end, those that exist."""
+        self.graph.disconnect(source, sink)
+        self._forget()
+
+    def remove_neuron(self, neuron: Selection) -> None:
+        """Remove neurons and their edges; ids behind them move up by one each, names stay.
+
+        Of an input, its column of X goes as well; of an output, its column of Y and T.
+        """
+        self.graph.remove(neuron)
+        self._forget()
+
+    def set_outputs(self, *neurons: Selection) -> None:
+        """Say which neurons are the outputs: the columns of Y and T, in this order. They may feed others."""
+        self.graph.set_outputs(self._found(neurons))
+        self._forget()
+
+    def freeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
+        """Keep parameters as they are in training, bit for bit.
+
+        Parameters
+        ----------
+        neurons
+            Neurons (names, ids, globs) whose biases, slopes and incoming weights freeze.
+        edges
+            Pairs (source, sink) whose weights freeze.
+        biases
+            True: the bias of every neuron.
+        """
+        pairs = _pairs(edges)
+        if not (neurons or biases or pairs):
+            raise SettingError(
+                'freeze what? freeze("h*"), freeze(edges=[("i1", "h1")]) or freeze(biases=True)'
+            )
+        self.graph.freeze(self._found(neurons), self._positions(pairs), biases)
+
+    def unfreeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
+        """Let parameters learn again, at the rate they had; without arguments, all of them."""
+        pairs = _pairs(edges)
+        chosen = self._found(neurons)
+        if not (neurons or biases or pairs):
+            chosen = np.flatnonzero(~self.graph.is_input)
+        self.graph.freeze(chosen, self._positions(pairs), biases, on=False)
+
+    def scale_rate(self, what: Selection | tuple[Any, Any], factor: float) -> None:
+        """Multiply the learning rate of a neuron's bias, slope and incoming weights, or of an edge.
+
+        Parameters
+        ----------
+        what
+            A name, id, glob, or list of them; or a tuple (source, sink) for an edge.
+        factor
+            0 or more; factors given one after the other multiply.
+        """
+        if isinstance(what, tuple):
+            self.graph.scale_rate(factor, edges=self._positions(_pairs([what])))
+        else:
+            self.graph.scale_rate(factor, self._found([what]))
+
+    def _found(self, selections: Iterable[Selection]) -> NDArray[np.int64]:
+        return np.concatenate([np.empty(0, np.int64), *(self.find(s) for s in selections)])
+
+    def _positions(self, pairs: list[Any]) -> NDArray[np.int64] | None:
+        found = [self.graph.edges_between(source, sink) for source, sink in pairs]
+        return np.unique(np.concatenate(found)) if found else None
+
+    def copy(self) -> "Network":
+        """An independent copy, with the same names, values, marks and seed."""
+        return copy.deepcopy(self)
+
+    def initialise(self, rng: RandomSource = None) -> None:
+        """Start anew: all weights drawn again, frozen ones too, biases 0, slopes 0.25.
+
+        Parameters
+        ----------
+        rng
+            Seed of the weights; None takes a fresh one.
+        """
+        self.seed = seed_of(rng)
+        self.graph.initialise()
+        self._forget()
+
+    # ── look ──
+
+    @overload
+    def __getitem__(self, what: tuple[Any, Any]) -> Edge: ...
+    @overload
+    def __getitem__(self, what: str | int | np.integer) -> Neuron: ...
+    def __getitem__(self, what: Any) -> Neuron | Edge:
+        """The neuron ``net["h1"]`` or ``net[2]``, or the edge ``net["i1", "h1"]``."""
+        graph = self.graph
+        if isinstance(what, tuple) and len(what) == 2:
+            source, sink = (graph.id(end) for end in what)
+            graph.edge(source, sink)
+            return Edge(self, graph.name(source), graph.name(sink))
+        return Neuron(self, graph.name(graph.id(what)))
+
+    def __contains__(self, what: object) -> bool:
+        """Whether there is a neuron of that name or id, or an edge of those ends."""
+        try:
+            self[what]  # type: ignore[call-overload]
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[Neuron]:
+        """The neuron records, by id."""
+        return (Neuron(self, name) for name in self.names)
+
+    def find(self, selection: Selection) -> NDArray[np.int64]:
+        """Ids of the neurons meant by a name, id, glob, or list or array of them.
+
+        Raises
+        ------
+        UnknownNameError
+            For one that is not there.
+        """
+        return self.graph.ids(selection)
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """float32 or float64."""
+        return self.graph.dtype
+
+    @property
+    def names(self) -> NameList:
+        """The names of all neurons, by id, made when looked at."""
+        return self.graph.name_list(range(self.n_neurons))
+
+    @property
+    def neurons(self) -> NDArray[Any]:
+        """One row each, a read-only copy: name, activation, bias, slope, is_input, is_output, rate, frozen."""
+        return neuron_table(self.graph)
+
+    @property
+    def edges(self) -> NDArray[Any]:
+        """One row each, by sink id, then source id: source, sink, weight, rate, frozen. A read-only copy."""
+        self._draw()
+        return edge_table(self.graph)
+
+    @property
+    def weights(self) -> Reals:
+        """The kernels' own weights, shape (n_edges,), writable until the wiring is edited."""
+        self._draw()
+        return self.graph.weights
+
+    @weights.setter
+    def weights(self, values: ArrayLike) -> None:
+        _write(self.weights, values, "weights")
+
+    @property
+    def biases(self) -> Reals:
+        """The kernels' own biases, shape (n_neurons,), writable until the wiring is edited."""
+        return self.graph.biases
+
+    @biases.setter
+    def biases(self, values: ArrayLike) -> None:
+        _write(self.biases, values, "biases")
+
+    @property
+    def slopes(self) -> Reals:
+        """The kernels' own prelu slopes, shape (n_neurons,), writable until the wiring is edited."""
+        return self.graph.slopes
+
+    @slopes.setter
+    def slopes(self, values: ArrayLike) -> None:
+        _write(self.slopes, values, "slopes")
+
+    @property
+    def inputs(self) -> NDArray[np.int32]:
+        """Ids of the inputs, the columns of X, shape (n_inputs,)."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> NDArray[np.int32]:
+        """Ids of the outputs, the columns of Y and T, shape (n_outputs,)."""
+        return self.graph.outputs
+
+    @property
+    def n_neurons(self) -> int:
+        """How many neurons there are, inputs included."""
+        return self.graph.n_neurons
+
+    @property
+    def n_edges(self) -> int:
+        """How many edges there are."""
+        return self.graph.n_edges
+
+    @property
+    def n_inputs(self) -> int:
+        """How many inputs there are."""
+        return self.graph.n_inputs
+
+    @property
+    def n_outputs(self) -> int:
+        """How many outputs have been set."""
+        return self.graph.n_outputs
+
+    @property
+    def n_parameters(self) -> int:
+        """Edges, biases of neurons that are not inputs, and learned slopes."""
+        return self.graph.n_parameters
+
+    @property
+    def depth(self) -> int:
+        """Edges on the longest path.
+
+        Raises
+        ------
+        CycleError
+            If neurons feed each other in a circle.
+        """
+        from neuronsim.plan import make_plan
+
+        return max(make_plan(self.graph).n_levels - 1, 0)
+
+    def __repr__(self) -> str:
+        size = [_n(self.n_neurons, "neuron"), _n(self.n_edges, "edge")]
+        ends = [_n(self.n_inputs, "input"), _n(self.n_outputs, "output")]
+        return f"<Network {self.dtype}: {', '.join(size + ends)}>"
+
+    def __str__(self) -> str:
+        graph = self.graph
+        others = self.n_neurons - self.n_inputs
+        outputs = graph.name_list(graph.outputs)
+        inputs = graph.name_list(graph.inputs)
+        n_frozen = sum(graph.rates(of).n_frozen for of in ("weights", "biases", "slopes"))
+        return "\n".join(
+            [
+                f"Network of {_n(others, 'neuron')} and {_n(self.n_inputs, 'input')}, {self.dtype}",
+                f"  parameters: {self.n_parameters:,} ({_n(self.n_edges, 'edge')}), {n_frozen:,} frozen",
+                f"  activations: {self._activations()}",
+                f"  inputs: {str(inputs) or 'none'}; outputs: {str(outputs) or 'not set yet'}",
+                f"  {self._shape()}",
+            ]
+        )
+
+    def _activations(self) -> str:
+        codes, counts = np.unique(self.graph.activation_codes[~self.graph.is_input], return_counts=True)
+        used = [f"{activations.by_code(int(code)).name} {n:,}" for code, n in zip(codes, counts, strict=True)]
+        return ", ".join(used) or "none"
+
+    def _shape(self) -> str:
+        try:
+            depth = f"depth {self.depth}"
+        except CycleError as cycle:
+            depth = str(cycle)
+        if self.n_edges > _MOST_WALKED:
+            return depth
+        without = int(np.count_nonzero(~self.graph.reaches_output()))
+        return f"{depth}; {_n(without, 'neuron')} with no path to an output"
+
+    def _repr_html_(self) -> str:
+        from neuronsim.plots import network_html
+
+        return network_html(self)
+
+    # ── simulate ──
+
+    def forward(self, X: ArrayLike) -> Reals:
+        """The outputs.
+
+        Parameters
+        ----------
+        X
+            Shape (n_samples, n_inputs); or one sample, shape (n_inputs,), after which z and y of every neuron
+            are known.
+
+        Returns
+        -------
+        Y, shape (n_samples, n_outputs); of one sample (n_outputs,).
+
+        Raises
+        ------
+        WiringError
+            If no outputs are set, or softmax is misplaced, or (CycleError) neurons feed each other.
+        DataError
+            For data of the wrong shape, or not finite.
+        """
+        engine = self._engine()
+        x, single = self._samples(X)
+        self._forget()
+        if not single:
+            return engine.forward(x)
+        signals = engine.forward_one(x[0])
+        self._remember(signals)
+        return signals.y[self.outputs]
+
+    def gradients(
+        self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean"
+    ) -> Gradients:
+        """Gradients of the loss by every parameter, and every sample's own error signals; nothing is changed.
+
+        Parameters
+        ----------
+        X, T
+            Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers.
+        loss
+            None: cross_entropy where the outputs are softmax, else half_squared_error.
+        reduction
+            "mean" or "sum" over the samples.
+        """
+        if reduction not in ("mean", "sum"):
+            raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
+        engine = self._engine()
+        x, t, used = self._data(X, T, loss)
+        self._forget()
+        g = engine.gradients(x, t, used, reduction)
+        arrays = g.losses, g.weights, g.biases, g.slopes, g.delta, g.inputs, g.outputs
+        return Gradients(float(g.loss), *arrays, self.graph, self.graph.version)
+
+    def jacobian(self, X: ArrayLike) -> Reals:
+        """∂y/∂x of every output by every input, shape (n_samples, n_outputs, n_inputs)."""
+        engine = self._engine()
+        x, _ = self._samples(X)
+        self._forget()
+        return engine.jacobian(x)
+
+    def evaluate(self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None) -> Evaluation:
+        """Mean loss, accuracy (where targets are classes) and outputs on data."""
+        engine = self._engine()
+        x, t, used = self._data(X, T, loss)
+        self._forget()
+        each, outputs = engine.losses(x, t, used)
+        return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
+
+    def check(self, X: ArrayLike, T: ArrayLike, **settings: Any) -> Any:
+        """Compare all gradients with central differences; see `neuronsim.tracing.check`."""
+        from neuronsim.tracing import check
+
+        return check(self, X, T, **settings)
+
+    def step(
+        self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01
+    ) -> Any:
+        """Forward, error, backward, update with one sample; see `neuronsim.tracing.step`.
+
+        Parameters
+        ----------
+        x, t
+            Shapes (n_inputs,) and (n_outputs,), or one class number.
+        """
+        from neuronsim.tracing import step
+
+        return step(self, x, t, loss=loss, learning_rate=learning_rate)
+
+    def fit(
+        self,
+        X: ArrayLike,
+        T: ArrayLike,
+        *,
+        loss: str | Loss | None = None,
+        reduction: str = "mean",
+        optimizer: Any = "sgd",
+        learning_rate: Any = 0.01,
+        momentum: float | None = None,
+        batch_size: int | None = 1,
+        epochs: int = 1,
+        shuffle: bool = True,
+        rng: RandomSource = None,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        validation: Any = None,
+        evaluate: bool = False,
+        stop: Any = (),
+        monitors: Any = (),
+        progress: bool | None = None,
+        snapshots: Any = "auto",
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        threads: int | None = None,
+    ) -> "Run":
+        """Train from the parameters as they are; see `neuronsim.training.fit`."""
+        from neuronsim.training import fit
+
+        settings = {name: value for name, value in locals().items() if name not in ("self", "X", "T", "fit")}
+        try:
+            return fit(self, X, T, **settings)
+        finally:
+            self._forget()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to a ``.safetensors`` or ``.json`` file, which `neuronsim.load` reads."""
+        from neuronsim.storage import save
+
+        save(self, path)
+
+    # ── what modules that run the network use ──
+
+    def _draw(self) -> None:
+        self.graph.draw_missing(self.seed, self.init)
+
+    def _engine(self) -> "Engine":
+        """The engine of the wiring as it is, with all weights drawn."""
+        from neuronsim.engine import Engine
+
+        self.graph.consolidate()
+        if self._kept_engine is None or self._kept_version != self.graph.version:
+            check_runnable(self.graph)
+            self._draw()
+            self._kept_engine, self._kept_version = Engine(self.graph), self.graph.version
+        self._draw()
+        return self._kept_engine
+
+    def _samples(self, X: ArrayLike) -> tuple[Reals, bool]:
+        """X as kernels read it, shape (n_samples, n_inputs), and whether it was a single sample."""
+        names = self.graph.name_list(self.inputs)
+        single = np.ndim(X) == 1 if isinstance(X, np.ndarray) else _is_flat(X)
+        if not single:
+            return as_samples(X, names, self.dtype), False
+        x = np.asarray(X)
+        if len(x) != len(names):
+            listed = f" ({names})" if len(names) else ""
+            raise DataError(f"x has {_n(len(x), 'value')}, the network has {_n(len(names), 'input')}{listed}")
+        return as_samples(x[None], names, self.dtype, "x"), True
+
+    def _data(self, X: ArrayLike, T: ArrayLike, loss: str | Loss | None) -> tuple[Reals, NDArray[Any], Loss]:
+        """X, T and the loss as kernels read them; one sample becomes a batch of one."""
+        outputs = self.outputs
+        used = losses.resolve(loss, self.graph.activation_codes[outputs].tolist())
+        x, single = self._samples(X)
+        t: Any = T
+        if single and np.ndim(t) < 2:
+            t = np.asarray(t)[None]
+        return x, as_targets(t, len(x), self.graph.name_list(outputs), self.dtype, used), used
+
+    def _remember(self, signals: "Signals") -> None:
+        """Keep the signals of one sample for ``net["h1"].z`` and the like."""
+        self._signals = signals
+
+    def _forget(self) -> None:
+        self._signals = None
+
+    def _signal(self, what: str, neuron: int, asked: str | None = None) -> float:
+        """z, y or delta of a neuron, if the last call made it known."""
+        values = None if self._signals is None else getattr(self._signals, what)
+        if values is None:
+            calls = "step() or gradients()" if what == "delta" else "step(), or forward() with one sample,"
+            raise NotKnownError(f"{asked or what} is not known yet: call {calls} first")
+        return float(values[neuron])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_kept_engine": None, "_kept_version": -1, "_signals": None}
+
+
+def _is_flat(X: ArrayLike) -> bool:
+    """Whether a list or the like is one-dimensional; ragged ones are for `as_samples` to refuse."""
+    try:
+        return np.ndim(X) == 1
+    except ValueError:
+        return False
+
+
+def _listed(names: object) -> list[str]:
+    if not isinstance(names, Iterable):
+        raise WiringError(f"a name is a str, not {names!r} ({type(names).__name__})")
+    return list(names)
+
+
+def _either(long: str, value: Any, short: str, other: Any, default: Any = None) -> Any:
+    """The value given under a long or a short name."""
+    if value is not None and other is not None:
+        raise SettingError(f"{long} and {short} are the same: give one of them")
+    given = other if value is None else value
+    return default if given is None else given
+
+
+def _pairs(edges: Iterable[Any]) -> list[Any]:
+    """Pairs (source, sink) from a list of them, an array (n, 2), or one pair alone."""
+    if (
+        isinstance(edges, tuple)
+        and len(edges) == 2
+        and not any(isinstance(end, (tuple, list)) for end in edges)
+    ):
+        return [edges]
+    pairs = [edges] if isinstance(edges, str) or not isinstance(edges, Iterable) else list(edges)
+    for pair in pairs:
+        if isinstance(pair, str) or not isinstance(pair, (Sequence, np.ndarray)) or len(pair) != 2:
+            raise SettingError(f"an edge is a pair (source, sink), not {pair!r}")
+    return pairs
+
+
+def _write(array: Reals, values: ArrayLike, what: str) -> None:
+    """``net.weights = values`` writes into the array; after ``net.weights -= …`` nothing is left to do."""
+    if values is array:
+        return
+    given = np.asarray(values)
+    if given.shape not in ((), array.shape) or given.dtype.kind not in "fiu":
+        raise SettingError(f"net.{what} has shape {array.shape}, not {given.shape} of {given.dtype}")
+    array[...] = given
+
+
+def _n(n: int, of: str) -> str:
+    return f"{n:,} {of}" if n == 1 else f"{n:,} {of}s"

@@ -1,0 +1,305 @@
+"""One neuron, one edge, gradients and evaluations as people see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim import activations
+from neuronsim.errors import NotKnownError
+
+if TYPE_CHECKING:
+    from neuronsim.graph import Graph
+    from neuronsim.network import Network
+
+__all__ = ["Edge", "Evaluation", "Gradients", "Neuron", "edge_table", "neuron_table"]
+
+
+class Neuron:
+    """One neuron of a network, found by its name: what it is now.
+
+    ``bias`` (``b``), ``slope`` and ``activation`` can be set. ``z``, ``y`` and ``delta`` are those of the
+    last ``step()`` or 1-D ``forward``.
+    """
+
+    __slots__ = ("_network", "name")
+
+    def __init__(self, network: "Network", name: str) -> None:
+        self._network = network
+        self.name = name
+
+    @property
+    def _graph(self) -> "Graph":
+        return self._network.graph
+
+    @property
+    def id(self) -> int:
+        """Its row in ``net.neurons``."""
+        return self._graph.id(self.name)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is an input."""
+        return bool(self._graph.is_input[self.id])
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it is an output."""
+        return bool((self._graph.outputs == self.id).any())
+
+    @property
+    def activation(self) -> str:
+        """The name of its activation; an input has identity."""
+        return activations.by_code(int(self._graph.activation_codes[self.id])).name
+
+    @activation.setter
+    def activation(self, activation: str) -> None:
+        self._network._forget()
+        self._graph.set_activation(self.name, activation)
+
+    @property
+    def bias(self) -> float:
+        """Its bias; an input's is 0 and never read."""
+        return float(self._graph.biases[self.id])
+
+    @bias.setter
+    def bias(self, value: float) -> None:
+        self._network._forget()
+        self._graph.set_bias(self.name, value)
+
+    @property
+    def slope(self) -> float:
+        """Its slope for negative z, which prelu learns and reads."""
+        return float(self._graph.slopes[self.id])
+
+    @slope.setter
+    def slope(self, value: float) -> None:
+        self._network._forget()
+        self._graph.set_slope(self.name, value)
+
+    @property
+    def b(self) -> float:
+        """Short for ``bias``."""
+        return self.bias
+
+    @b.setter
+    def b(self, value: float) -> None:
+        self.bias = value
+
+    @property
+    def z(self) -> float:
+        """Its net input, b + Σ w·y; an input's is x."""
+        return self._network._signal("z", self.id)
+
+    @property
+    def y(self) -> float:
+        """Its output, f(z)."""
+        return self._network._signal("y", self.id)
+
+    @property
+    def delta(self) -> float:
+        """Its error signal, ∂L/∂z."""
+        return self._network._signal("delta", self.id)
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the neurons it listens to, by id."""
+        graph, neuron = self._graph, self.id
+        return list(graph.name_list(graph.sources[graph.row_start[neuron] : graph.row_start[neuron + 1]]))
+
+    @property
+    def sinks(self) -> list[str]:
+        """Names of the neurons that listen to it, by id."""
+        graph = self._graph
+        edges = np.flatnonzero(graph.sources == self.id)
+        return list(graph.name_list(np.searchsorted(graph.row_start, edges, side="right") - 1))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its bias is frozen."""
+        return self._graph.rates("biases").at(self.id)[1]
+
+    @property
+    def rate(self) -> float:
+        """The factor on the learning rate of its bias."""
+        return self._graph.rates("biases").at(self.id)[0]
+
+    def __repr__(self) -> str:
+        kind = "input" if self.is_input else self.activation
+        values = [f"b = {self.bias:.9g}"] if not self.is_input else []
+        values += [f"{what} = {_shown(self, what)}" for what in ("z", "y", "delta")]
+        return f"<neuron {self.name!r}, id {self.id}, {kind}: {', '.join(values)}>"
+
+
+class Edge:
+    """One edge of a network, found by the names of its ends: what it is now.
+
+    ``weight`` (``w``) can be set.
+    """
+
+    __slots__ = ("_network", "sink", "source")
+
+    def __init__(self, network: "Network", source: str, sink: str) -> None:
+        self._network = network
+        self.source = source
+        self.sink = sink
+
+    @property
+    def _at(self) -> int:
+        return self._network.graph.edge(self.source, self.sink)
+
+    @property
+    def weight(self) -> float:
+        """Its weight."""
+        return float(self._network.weights[self._at])
+
+    @weight.setter
+    def weight(self, value: float) -> None:
+        self._network._forget()
+        self._network.graph.set_weight(self.source, self.sink, value)
+
+    @property
+    def w(self) -> float:
+        """Short for ``weight``."""
+        return self.weight
+
+    @w.setter
+    def w(self, value: float) -> None:
+        self.weight = value
+
+    @property
+    def gradient(self) -> float:
+        """∂L/∂w = δ of the sink × y of the source, of the last ``step()``."""
+        network, graph = self._network, self._network.graph
+        delta = network._signal("delta", graph.id(self.sink), "gradient")
+        return float(graph.dtype.type(delta) * graph.dtype.type(network._signal("y", graph.id(self.source))))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its weight is frozen."""
+        return self._network.graph.rates("weights").at(self._at)[1]
+
+    @property
+    def rate(self) -> float:
+        """The factor on its learning rate."""
+        return self._network.graph.rates("weights").at(self._at)[0]
+
+    def __repr__(self) -> str:
+        frozen = ", frozen" if self.frozen else ""
+        return f"<edge {self.source!r} → {self.sink!r}: w = {self.weight:.9g}{frozen}>"
+
+
+def _shown(record: Neuron, what: str) -> str:
+    try:
+        return f"{getattr(record, what):.9g}"
+    except NotKnownError:
+        return "not known"
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """∂L/∂parameter over all samples, and each sample's own error signals.
+
+    Attributes
+    ----------
+    loss
+        The loss, reduced over the samples.
+    losses
+        Each sample's own, shape (n_samples,).
+    weights, biases, slopes
+        Reduced over the samples; shapes (n_edges,), (n_neurons,), (n_neurons,).
+    delta
+        ∂L/∂z of each sample's own loss, shape (n_samples, n_neurons).
+    inputs
+        ∂L/∂x of each sample's own loss, shape (n_samples, n_inputs).
+    outputs
+        The network's outputs, shape (n_samples, n_outputs).
+    """
+
+    loss: float
+    losses: NDArray[np.floating]
+    weights: NDArray[np.floating]
+    biases: NDArray[np.floating]
+    slopes: NDArray[np.floating]
+    delta: NDArray[np.floating]
+    inputs: NDArray[np.floating]
+    outputs: NDArray[np.floating]
+    _graph: "Graph" = field(repr=False)
+    _version: int = field(repr=False)
+
+    def __getitem__(self, what: Any) -> float:
+        """The gradient of one neuron's bias, ``g["h1"]``, or one weight, ``g["i1", "h1"]``."""
+        if self._graph.version != self._version:
+            raise NotKnownError(
+                "the network was edited after these gradients: use the arrays, in the old order"
+            )
+        if isinstance(what, tuple) and len(what) == 2:
+            return float(self.weights[self._graph.edge(*what)])
+        return float(self.biases[self._graph.id(what)])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a network does on data.
+
+    Attributes
+    ----------
+    loss
+        Mean over the samples.
+    accuracy
+        Share of samples in the right class; None where targets are not classes.
+    outputs
+        Shape (n_samples, n_outputs).
+    """
+
+    loss: float
+    accuracy: float | None
+    outputs: NDArray[np.floating] = field(repr=False)
+
+
+def _text(values: Sequence[str]) -> NDArray[np.str_]:
+    return np.array(values, np.str_) if len(values) else np.empty(0, "U1")
+
+
+def neuron_table(graph: "Graph") -> NDArray[Any]:
+    """A read-only row for each neuron: name, activation, bias, slope, is_input, is_output, rate, frozen."""
+    codes, which = np.unique(graph.activation_codes, return_inverse=True)
+    names = _text(list(graph.names))
+    kinds = _text([activations.by_code(int(code)).name for code in codes])
+    is_output = np.zeros(graph.n_neurons, np.bool_)
+    is_output[graph.outputs] = True
+    rates = graph.rates("biases")
+    columns = {
+        "name": names,
+        "activation": kinds[which] if len(kinds) else kinds,
+        "bias": graph.biases,
+        "slope": graph.slopes,
+        "is_input": graph.is_input,
+        "is_output": is_output,
+        "rate": rates.factors(),
+        "frozen": rates.frozen(),
+    }
+    return _table(columns, graph.n_neurons)
+
+
+def edge_table(graph: "Graph") -> NDArray[Any]:
+    """One row for each edge: source, sink (ids), weight, rate, frozen; read-only."""
+    rates = graph.rates("weights")
+    columns = {
+        "source": graph.sources,
+        "sink": graph.sinks(),
+        "weight": graph.weights,
+        "rate": rates.factors(),
+        "frozen": rates.frozen(),
+    }
+    return _table(columns, len(graph.sources))
+
+
+def _table(columns: dict[str, NDArray[Any]], n: int) -> NDArray[Any]:
+    table = np.empty(n, [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        table[name] = column
+    table.flags.writeable = False
+    return table

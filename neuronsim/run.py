@@ -1,0 +1,45 @@
+"""What a training run leaves behind: its history, how it ended, and the settings that make it again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(eq=False)
+class Run:
+    """One call of ``fit``.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        Equally long lists, an entry an epoch: ``epoch`` (from 0), ``loss`` (the mean over all samples of the epoch, each before the
+        update that used it), ``learning_rate`` (of the epoch's first step), ``seconds`` (since the run began), and where asked
+        ``data_loss``, ``val_loss``, ``val_accuracy`` (NaN where targets are not classes).
+    n_steps : int
+        Updates made; steps are numbered from 0.
+    seed : int
+        With it, the same data and settings, the run comes out again, bit for bit.
+    status : {"finished", "stopped", "interrupted", "diverged"}
+        How it ended.
+    reason : str
+        The same in a sentence.
+    settings : dict
+        The arguments of ``fit``, defaults included.
+    """
+
+    seed: int
+    settings: dict[str, Any]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    n_steps: int = 0
+    status: str = "finished"
+    reason: str = ""
+
+    @property
+    def n_epochs(self) -> int:
+        """Complete epochs."""
+        return len(self.history.get("loss", ()))
+
+    def __repr__(self) -> str:
+        if not self.n_epochs:
+            return f"<Run {self.status}: {self.n_steps:,} steps>"
+        loss = f"loss {self.history['loss'][0]:.6g} → {self.history['loss'][-1]:.6g}"
+        return f"<Run {self.status}: {self.n_epochs:,} epochs, {self.n_steps:,} steps, {loss}>"

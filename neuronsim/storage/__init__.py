@@ -1,0 +1,90 @@
+"""Networks kept in files: binary (``.safetensors``), or text made to be read and compared (``.json``).
+
+Everything that makes a network comes back bit for bit, weights not drawn yet included.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from neuronsim.atomic import replacing
+from neuronsim.errors import FileError, SettingError
+from neuronsim.storage import binary, text
+from neuronsim.storage.state import State, network_of, state_of
+
+if TYPE_CHECKING:
+    from neuronsim.network import Network
+
+__all__ = ["load", "save"]
+
+
+class _Writer(Protocol):
+    def __call__(self, state: State, path: Path) -> None: ...
+
+
+class _Reader(Protocol):
+    def __call__(self, path: Path) -> State: ...
+
+
+class _Format(NamedTuple):
+    write: _Writer
+    read: _Reader
+
+
+_FORMATS = {".safetensors": _Format(binary.write, binary.read), ".json": _Format(text.write, text.read)}
+
+
+def save(net: "Network", path: str | os.PathLike[str]) -> None:
+    """Write a network to a file; the file's ending names the format.
+
+    Parameters
+    ----------
+    net
+        The network.
+    path
+        Ends in ``.safetensors`` or ``.json``. A file that is there is replaced, in one go: a crash leaves the
+        old one or the new one.
+
+    Raises
+    ------
+    SettingError
+        The ending is another one.
+    FileError
+        The file cannot be written.
+    """
+    path = Path(path)
+    form = _format(path)
+    with replacing(path) as beside:
+        form.write(state_of(net), beside)
+
+
+def load(path: str | os.PathLike[str]) -> "Network":
+    """The network in a file that ``net.save`` wrote.
+
+    Raises
+    ------
+    SettingError
+        The ending is neither ``.safetensors`` nor ``.json``.
+    FileError
+        The file is missing, truncated, damaged or of another kind; or it uses an activation that is not
+        registered here.
+    """
+    path = Path(path)
+    form = _format(path)
+    if not path.is_file():
+        raise FileError(f"there is no network file {path}; check the path")
+    try:
+        return network_of(form.read(path))
+    except FileError as problem:
+        raise FileError(f"{path}: {problem}") from None
+    except OSError as problem:
+        raise FileError(f"{path} cannot be read: {problem.strerror or problem}") from None
+
+
+def _format(path: Path) -> _Format:
+    try:
+        return _FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise SettingError(
+            f"{path.name!r}: a network file ends in {' or '.join(_FORMATS)}, not in {path.suffix!r}"
+        ) from None

@@ -1,0 +1,152 @@
+"""Networks as ``.safetensors``: arrays as they are in memory, metadata as JSON text, a digest of both."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from neuronsim.errors import FileError
+from neuronsim.storage.namelist import named, short_names
+from neuronsim.storage.state import RATE_KINDS, RateArrays, State
+
+__all__ = ["FORMAT", "read", "write"]
+
+FORMAT = 1
+_KEY = "neuronsim network"
+
+Array = NDArray[Any]
+
+_DTYPES: dict[str, str] = {
+    "row_start": "i8",
+    "sources": "i4",
+    "codes": "i2",
+    "inputs": "i4",
+    "outputs": "i4",
+    "names": "u1",
+}
+_VALUES = ("weights", "biases", "slopes")
+_RATES = {f"{kind}.{what}": kind for kind in RATE_KINDS for what in ("factors", "frozen")}
+
+
+def write(state: State, path: Path) -> None:
+    """Write a state; the same state gives the same bytes."""
+    arrays = {name: getattr(state, name) for name in (*_DTYPES, *_VALUES) if name != "names"}
+    names = json.dumps(list(short_names(state.names)), ensure_ascii=False, separators=(",", ":"))
+    arrays["names"] = np.frombuffer(names.encode(), np.uint8)
+    for kind, (factors, frozen) in state.rates.items():
+        if factors is not None:
+            arrays[f"{kind}.factors"] = factors
+        if frozen is not None:
+            arrays[f"{kind}.frozen"] = frozen.view(np.uint8)
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    facts = {
+        "format": FORMAT,
+        "activations": list(state.activations),
+        "seed": state.seed,
+        "init": state.init,
+        "draws": state.draws,
+    }
+    facts["digest"] = _digest(arrays, facts)
+    try:
+        save_file(arrays, path, {_KEY: json.dumps(facts)})
+    except SafetensorError as problem:
+        raise OSError(None, str(problem)) from problem
+
+
+def read(path: Path) -> State:
+    """The state in a file.
+
+    Raises
+    ------
+    FileError
+        Anything in the file is not as ``write`` wrote it.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = _facts(file.metadata())
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as problem:
+        raise FileError(f"it is truncated, damaged or no .safetensors file ({problem})") from None
+    except FileError:
+        raise
+    except (TypeError, AttributeError, ValueError, LookupError) as problem:  # a type that NumPy lacks
+        raise FileError(f"it holds arrays that no network has ({problem})") from None
+    if facts.pop("digest", None) != _digest(arrays, facts):
+        raise FileError("it is damaged: its content does not match its digest")
+    _check_arrays(arrays)
+    try:
+        return _state(arrays, facts)
+    except FileError:
+        raise
+    except (LookupError, TypeError, ValueError) as problem:
+        raise FileError(f"its metadata are damaged ({type(problem).__name__}: {problem})") from None
+
+
+def _facts(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    try:
+        facts = json.loads((metadata or {})[_KEY])
+        version = facts["format"]
+    except (KeyError, TypeError, ValueError):
+        raise FileError("it is no network of neuronsim (its metadata do not say so)") from None
+    if version != FORMAT:
+        raise FileError(f"its format is {version!r}, this version of neuronsim reads {FORMAT}")
+    return dict(facts)
+
+
+def _check_arrays(arrays: Mapping[str, Array]) -> None:
+    needed = (*_DTYPES, *_VALUES)
+    for name in needed:
+        if name not in arrays:
+            raise FileError(f"it lacks the array {name!r}")
+    real = arrays["weights"].dtype
+    if real not in (np.float32, np.float64):
+        raise FileError(f"its array 'weights' is {real}, allowed are float32 and float64")
+    for name, array in arrays.items():
+        if name not in needed and name not in _RATES:
+            raise FileError(f"it holds an array {name!r} that no network has")
+        expected = _DTYPES.get(name, "u1" if name.endswith(".frozen") else real)
+        if array.dtype != np.dtype(expected) or array.ndim != 1:
+            raise FileError(f"its array {name!r} is {array.ndim}-dimensional {array.dtype}")
+
+
+def _state(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> State:
+    entries = [
+        entry if isinstance(entry, str) else (str(entry[0]), int(entry[1]), int(entry[2]))
+        for entry in json.loads(arrays["names"].tobytes())
+    ]
+    return State(
+        names=named(entries, len(arrays["biases"])),
+        row_start=arrays["row_start"],
+        sources=arrays["sources"],
+        weights=arrays["weights"],
+        biases=arrays["biases"],
+        slopes=arrays["slopes"],
+        activations=[str(name) for name in facts["activations"]],
+        codes=arrays["codes"],
+        inputs=arrays["inputs"],
+        outputs=arrays["outputs"],
+        seed=int(facts["seed"]),
+        init=str(facts["init"]),
+        draws=int(facts["draws"]),
+        rates={kind: _rates(arrays, kind) for kind in RATE_KINDS},
+    )
+
+
+def _rates(arrays: Mapping[str, Array], kind: str) -> RateArrays:
+    frozen = arrays.get(f"{kind}.frozen")
+    return RateArrays(arrays.get(f"{kind}.factors"), None if frozen is None else frozen.astype(np.bool_))
+
+
+def _digest(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

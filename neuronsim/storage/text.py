@@ -1,0 +1,312 @@
+"""Networks as ``.json``: a neuron a line with its incoming weights by name, for people to read and compare.
+
+Lossless: a number is written with as many digits as bring its bits back, a weight not drawn yet as ``null``.
+"""
+
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.activations import INITIAL_SLOPE
+from neuronsim.errors import FileError, suggest
+from neuronsim.storage.namelist import named, short_names
+from neuronsim.storage.state import RateArrays, State, undrawn_mark
+
+__all__ = ["FORMAT", "read", "write"]
+
+FORMAT = 1
+_KIND = "neuronsim network"
+
+Reals = NDArray[np.floating]
+
+# The keys of the file and of one neuron's line, and what their values are.
+_HEAD = {
+    "kind": str, "format": int, "dtype": str, "seed": int, "init": str, "draws": int,
+    "inputs": list, "outputs": list, "neurons": list,
+}  # fmt: skip
+_LINE = {
+    "name": str, "activation": str, "bias": float, "slope": float, "weights": dict,
+    "frozen": list, "rates": dict, "frozen_weights": list, "weight_rates": dict,
+}  # fmt: skip
+_KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+}
+
+# What the bias and the slope are called in "frozen" and "rates".
+_OWN = {"bias": "biases", "slope": "slopes"}
+
+
+# ── writing ──
+
+
+def write(state: State, path: Path) -> None:
+    """Write a state; the same state gives the same text."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(_lines(state))
+
+
+def _lines(state: State) -> Iterator[str]:
+    names = [_text(name) for name in state.names]
+    head = {
+        "kind": _KIND,
+        "format": FORMAT,
+        "dtype": state.dtype.name,
+        "seed": state.seed,
+        "init": state.init,
+        "draws": state.draws,
+    }
+    yield "{\n"
+    yield from (f" {_text(key)}: {_text(value)},\n" for key, value in head.items())
+    yield f' "inputs": {_list(names[k] for k in state.inputs)},\n'
+    yield f' "outputs": {_list(names[k] for k in state.outputs)},\n'
+    yield ' "neurons": ['
+    for k, line in enumerate(_neurons(state, names)):
+        yield ",\n  " if k else "\n  "
+        yield _table((_text(key), value) for key, value in line.items())
+    yield "\n ]\n}\n"
+
+
+def _neurons(state: State, names: Sequence[str]) -> Iterator[dict[str, str]]:
+    """What stands on each neuron's line: keys, and values as JSON text."""
+    weights, biases, slopes = _numbers(state.weights), _numbers(state.biases), _numbers(state.slopes)
+    for missing in np.flatnonzero(state.undrawn).tolist():
+        weights[missing] = "null"
+    factors, frozen = _all_rates(state)
+    inputs = set(state.inputs.tolist())
+    for k, name in enumerate(names):
+        line = {"name": name}
+        if k not in inputs:
+            line |= {"activation": _text(state.activations[state.codes[k]]), "bias": biases[k]}
+        if slopes[k] != repr(INITIAL_SLOPE) or line.get("activation") == '"prelu"':
+            line["slope"] = slopes[k]
+        edges = range(int(state.row_start[k]), int(state.row_start[k + 1]))
+        source = {e: names[state.sources[e]] for e in edges}
+        line["weights"] = _table((source[e], weights[e]) for e in edges)
+        line["frozen"] = _list(_text(own) for own, kind in _OWN.items() if frozen[kind][k])
+        line["rates"] = _table(
+            (_text(own), factors[kind][k]) for own, kind in _OWN.items() if factors[kind][k] != "1.0"
+        )
+        line["frozen_weights"] = _list(source[e] for e in edges if frozen["weights"][e])
+        line["weight_rates"] = _table(
+            (source[e], factors["weights"][e]) for e in edges if factors["weights"][e] != "1.0"
+        )
+        yield {key: value for key, value in line.items() if value not in ("[]", "{}")}
+
+
+def _all_rates(state: State) -> tuple[dict[str, list[str]], dict[str, list[bool]]]:
+    """Factors as text and freeze marks, 1.0 and False where nothing is set."""
+    sizes = {kind: len(getattr(state, kind)) for kind in state.rates}
+    factors = {
+        kind: ["1.0"] * sizes[kind] if rates.factors is None else _numbers(rates.factors)
+        for kind, rates in state.rates.items()
+    }
+    frozen = {
+        kind: [False] * sizes[kind] if rates.frozen is None else rates.frozen.tolist()
+        for kind, rates in state.rates.items()
+    }
+    return factors, frozen
+
+
+def _numbers(values: Reals) -> list[str]:
+    """Each number in the fewest digits that bring its bits back; infinities and NaN in Python's way."""
+    exact = values.astype(np.float64)
+    texts = [repr(value) for value in exact.tolist()]
+    if values.dtype == np.float32:
+        shorter = np.array([str(value) for value in values], np.str_)
+        # A float32's digits are read as a float64 first, and rounding twice can, rarely, end next door.
+        same = shorter.astype(np.float64).astype(np.float32) == values
+        texts = [
+            repr(float(short)) if ok else text for short, ok, text in zip(shorter, same, texts, strict=True)
+        ]
+    for k in np.flatnonzero(~np.isfinite(exact)):
+        texts[k] = json.dumps(float(exact[k]))
+    return texts
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"[{', '.join(items)}]"
+
+
+def _table(entries: Iterable[tuple[str, str]]) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in entries) + "}"
+
+
+# ── reading ──
+
+
+def read(path: Path) -> State:
+    """The state in a file.
+
+    Raises
+    ------
+    FileError
+        The file is no such text; the message says where and what is wrong.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_distinct_keys)
+    except FileError:
+        raise
+    except UnicodeDecodeError as problem:
+        raise FileError(f"it is no UTF-8 text ({problem.reason} at byte {problem.start})") from None
+    except json.JSONDecodeError as problem:
+        at = f"line {problem.lineno}, column {problem.colno}"
+        raise FileError(f"it is truncated, damaged or no JSON ({problem.msg} at {at})") from None
+    except (RecursionError, ValueError) as problem:
+        raise FileError(f"it is no JSON that can be read ({problem})") from None
+    if not isinstance(content, dict) or content.get("kind") != _KIND:
+        raise FileError(f'it is no network of neuronsim (it does not say "kind": "{_KIND}")')
+    if content.get("format") != FORMAT:
+        raise FileError(f"its format is {content.get('format')!r}, this version of neuronsim reads {FORMAT}")
+    _check_keys("the file", content, _HEAD, required=_HEAD)
+    inputs = {name for name in content["inputs"] if isinstance(name, str)}
+    lines = [_line(k, line, inputs) for k, line in enumerate(content["neurons"])]
+    return _state(content, lines)
+
+
+def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise FileError(f"{twice!r} is there twice in one table")
+    return table
+
+
+def _line(k: int, line: object, inputs: Container[str]) -> dict[str, Any]:
+    """One neuron's line, checked, with all keys."""
+    if not isinstance(line, dict) or not isinstance(line.get("name"), str):
+        raise FileError(f"neuron {k} has no name")
+    where = f"neuron {line['name']!r}"
+    is_input = line["name"] in inputs
+    _check_keys(where, line, _LINE, required=() if is_input else ("activation",))
+    if is_input and "activation" in line:
+        raise FileError(f"{where} is an input and has no activation")
+    return {"activation": "identity", "bias": 0.0, "slope": INITIAL_SLOPE} | line
+
+
+def _check_keys(
+    where: str, table: Mapping[str, Any], allowed: Mapping[str, type], required: Iterable[str]
+) -> None:
+    for key in required:
+        if key not in table:
+            raise FileError(f"{where} lacks {key!r}")
+    for key, value in table.items():
+        if key not in allowed:
+            raise FileError(f"{where} has an unknown key {key!r}{suggest(key, allowed)}")
+        if not _is(value, allowed[key]):
+            raise FileError(f"{key!r} of {where} is {value!r}, it must be {_KINDS[allowed[key]]}")
+
+
+def _is(value: object, kind: type) -> bool:
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)
+
+
+def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State:
+    if head["dtype"] not in ("float32", "float64"):
+        raise FileError(f"its dtype is {head['dtype']!r}, allowed are float32 and float64")
+    dtype = np.dtype(head["dtype"])
+    ids = {line["name"]: k for k, line in enumerate(lines)}
+    names = named(list(short_names(line["name"] for line in lines)), len(lines))
+    edges = [_incoming(line, ids) for line in lines]
+    sources = [source for incoming in edges for source in incoming]
+    used = sorted({line["activation"] for line in lines})
+    weights = [
+        line["weights"][lines[s]["name"]] for line, into in zip(lines, edges, strict=True) for s in into
+    ]
+    return State(
+        names=names,
+        row_start=np.cumsum([0, *map(len, edges)], dtype=np.int64),
+        sources=np.array(sources, np.int32),
+        weights=_reals("the weights", weights, dtype, gaps=True),
+        biases=_reals("the biases", [line["bias"] for line in lines], dtype),
+        slopes=_reals("the slopes", [line["slope"] for line in lines], dtype),
+        activations=used,
+        codes=np.array([used.index(line["activation"]) for line in lines], np.int16),
+        inputs=np.array([_id(ids, name, "the inputs") for name in head["inputs"]], np.int32),
+        outputs=np.array([_id(ids, name, "the outputs") for name in head["outputs"]], np.int32),
+        seed=head["seed"],
+        init=head["init"],
+        draws=head["draws"],
+        rates={
+            "weights": _weight_rates(lines, edges, dtype),
+            **{kind: _own_rates(lines, own, dtype) for own, kind in _OWN.items()},
+        },
+    )
+
+
+def _incoming(line: Mapping[str, Any], ids: Mapping[str, int]) -> list[int]:
+    """Ids of a neuron's sources, ascending."""
+    where = f"the weights of {line['name']!r}"
+    for key in ("frozen_weights", "weight_rates"):
+        for source in line.get(key, ()):
+            if source not in line.get("weights", {}):
+                raise FileError(f"{key!r} of {line['name']!r} names {source!r}, which is none of its sources")
+    return sorted(_id(ids, source, where) for source in line.get("weights", {}))
+
+
+def _id(ids: Mapping[str, int], name: object, where: str) -> int:
+    if isinstance(name, str) and name in ids:
+        return ids[name]
+    raise FileError(f"{where} name a neuron {name!r} that is not there{suggest(str(name), ids)}")
+
+
+def _reals(what: str, values: Sequence[object], dtype: np.dtype[Any], gaps: bool = False) -> Reals:
+    """Numbers in the network's dtype; with ``gaps``, null stands for one that is not drawn yet."""
+    for value in values:
+        if not _is(value, float) and not (gaps and value is None):
+            raise FileError(f"one of {what} is {value!r}, it must be a number{' or null' if gaps else ''}")
+    try:
+        exact = np.array([0.0 if value is None else value for value in values], np.float64)
+    except OverflowError:
+        raise FileError(f"one of {what} is too large for {dtype}") from None
+    with np.errstate(over="ignore"):
+        reals = exact.astype(dtype)
+    if (np.isinf(reals) & np.isfinite(exact)).any():
+        raise FileError(f"one of {what} is too large for {dtype}")
+    reals[[k for k, value in enumerate(values) if value is None]] = undrawn_mark(dtype)
+    return reals
+
+
+def _own_rates(lines: Sequence[Mapping[str, Any]], own: str, dtype: np.dtype[Any]) -> RateArrays:
+    """Rates of biases or slopes."""
+    for line in lines:
+        for key in ("frozen", "rates"):
+            for name in line.get(key, ()):
+                if name not in _OWN:
+                    raise FileError(f"{key!r} of {line['name']!r} names {name!r}; allowed: {', '.join(_OWN)}")
+    factors = [line.get("rates", {}).get(own, 1.0) for line in lines]
+    return _rate_arrays(factors, [own in line.get("frozen", ()) for line in lines], dtype)
+
+
+def _weight_rates(
+    lines: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[int]], dtype: np.dtype[Any]
+) -> RateArrays:
+    factors, frozen = [], []
+    for line, sources in zip(lines, edges, strict=True):
+        scaled, held = line.get("weight_rates", {}), line.get("frozen_weights", ())
+        for source in sources:
+            name = lines[source]["name"]
+            factors.append(scaled.get(name, 1.0))
+            frozen.append(name in held)
+    return _rate_arrays(factors, frozen, dtype)
+
+
+def _rate_arrays(factors: Sequence[object], frozen: Sequence[bool], dtype: np.dtype[Any]) -> RateArrays:
+    return RateArrays(
+        _reals("the rates", factors, dtype) if any(factor != 1.0 for factor in factors) else None,
+        np.array(frozen, np.bool_) if any(frozen) else None,
+    )

@@ -1,0 +1,510 @@
+"""One training step, kept whole: every message, every gradient, every parameter before and after (L3, L4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsim import activations, losses, schedules
+from neuronsim.activations import PRELU, SIGMOID, SOFTMAX, Activation, prelu_slope_derivative
+from neuronsim.errors import DataError, NeuronsimError, SettingError
+from neuronsim.losses import Loss, total
+
+if TYPE_CHECKING:
+    from neuronsim.graph import Graph
+    from neuronsim.network import Network
+    from neuronsim.tracing.checks import Check
+    from neuronsim.tracing.explain import Explanation
+
+__all__ = ["Message", "Messages", "Step", "StepEdge", "StepNeuron", "step"]
+
+Reals = NDArray[np.floating]
+
+
+def step(
+    net: "Network",
+    x: ArrayLike,
+    t: ArrayLike,
+    *,
+    loss: str | Loss | None = None,
+    learning_rate: Any = 0.01,
+) -> "Step":
+    """Forward, error, backward, update with one sample: one online step of plain SGD.
+
+    Parameters
+    ----------
+    net : Network
+        Is changed: its parameters, and the z, y and delta that its records show.
+    x, t
+        Shapes (n_inputs,) and (n_outputs,), or one class number.
+    loss : str, Loss or None
+        None means cross_entropy where the outputs are softmax, else half_squared_error.
+    learning_rate : float
+        μ, at least 0.
+
+    Returns
+    -------
+    Step
+        What happened. Later steps and edits leave it alone.
+
+    Raises
+    ------
+    DataError, SettingError, WiringError
+        For what can't be used; the network is unchanged.
+    NeuronsimError
+        If the loss is not finite; the update is not made then.
+    """
+    rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
+    if np.ndim(x) != 1:
+        raise DataError(f"step takes one sample, shape (n_inputs,), not {np.shape(x)}; fit takes many")
+    engine = net._engine()
+    X, T, used = net._data(x, t, loss)
+    before = net.graph.copy()
+    try:
+        signals = engine.step(X[0], T[0], used, rate)
+    except FloatingPointError as error:
+        raise NeuronsimError(
+            f"the step was not made: {error}; net.forward(x) shows the z and y of every neuron"
+        ) from None
+    net._remember(signals)
+    graph = net.graph
+    return Step(
+        before,
+        z=signals.z,
+        y=signals.y,
+        delta=signals.delta,
+        loss=float(signals.loss or 0.0),
+        loss_function=used,
+        targets=desired(T[0], graph.n_outputs),
+        learning_rate=rate,
+        weights_after=graph.weights,
+        biases_after=graph.biases,
+        slopes_after=graph.slopes,
+    )
+
+
+def desired(t: Any, n_outputs: int) -> list[float]:
+    """One desired value per output; a class number becomes 1 for that output and 0 for the others."""
+    if np.ndim(t) == 0 and np.asarray(t).dtype.kind in "iu":
+        return [float(k == int(t)) for k in range(n_outputs)]
+    return [float(value) for value in np.atleast_1d(t)]
+
+
+@dataclass(frozen=True)
+class Message:
+    """What travels along one edge: a signal (y forwards, δ backwards), the weight it met, their product."""
+
+    neuron: str
+    signal: float
+    weight: float
+    product: float
+
+
+@dataclass(frozen=True)
+class Messages:
+    """All messages of one neuron in one step (L3). All weights are those before the update.
+
+    Attributes
+    ----------
+    received : tuple of Message
+        y of each source, and w·y as it adds to z.
+    sent : tuple of Message
+        Its own y to each sink, and w·y as it adds there.
+    errors_received : tuple of Message
+        δ of each sink, and w·δ as it adds to the aggregated error.
+    errors_sent : tuple of Message
+        Its own δ to each source, and w·δ as it adds there.
+    own : float or None
+        The part of δ that the loss itself puts on an output.
+    """
+
+    neuron: str
+    received: tuple[Message, ...]
+    sent: tuple[Message, ...]
+    errors_received: tuple[Message, ...]
+    errors_sent: tuple[Message, ...]
+    own: float | None
+
+    def __str__(self) -> str:
+        from neuronsim.tracing.explain import messages
+
+        return str(messages(self))
+
+    def _repr_html_(self) -> str:
+        from neuronsim.tracing.explain import messages
+
+        return messages(self)._repr_html_()
+
+
+class Step:
+    """One step: the parameters before it, the signals and gradients made with them, the parameters after it.
+
+    ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's.
+
+    Attributes
+    ----------
+    z, y, delta : array (n_neurons,)
+        Signals by id; those of an input are x, x and ∂L/∂x.
+    loss : float
+        Before the update.
+    weights, weights_after : array (n_edges,)
+    biases, biases_after, slopes, slopes_after : array (n_neurons,)
+        Before and after the update.
+    targets : list of float
+        The desired outputs.
+    learning_rate : float
+    number : int
+        Which step of its run it is, from 0.
+    """
+
+    def __init__(
+        self,
+        graph: "Graph",
+        *,
+        z: ArrayLike,
+        y: ArrayLike,
+        delta: ArrayLike | None,
+        loss: float,
+        loss_function: Loss,
+        targets: Sequence[float],
+        learning_rate: float,
+        weights_after: ArrayLike,
+        biases_after: ArrayLike,
+        slopes_after: ArrayLike,
+        number: int = 0,
+    ) -> None:
+        self.graph = graph
+        self.z, self.y, self.delta = (_kept(values, graph.dtype) for values in (z, y, delta))
+        self.loss = loss
+        self.loss_function = loss_function
+        self.targets = list(targets)
+        self.learning_rate = learning_rate
+        self.number = number
+        self.weights, self.biases, self.slopes = (
+            _kept(values, graph.dtype) for values in (graph.weights, graph.biases, graph.slopes)
+        )
+        self.weights_after, self.biases_after, self.slopes_after = (
+            _kept(values, graph.dtype) for values in (weights_after, biases_after, slopes_after)
+        )
+
+    @overload
+    def __getitem__(self, what: tuple[Any, Any]) -> "StepEdge": ...
+    @overload
+    def __getitem__(self, what: str | int | np.integer) -> "StepNeuron": ...
+    def __getitem__(self, what: Any) -> "StepNeuron | StepEdge":
+        """The record of a neuron, by name or id, or of an edge, by the pair of its ends."""
+        if isinstance(what, tuple) and len(what) == 2:
+            return StepEdge(self, self.graph.edge(*what))
+        return StepNeuron(self, self.graph.id(what))
+
+    def explain(self, *what: Any) -> "Explanation":
+        """Every formula with its numbers.
+
+        Parameters
+        ----------
+        what
+            A neuron, ``explain("h1")``; an edge, ``explain("i1", "h1")``; or nothing: the loss.
+
+        Returns
+        -------
+        Explanation
+            To be printed; notebooks show it as tables.
+        """
+        from neuronsim.tracing import explain
+
+        ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
+        if not ends:
+            return explain.loss(self)
+        if len(ends) == 1:
+            return explain.neuron(StepNeuron(self, self.graph.id(ends[0])))
+        if len(ends) == 2:
+            return explain.edge(StepEdge(self, self.graph.edge(*ends)))
+        raise SettingError(
+            f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}'
+        )
+
+    def messages(self, neuron: str | int) -> Messages:
+        """What the neuron received and sent, forwards and backwards (L3)."""
+        return self[neuron].messages
+
+    def check(self) -> "Check":
+        """Compare this step's gradients with central differences of the loss at the parameters before it."""
+        from neuronsim.tracing.checks import check_step
+
+        return check_step(self)
+
+    @cached_property
+    def weight_gradients(self) -> Reals:
+        """δ of the sink · y of the source, shape (n_edges,)."""
+        return _kept(self.delta[self.graph.sinks()] * self.y[self.graph.sources], self.graph.dtype)
+
+    @cached_property
+    def own_errors(self) -> dict[int, float]:
+        """∂L/∂y by output id: the part that the loss itself puts there."""
+        outputs = self.graph.outputs.tolist()
+        y = [float(self.y[o]) for o in outputs]
+        return dict(zip(outputs, self.loss_function.derivative(y, self.targets), strict=True))
+
+    @cached_property
+    def wanted(self) -> dict[int, float]:
+        """The desired value by output id."""
+        return dict(zip(self.graph.outputs.tolist(), self.targets, strict=True))
+
+    @cached_property
+    def softmax_group(self) -> list[int]:
+        """Ids of the softmax outputs, in the order of the outputs."""
+        codes = self.graph.activation_codes
+        return [o for o in self.graph.outputs.tolist() if codes[o] == SOFTMAX]
+
+    def __repr__(self) -> str:
+        rate = f"learning rate {self.learning_rate:g}"
+        return f"<Step {self.number}: {self.loss_function.name} {self.loss:.9g}, {rate}>"
+
+
+class StepNeuron:
+    """A neuron as it was in one step; ``bias`` is that before the update, ``bias_after`` behind it."""
+
+    def __init__(self, step: Step, neuron: int) -> None:
+        self.step = step
+        self.id = neuron
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.step.graph.name(self.id)
+
+    @property
+    def function(self) -> Activation:
+        """Its activation: name, f and f'."""
+        return activations.by_code(int(self.step.graph.activation_codes[self.id]))
+
+    @property
+    def activation(self) -> str:
+        """The name of its activation; an input has identity."""
+        return self.function.name
+
+    @property
+    def is_input(self) -> bool:
+        """Whether it is an input."""
+        return bool(self.step.graph.is_input[self.id])
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it is an output."""
+        return self.id in self.step.wanted
+
+    @property
+    def z(self) -> float:
+        """Its net input b + Σ w·y; an input's is x."""
+        return float(self.step.z[self.id])
+
+    @property
+    def y(self) -> float:
+        """Its output f(z)."""
+        return float(self.step.y[self.id])
+
+    @property
+    def delta(self) -> float:
+        """Its error signal δ = ∂L/∂z; an input's is ∂L/∂x."""
+        return float(self.step.delta[self.id])
+
+    @property
+    def bias(self) -> float:
+        """b before the update."""
+        return float(self.step.biases[self.id])
+
+    @property
+    def bias_after(self) -> float:
+        """b behind the update."""
+        return float(self.step.biases_after[self.id])
+
+    @property
+    def db(self) -> float:
+        """b behind the update - b before it."""
+        return float(self.step.biases_after[self.id] - self.step.biases[self.id])
+
+    b = bias
+
+    @property
+    def bias_gradient(self) -> float:
+        """∂L/∂b = δ · 1."""
+        return self.delta
+
+    gradient = bias_gradient
+
+    @property
+    def slope(self) -> float:
+        """The prelu slope before the update."""
+        return float(self.step.slopes[self.id])
+
+    @property
+    def slope_after(self) -> float:
+        """The prelu slope behind the update."""
+        return float(self.step.slopes_after[self.id])
+
+    @property
+    def slope_gradient(self) -> float:
+        """∂L/∂slope = ∂L/∂y · min(z, 0); 0 of what is no prelu."""
+        is_prelu = self.function.code == PRELU
+        return self.error * prelu_slope_derivative(self.z) if is_prelu else 0.0
+
+    @property
+    def derivative(self) -> float | None:
+        """f'(z); None for softmax, which is one group; 1 for an input."""
+        if self.is_input:
+            return 1.0
+        derivative = self.function.derivative
+        return None if derivative is None else derivative(self.z, self.slope)
+
+    @property
+    def aggregated(self) -> float:
+        """Σ w·δ over the sinks, with the weights before the update."""
+        return total(message.product for message in self.messages.errors_received)
+
+    @property
+    def own_error(self) -> float | None:
+        """∂L/∂y as the loss itself puts it on an output; None for others."""
+        return self.step.own_errors.get(self.id)
+
+    @property
+    def error(self) -> float:
+        """∂L/∂y: the loss's own part plus the aggregated one."""
+        return (self.own_error or 0.0) + self.aggregated
+
+    @property
+    def fused(self) -> bool:
+        """Whether the loss's own δ is y - t in one piece instead of ∂L/∂y · f'."""
+        pair = {"softmax": SOFTMAX, "sigmoid": SIGMOID}.get(self.step.loss_function.fused or "")
+        return self.is_output and not self.is_input and self.function.code == pair
+
+    @property
+    def own_delta(self) -> float | None:
+        """The part of δ that the loss itself puts on an output; None for others."""
+        step, own = self.step, self.own_error
+        if own is None:
+            return None
+        if self.fused and self.function.code == SIGMOID:
+            return losses.sigmoid_binary_cross_entropy_delta(self.y, step.wanted[self.id])
+        if self.fused:
+            return self.y * total(step.wanted[k] for k in step.softmax_group) - step.wanted[self.id]
+        if self.derivative is None:
+            mean = total(step.own_errors[k] * float(step.y[k]) for k in step.softmax_group)
+            return self.y * (own - mean)
+        return own * self.derivative
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the neurons it listens to, by id."""
+        return [message.neuron for message in self.messages.received]
+
+    @property
+    def sinks(self) -> list[str]:
+        """Names of the neurons that listen to it, by id."""
+        return [message.neuron for message in self.messages.sent]
+
+    @property
+    def incoming(self) -> "list[StepEdge]":
+        """Its incoming edges, by source id."""
+        row_start = self.step.graph.row_start
+        return [StepEdge(self.step, e) for e in range(row_start[self.id], row_start[self.id + 1])]
+
+    @property
+    def outgoing(self) -> "list[StepEdge]":
+        """Its outgoing edges, by sink id."""
+        return [StepEdge(self.step, int(e)) for e in np.flatnonzero(self.step.graph.sources == self.id)]
+
+    @cached_property
+    def messages(self) -> Messages:
+        """What it received and sent, forwards and backwards (L3)."""
+        incoming, outgoing = self.incoming, self.outgoing
+        return Messages(
+            self.name,
+            received=tuple(_message(e.source, e.y, e.weight) for e in incoming),
+            sent=tuple(_message(e.sink, self.y, e.weight) for e in outgoing),
+            errors_received=tuple(_message(e.sink, e.delta, e.weight) for e in outgoing),
+            errors_sent=tuple(_message(e.source, self.delta, e.weight) for e in incoming),
+            own=self.own_delta,
+        )
+
+    def __repr__(self) -> str:
+        kind = "input" if self.is_input else self.activation
+        values = f"z = {self.z:.9g}, y = {self.y:.9g}, delta = {self.delta:.9g}"
+        return f"<neuron {self.name!r} in step {self.step.number}, {kind}: {values}>"
+
+
+class StepEdge:
+    """An edge as it was in one step; ``weight`` is that before the update, ``weight_after`` behind it."""
+
+    def __init__(self, step: Step, position: int) -> None:
+        self.step = step
+        self.position = position
+
+    @property
+    def source_id(self) -> int:
+        """The id of the neuron it comes from."""
+        return int(self.step.graph.sources[self.position])
+
+    @property
+    def sink_id(self) -> int:
+        """The id of the neuron it leads to."""
+        return int(np.searchsorted(self.step.graph.row_start, self.position, side="right")) - 1
+
+    @property
+    def source(self) -> str:
+        """The name of the neuron it comes from."""
+        return self.step.graph.name(self.source_id)
+
+    @property
+    def sink(self) -> str:
+        """The name of the neuron it leads to."""
+        return self.step.graph.name(self.sink_id)
+
+    @property
+    def weight(self) -> float:
+        """w before the update, which the forward and the backward sum used."""
+        return float(self.step.weights[self.position])
+
+    @property
+    def weight_after(self) -> float:
+        """w behind the update."""
+        return float(self.step.weights_after[self.position])
+
+    @property
+    def dw(self) -> float:
+        """w behind the update - w before it."""
+        return float(self.step.weights_after[self.position] - self.step.weights[self.position])
+
+    w = weight
+
+    @property
+    def y(self) -> float:
+        """y of its source."""
+        return float(self.step.y[self.source_id])
+
+    @property
+    def delta(self) -> float:
+        """δ of its sink."""
+        return float(self.step.delta[self.sink_id])
+
+    @property
+    def gradient(self) -> float:
+        """∂L/∂w = δ of the sink · y of the source."""
+        return float(self.step.delta[self.sink_id] * self.step.y[self.source_id])
+
+    def __repr__(self) -> str:
+        values = f"w = {self.weight:.9g}, gradient = {self.gradient:.9g}, dw = {self.dw:.9g}"
+        return f"<edge {self.source!r} → {self.sink!r} in step {self.step.number}: {values}>"
+
+
+def _message(neuron: str, signal: float, weight: float) -> Message:
+    return Message(neuron, signal, weight, weight * signal)
+
+
+def _kept(values: ArrayLike | None, dtype: np.dtype[np.floating]) -> Reals:
+    """A copy that nobody can write to."""
+    kept = np.array(values, dtype)
+    kept.flags.writeable = False
+    return kept

@@ -1,0 +1,412 @@
+"""``fit``: epochs of shuffled batches, in chunks of compiled steps; validation, stopping, divergence, Ctrl-C.
+
+A chunk lasts about a tenth of a second. Between chunks Python looks around: at the clock, at a Ctrl-C, at the parameters. The
+cut into chunks changes no bit.
+"""
+
+import math
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.typing import ArrayLike
+from tqdm import tqdm
+
+from neuronsim import optimizers, schedules, seeds, stop
+from neuronsim.arrays import accuracy
+from neuronsim.engine import Engine, Session
+from neuronsim.errors import DataError, DivergenceWarning, SettingError
+from neuronsim.losses import Loss
+from neuronsim.run import Run
+
+if TYPE_CHECKING:
+    from neuronsim.network import Network
+
+Array = npt.NDArray[Any]
+
+CHUNK_SECONDS = 0.1
+# Later versions record, replay and resume; until then these arguments take their defaults only.
+_RESERVED: dict[str, tuple[Any, ...]] = {
+    "monitors": ((), [], None),
+    "snapshots": ("auto", False),
+    "checkpoint": (None,),
+    "resume": (False,),
+}
+
+
+@dataclass
+class Report:
+    """What stopping rules look at after an epoch (see ``stop.EpochReport``)."""
+
+    history: dict[str, list[float]]
+    seconds: float
+    gradient_norm: Callable[[], float]
+    step_size: float | None
+
+
+def fit(
+    net: "Network",
+    X: ArrayLike,
+    T: ArrayLike,
+    *,
+    loss: Any = None,
+    reduction: str = "mean",
+    optimizer: Any = "sgd",
+    learning_rate: Any = 0.01,
+    momentum: float | None = None,
+    batch_size: int | None = 1,
+    epochs: int = 1,
+    shuffle: bool = True,
+    rng: Any = None,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    validation: Any = None,
+    evaluate: bool = False,
+    stop: Any = (),
+    monitors: Any = (),
+    progress: bool | None = None,
+    snapshots: Any = "auto",
+    checkpoint: Any = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> Run:
+    """Train a network from its parameters as they are (L3, L4).
+
+    Parameters
+    ----------
+    net : Network
+        Its parameters are changed in place.
+    X : array (n_samples, n_inputs)
+    T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
+    loss : str, optional
+        None: cross_entropy where the outputs are softmax, else half_squared_error.
+    reduction : {"mean", "sum"}
+        Over the samples of a batch.
+    optimizer : str or Optimizer
+        sgd, momentum, nesterov, rmsprop, adam, adamw, rprop, or an object with settings of its own.
+    learning_rate : float or Schedule
+    momentum : float, optional
+        β, for momentum and nesterov; 0.9 where not given.
+    batch_size : int or None
+        1 is online; None, or more than there are, is all. A short last batch counts and divides by its own length.
+    epochs : int
+    shuffle : bool
+        A new order each epoch, from ``rng``.
+    rng : int, Generator or None
+        None draws a seed, which the run keeps.
+    weight_decay : float
+        Acts on weights, not on biases and slopes; decoupled in adamw.
+    clip_norm, clip_value : float, optional
+        The whole gradient's norm, then each of its elements, at most.
+    validation : (X, T), optional
+        Adds val_loss and val_accuracy to the history.
+    evaluate : bool
+        Adds data_loss, over all data after each epoch.
+    stop : Rule or list of Rule
+        See ``neuronsim.stop``.
+    progress : bool, optional
+        A bar on stderr; None: where stderr is a terminal.
+    threads : int, optional
+        None: as many as the work is worth. The bits do not depend on it.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    SettingError, DataError, WiringError
+        Before anything has changed.
+
+    Warns
+    -----
+    DivergenceWarning
+        A loss or a parameter was not finite; the network holds the state before that step.
+    """
+    settings = {name: value for name, value in locals().items() if name not in ("net", "X", "T")}
+    for name, allowed in _RESERVED.items():
+        if not any(settings[name] is value or settings[name] == value for value in allowed):
+            raise SettingError(f"{name}={settings[name]!r}: this version does not record, replay or resume runs")
+    trainer = _prepare(net, X, T, settings)
+    with _interrupts() as interrupted, trainer.bar(progress) as bar:
+        trainer.train(interrupted, bar)
+    return trainer.run
+
+
+def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) -> "Trainer":
+    """Check every argument, before anything changes."""
+    if given["reduction"] not in ("mean", "sum"):
+        raise SettingError(f"unknown reduction {given['reduction']!r}; allowed: mean, sum")
+    rule = optimizers.resolve(given["optimizer"], momentum=given["momentum"])
+    schedule = schedules.resolve(given["learning_rate"])
+    rules = stop.resolve(given["stop"])
+    decay = optimizers.effective_weight_decay(rule, given["weight_decay"])
+    epochs = _whole("epochs", given["epochs"])
+    threads = None if given["threads"] is None else _whole("threads", given["threads"])
+    for name in ("clip_norm", "clip_value"):
+        _positive_or_none(name, given[name])
+    monitored = {name for r in rules if (name := getattr(r, "monitor", None))}
+    if not monitored <= {"loss"} and given["validation"] is None and any(m.startswith("val_") for m in monitored):
+        raise SettingError("a stopping rule looks at validation figures: give validation=(X, T)")
+    engine = net._engine()
+    x, t, loss = net._data(X, T, given["loss"])
+    validation = None
+    if given["validation"] is not None:
+        try:
+            Xv, Tv = given["validation"]
+        except (TypeError, ValueError):
+            raise DataError("validation takes a pair (X, T)") from None
+        validation = net._data(Xv, Tv, given["loss"])[:2]
+    size = given["batch_size"]
+    batch_size = len(x) if size is None else min(_whole("batch_size", size), len(x))
+    seed = seeds.seed_of(given["rng"])
+    session = Session(
+        engine,
+        x,
+        t,
+        loss,
+        optimizer=rule,
+        batch_size=batch_size,
+        mean=given["reduction"] == "mean",
+        weight_decay=decay,
+        clip_norm=given["clip_norm"],
+        clip_value=given["clip_value"],
+        initial_rate=float(schedule.rates(0, 1, 0)[0]),
+        threads=threads,
+    )
+    run = Run(seed, given | {"rng": seed, "loss": loss.name, "optimizer": rule, "learning_rate": schedule})
+    return Trainer(
+        engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs
+    )
+
+
+@dataclass
+class Trainer:
+    """One call of ``fit`` under way."""
+
+    engine: Engine
+    session: Session
+    run: Run
+    loss: Loss
+    schedule: schedules.Schedule
+    rules: tuple[stop.Rule, ...]
+    data: tuple[Array, Array]
+    validation: tuple[Array, Array] | None
+    shuffle: bool
+    evaluate: bool
+    epochs: int
+    chunk: int = 1
+
+    def __post_init__(self) -> None:
+        self.n_samples = len(self.data[0])
+        self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
+        self.begin = time.perf_counter()
+        names = ["epoch", "loss", "learning_rate", "seconds"]
+        names += ["data_loss"] if self.evaluate else []
+        names += ["val_loss", "val_accuracy"] if self.validation is not None else []
+        self.run.history = {name: [] for name in names}
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.perf_counter() - self.begin
+
+    def train(self, interrupted: threading.Event, bar: Any) -> None:
+        """All epochs, until something ends them."""
+        self.run.reason = f"all {self.epochs} epochs done"
+        for epoch in range(self.epochs):
+            before = self._parameter_copies()
+            if not self._run_epoch(epoch, interrupted, bar):
+                return
+            self._record(epoch)
+            bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
+            why = stop.first_reason(self.rules, self._report(before))
+            if why is not None:
+                self.run.status, self.run.reason = "stopped", why
+                return
+
+    def _run_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
+        """All steps of an epoch; False where the run ended within it."""
+        order = self._order(epoch)
+        self.session.loss_sum[0] = 0.0
+        limit = min((r.limit for r in self.rules if isinstance(r, stop.Seconds)), default=math.inf)
+        done = 0
+        while done < self.steps_per_epoch:
+            n = min(self.chunk, self.steps_per_epoch - done)
+            rates = self.schedule.rates(self.run.n_steps, n, epoch)
+            start = time.perf_counter()
+            made, finite = self._run_chunk(order, done, rates)
+            self._adapt(n, time.perf_counter() - start)
+            done += made
+            self.run.n_steps += made
+            bar.update(made)
+            if not finite:
+                self._diverge(epoch, order, done)
+                return False
+            if interrupted.is_set():
+                self.run.status, self.run.reason = "interrupted", f"interrupted after step {self.run.n_steps - 1}"
+                return False
+            if self.seconds > limit and done < self.steps_per_epoch:
+                self.run.status, self.run.reason = "stopped", f"{limit:g} seconds are over"
+                return False
+        return True
+
+    def _run_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
+        """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
+        arrays = self.session.arrays()
+        kept = [values.copy() for values in arrays]
+
+        def make(n: int) -> bool:
+            for values, old in zip(arrays, kept, strict=True):
+                values[...] = old
+            return self.session.advance(order, first, rates[:n]) == n and self._finite()
+
+        made = self.session.advance(order, first, rates)
+        if made == len(rates) and self._finite():
+            return made, True
+        low, high = 0, made + 1  # low steps are good, high are not; what is not finite stays so
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if make(middle) else (low, middle)
+        make(low)
+        return low, False
+
+    def _finite(self) -> bool:
+        with np.errstate(all="ignore"):
+            # a sum is quick, and finite only where its terms are; where it overflows, look at each
+            return all(
+                bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all()) for values in self.engine.parameters
+            )
+
+    def _adapt(self, n: int, seconds: float) -> None:
+        """Aim the next chunk at CHUNK_SECONDS."""
+        factor = CHUNK_SECONDS / max(seconds, 1e-9)
+        if n == self.chunk or factor < 1:
+            self.chunk = max(1, int(n * min(factor, 8.0)))
+
+    def _order(self, epoch: int) -> Array:
+        if not self.shuffle:
+            return np.arange(self.n_samples)
+        return seeds.generator(self.run.seed, seeds.ORDER, epoch).permutation(self.n_samples)
+
+    def _record(self, epoch: int) -> None:
+        history = self.run.history
+        first_step = self.run.n_steps - self.steps_per_epoch
+        history["epoch"].append(epoch)
+        history["loss"].append(float(self.session.loss_sum[0]) / self.n_samples)
+        history["learning_rate"].append(float(self.schedule.rates(first_step, 1, epoch)[0]))
+        if self.evaluate:
+            losses, _ = self.engine.losses(*self.data, self.loss)
+            history["data_loss"].append(_mean(losses))
+        if self.validation is not None:
+            losses, Y = self.engine.losses(*self.validation, self.loss)
+            share = accuracy(Y, self.validation[1], self.loss)
+            history["val_loss"].append(_mean(losses))
+            history["val_accuracy"].append(math.nan if share is None else share)
+        history["seconds"].append(self.seconds)
+
+    def _parameter_copies(self) -> list[Array] | None:
+        if not any(isinstance(r, stop.StepSize) for r in self.rules):
+            return None
+        return [values.copy() for values in self.engine.parameters]
+
+    def _report(self, before: list[Array] | None) -> Report:
+        step_size = None
+        if before is not None:
+            squares = [_sum_of_squares(new - old) for new, old in zip(self.engine.parameters, before, strict=True)]
+            step_size = math.sqrt(sum(squares))
+        return Report(self.run.history, self.seconds, self._gradient_norm, step_size)
+
+    def _gradient_norm(self) -> float:
+        g = self.engine.gradients(*self.data, self.loss, "mean" if self.session.mean else "sum")
+        return math.sqrt(sum(_sum_of_squares(values) for values in (g.weights, g.biases, g.slopes)))
+
+    def _diverge(self, epoch: int, order: Array, done: int) -> None:
+        """Say at which step and neuron; the parameters are those before that step."""
+        size = self.session.batch_size
+        where = self._first_not_finite(order, done, order[done * size : (done + 1) * size])
+        self.run.status = "diverged"
+        self.run.reason = f"diverged at step {self.run.n_steps} (epoch {epoch}): {where}"
+        warnings.warn(
+            f"training {self.run.reason}; the network holds the state before that step. "
+            "Try a smaller learning_rate, clip_norm=1, or scaled data",
+            DivergenceWarning,
+            stacklevel=5,
+        )
+
+    def _first_not_finite(self, order: Array, step: int, rows: Array) -> str:
+        X, T = self.data
+        found = self.engine.first_not_finite(X[rows], T[rows], self.loss)
+        if found is not None:
+            what, neuron, value = found
+            return f"the first value that is not finite is {what} = {value} of neuron {self.engine.graph.name(neuron)!r}"
+        arrays = self.session.arrays()
+        kept = [values.copy() for values in arrays]
+        epoch = self.run.n_steps // self.steps_per_epoch
+        self.session.advance(order, step, self.schedule.rates(self.run.n_steps, 1, epoch))
+        neuron = self.engine.first_parameter_not_finite()
+        for values, old in zip(arrays, kept, strict=True):
+            values[...] = old
+        if neuron is None:
+            return "the loss is not finite"
+        return f"the update makes a parameter of neuron {self.engine.graph.name(neuron)!r} not finite"
+
+    @contextmanager
+    def bar(self, progress: bool | None) -> Iterator[Any]:
+        """A progress bar on stderr, over steps."""
+        shown = sys.stderr.isatty() if progress is None else progress
+        total = self.epochs * self.steps_per_epoch
+        with tqdm(total=total, unit=" steps", unit_scale=True, disable=not shown, file=sys.stderr) as bar:
+            yield bar
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Ctrl-C sets an event, a second one interrupts as ever; outside the main thread signals are left alone."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    usual = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        if event.is_set() and callable(usual):
+            usual(number, frame)
+        event.set()
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _mean(losses: Array) -> float:
+    return float(losses.sum(dtype=np.float64) / len(losses))
+
+
+def _sum_of_squares(values: Array) -> float:
+    return float(np.square(values, dtype=np.float64).sum())
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise SettingError(f"{name}={value!r}: a whole number of at least 1 is needed")
+    return int(value)
+
+
+def _positive_or_none(name: str, value: Any) -> None:
+    if value is None:
+        return
+    number = isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise SettingError(f"{name}={value!r}: a positive number is needed, or None for no limit")

@@ -1,0 +1,497 @@
+"""Ready-made wirings, built from arrays in time proportional to neurons and edges.
+
+All take ``activation="tanh"``, ``output=None`` (the outputs' activation; None: the same),
+``dtype="float64"``, ``init="auto"`` and ``rng=None``. The seed draws the wiring, where it is random, from one
+stream and the weights from another, so that the same seed wires the same in both dtypes.
+"""
+
+import numbers
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsim import activations
+from neuronsim.edges import blocks, duplicate, row_starts, sort
+from neuronsim.errors import CycleError, SettingError, WiringError
+from neuronsim.graph import Graph
+from neuronsim.names import Names
+from neuronsim.network import Network
+from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
+
+__all__ = ["from_edges", "layered", "random_dag", "shortcut", "small_world", "sparse_layered"]
+
+Integers = NDArray[np.int64]
+
+
+def layered(
+    sizes: Sequence[int],
+    *,
+    activation: str = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """Fully connected layers: every neuron listens to the whole layer before it.
+
+    Parameters
+    ----------
+    sizes
+        Neurons in each layer, the inputs first: ``[784, 256, 128, 10]``. They are named ``x0…``, ``h1.0…``,
+        …, ``y0…``.
+
+    Raises
+    ------
+    SettingError
+        For fewer than two layers, or sizes that are not whole numbers from 1 on.
+    """
+    starts = _layers(sizes)
+    counts = np.concatenate(
+        [np.zeros(starts[1], np.int64), np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])]
+    )
+    row_start = _starts(counts)
+    sources = np.empty(row_start[-1], np.int32)
+    for layer in range(1, len(starts) - 1):
+        before, here, after = starts[layer - 1 : layer + 2]
+        rows = sources[row_start[here] : row_start[after]].reshape(after - here, here - before)
+        rows[:] = np.arange(before, here)
+    return _assemble(
+        _layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng)
+    )
+
+
+def shortcut(
+    sizes: Sequence[int],
+    *,
+    activation: str = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """Layers with every shortcut: neurons listen to all layers before their own. Arguments as `layered`."""
+    starts = _layers(sizes)
+    counts = np.repeat(starts[:-1], np.diff(starts))
+    row_start = _starts(counts)
+    sources = np.empty(row_start[-1], np.int32)
+    for here, after in pairwise(starts[1:]):
+        sources[row_start[here] : row_start[after]].reshape(after - here, here)[:] = np.arange(here)
+    return _assemble(
+        _layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng)
+    )
+
+
+def sparse_layered(
+    sizes: Sequence[int],
+    *,
+    density: float = 0.05,
+    activation: str = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """Layers in which every neuron listens to a random part of the layer before it.
+
+    Parameters
+    ----------
+    density
+        The part: every neuron gets ``density`` × the size of the layer before it, rounded, but at least 1.
+
+    Raises
+    ------
+    SettingError
+        As `layered`, and for a density that is not above 0 and at most 1.
+    """
+    starts = _layers(sizes)
+    if not _is_real(density) or not 0.0 < density <= 1.0:
+        raise SettingError(f"density={density!r} is not allowed; it is above 0 and at most 1")
+    seed = seed_of(rng)
+    stream = generator(seed, WIRING)
+    before = np.repeat(starts[:-2], np.diff(starts)[1:])
+    population = np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])
+    degree = np.maximum(np.floor(density * population + 0.5).astype(np.int64), 1)
+    sources = _subsets(stream, population, degree) + np.repeat(before, degree)
+    row_start = _starts(np.concatenate([np.zeros(starts[1], np.int64), degree]))
+    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+
+
+def random_dag(
+    n_inputs: int,
+    n_hidden: int,
+    n_outputs: int,
+    *,
+    in_degree: int = 32,
+    activation: str = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """A random graph without cycles: every neuron listens to ``in_degree`` of those before it, chosen at
+    random.
+
+    Hidden neurons choose among the inputs and the hidden neurons before them, outputs among all inputs and
+    hidden neurons; where there are fewer than ``in_degree``, they listen to all. Names: ``x0…``, ``h0…``,
+    ``y0…``.
+    """
+    starts = _parts(n_inputs, n_hidden, n_outputs)
+    seed = seed_of(rng)
+    own = np.arange(n_inputs, starts[-1])
+    population = np.minimum(own, starts[2])
+    degree = np.minimum(population, _whole("in_degree", in_degree))
+    sources = _subsets(generator(seed, WIRING), population, degree)
+    row_start = _starts(np.concatenate([np.zeros(n_inputs, np.int64), degree]))
+    return _assemble(_part_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+
+
+def small_world(
+    sizes: Sequence[int],
+    *,
+    neighbours: int = 8,
+    rewire: float = 0.1,
+    activation: str = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """A feed-forward small world: layers are rings, neurons listen to what is near in the ring before, and
+    rewired.
+
+    Simard, Nadeau and Kröger (2005), after Watts and Strogatz (1998).
+
+    Parameters
+    ----------
+    sizes
+        Neurons in each layer, the inputs first; names as in `layered`.
+    neighbours
+        Each neuron listens to so many of the layer before it, those opposite to it; to more where that layer
+        is so much larger that some would not be heard, and to fewer where it has fewer.
+    rewire
+        The probability with which each of these edges leads from any other neuron in the layers before
+        instead.
+    """
+    starts = _layers(sizes)
+    k = _whole("neighbours", neighbours)
+    if not _is_real(rewire) or not 0.0 <= rewire <= 1.0:
+        raise SettingError(f"rewire={rewire!r} is not a probability; it is 0 to 1")
+    seed = seed_of(rng)
+    tables = [_opposite(*ends, k) for ends in zip(starts, starts[1:], starts[2:], strict=False)]
+    near = np.concatenate([table.ravel() for table in tables])
+    degree = np.concatenate([np.full(len(table), table.shape[1]) for table in tables])
+    population = np.repeat(starts[1:-1], np.diff(starts)[1:])
+    sources, sinks = _rewired(generator(seed, WIRING), near, population, degree, rewire)
+    sources, sinks, _ = sort(sources, sinks + starts[1], None)
+    row_start = row_starts(sinks, int(starts[-1]))
+    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+
+
+def from_edges(
+    n_neurons: int,
+    sources: ArrayLike,
+    sinks: ArrayLike,
+    *,
+    inputs: ArrayLike,
+    outputs: ArrayLike,
+    weights: ArrayLike | None = None,
+    biases: ArrayLike = 0.0,
+    activation: str | Sequence[str] = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """Any graph from arrays of ids.
+
+    Parameters
+    ----------
+    n_neurons
+        How many neurons there are, inputs included; ids are 0 … n_neurons − 1.
+    sources, sinks
+        The edges, in any order, shape (n_edges,).
+    inputs, outputs
+        Ids; they are named ``x0…`` and ``y0…`` in the order given, other neurons ``n<id>``. Columns of X and
+        Y follow the same order.
+    weights
+        One number, or shape (n_edges,) in the order of ``sources``; None draws them.
+    biases
+        One number, or shape (n_neurons,).
+    activation
+        One for all, or one for each neuron.
+
+    Raises
+    ------
+    WiringError
+        For ids out of range, a duplicate edge, a self-loop, an edge into an input.
+    SettingError
+        For weights or biases that are not finite numbers or of another shape.
+    """
+    n = _whole("n_neurons", n_neurons)
+    froms, tos = _ids("sources", sources, n), _ids("sinks", sinks, n)
+    if len(froms) != len(tos):
+        raise WiringError(f"there are {len(froms)} sources and {len(tos)} sinks; every edge has one of each")
+    ins, outs = _distinct("inputs", inputs, n), _distinct("outputs", outputs, n)
+    if not len(outs):
+        raise WiringError("outputs must hold at least one id")
+    names = _edge_names(n, ins, outs)
+    is_input = np.zeros(n, np.bool_)
+    is_input[ins] = True
+    _check_ends(froms, tos, is_input, names)
+    graph = Graph(dtype)
+    given = None if weights is None else graph.checked_values("weights", weights, len(froms))
+    froms, tos, given = sort(froms, tos, given)
+    twice = duplicate(froms, tos)
+    if twice is not None:
+        ends = names.name(int(froms[twice])), names.name(int(tos[twice]))
+        raise WiringError(f"the edge {ends[0]!r} → {ends[1]!r} is given twice")
+    assembled = Graph.assemble(
+        dtype,
+        names,
+        row_start=row_starts(tos, n),
+        sources=froms.astype(np.int32),
+        weights=given,
+        activation_codes=_codes(activation, output, is_input, outs),
+        inputs=ins,
+        outputs=outs,
+        biases=graph.checked_values("biases", biases, n),
+    )
+    return Network.from_graph(assembled, rng=rng, init=init)
+
+
+def _assemble(
+    names: Names,
+    starts: Integers,
+    row_start: Integers,
+    sources: NDArray[np.integer],
+    activation: str,
+    output: str | None,
+    dtype: Any,
+    init: str,
+    seed: int,
+) -> Network:
+    """A network whose first part are the inputs and whose last part are the outputs."""
+    n = int(starts[-1])
+    is_input = np.arange(n) < starts[1]
+    outputs = np.arange(starts[-2], n)
+    graph = Graph.assemble(
+        dtype,
+        names,
+        row_start=row_start,
+        sources=sources,
+        weights=None,
+        activation_codes=_codes(activation, output, is_input, outputs),
+        inputs=np.arange(starts[1]),
+        outputs=outputs,
+    )
+    return Network.from_graph(graph, rng=seed, init=init)
+
+
+def _codes(
+    activation: str | Sequence[str], output: str | None, is_input: NDArray[np.bool_], outputs: Integers
+) -> NDArray[np.int16]:
+    if isinstance(activation, str):
+        codes = np.full(len(is_input), activations.resolve(activation).code, np.int16)
+    elif len(activation) != len(is_input):
+        raise SettingError(
+            f"{len(activation)} activations for {len(is_input)} neurons; give one, or one for each"
+        )
+    else:
+        code_of = {name: activations.resolve(name).code for name in dict.fromkeys(activation)}
+        codes = np.array([code_of[name] for name in activation], np.int16)
+    if output is not None:
+        codes[outputs] = activations.resolve(output).code
+    codes[is_input] = activations.ACTIVATIONS["identity"].code
+    return codes
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _whole(what: str, value: object, least: int = 1) -> int:
+    """A whole number from ``least`` on, or SettingError."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, (bool, np.bool_)) or value < least:
+        raise SettingError(f"{what}={value!r} is not allowed; it is a whole number from {least} on")
+    return int(value)
+
+
+def _starts(counts: NDArray[np.integer]) -> Integers:
+    """Where each part starts and the last one ends, shape (n + 1,)."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def _layers(sizes: Sequence[int]) -> Integers:
+    """The id with which each layer starts, and the number of neurons."""
+    try:
+        given = list(sizes)
+    except TypeError:
+        raise SettingError(f"sizes={sizes!r} is not a list of layer sizes, such as [2, 3, 1]") from None
+    if len(given) < 2:
+        raise SettingError(f"sizes={given!r} needs two layers at least: inputs and outputs")
+    return _starts(np.array([_whole(f"sizes[{layer}]", size) for layer, size in enumerate(given)]))
+
+
+def _parts(n_inputs: int, n_hidden: int, n_outputs: int) -> Integers:
+    given = {"n_inputs": (n_inputs, 1), "n_hidden": (n_hidden, 0), "n_outputs": (n_outputs, 1)}
+    return _starts(np.array([_whole(what, value, least) for what, (value, least) in given.items()]))
+
+
+def _layer_names(starts: Integers) -> Names:
+    names = Names()
+    sizes = np.diff(starts).tolist()
+    for layer, size in enumerate(sizes):
+        names.append_run("x" if layer == 0 else "y" if layer == len(sizes) - 1 else f"h{layer}.", size)
+    return names
+
+
+def _part_names(starts: Integers) -> Names:
+    names = Names()
+    for prefix, size in zip("xhy", np.diff(starts).tolist(), strict=True):
+        names.append_run(prefix, size)
+    return names
+
+
+def _edge_names(n: int, inputs: Integers, outputs: Integers) -> Names:
+    """``x<k>`` for inputs, ``y<k>`` for outputs that are not inputs as well, ``n<id>`` for the others."""
+    names = Names()
+    names.append_run("n", n)
+    names.rename_run("x", inputs)
+    names.rename_run("y", outputs)
+    return names
+
+
+def _opposite(before: int, here: int, after: int, neighbours: int) -> Integers:
+    """Ids in the layer ``before … here`` nearest to each neuron of the layer ``here … after``, ascending."""
+    width, n = here - before, after - here
+    k = min(width, max(neighbours, -(-width // n)))
+    first = (2 * np.arange(n) + 1) * width // (2 * n) - k // 2
+    return np.sort((first[:, None] + np.arange(k)) % width, axis=1) + before
+
+
+def _rewired(
+    stream: np.random.Generator, near: Integers, population: Integers, degree: Integers, probability: float
+) -> tuple[Integers, Integers]:
+    """Sources and rows of the edges, some of them led to neurons that are not near."""
+    start = _starts(degree)
+    row_of_near = np.repeat(np.arange(len(degree)), degree)
+    wanted = np.concatenate([np.zeros(1, np.int64), np.cumsum(stream.random(len(near)) < probability)])
+    far = population - degree
+    long = np.minimum(wanted[start[1:]] - wanted[start[:-1]], far)
+    kept_rows, long_rows = (np.repeat(np.arange(len(degree)), count) for count in (degree - long, long))
+    kept = near[_subsets(stream, degree, degree - long) + start[kept_rows]]
+    # The r-th neuron that is not near comes after as many near ones as have at most r others before them.
+    rank = _subsets(stream, far, long)
+    others_before = near - (np.arange(len(near)) - start[row_of_near])
+    width = int(population.max()) + 1
+    at = np.searchsorted(row_of_near * width + others_before, long_rows * width + rank, side="right")
+    distant = rank + at - start[long_rows]
+    return np.concatenate([kept, distant]), np.concatenate([kept_rows, long_rows])
+
+
+def _subsets(stream: np.random.Generator, population: Integers, degree: Integers) -> Integers:
+    """For each row, ``degree`` distinct numbers below ``population``, ascending; row after row.
+
+    Rows that take a small part of many draw with repetition and replace repeats; others sort random keys.
+    Both give every subset the same chance.
+    """
+    start = _starts(degree)
+    chosen = np.empty(start[-1], np.int64)
+    crowded = 2 * degree > population
+    for rows in _row_blocks(np.flatnonzero(crowded), population):
+        _fill(chosen, start, rows, _by_keys(stream, population[rows], degree[rows]), degree[rows])
+    for rows in _row_blocks(np.flatnonzero(~crowded), degree):
+        _fill(chosen, start, rows, _by_repetition(stream, population[rows], degree[rows]), degree[rows])
+    return chosen
+
+
+def _row_blocks(rows: Integers, width: Integers, most: int = 1 << 22) -> list[Integers]:
+    """Consecutive rows in pieces whose widest row × number of rows stays below ``most``."""
+    if not len(rows):
+        return []
+    per_block = max(most // max(int(width[rows].max()), 1), 1)
+    return [rows[block] for block in blocks(len(rows), per_block)]
+
+
+def _fill(chosen: Integers, start: Integers, rows: Integers, table: Integers, degree: Integers) -> None:
+    """Write the first ``degree`` numbers of each row of a table to where the row belongs."""
+    columns = np.arange(table.shape[1])
+    valid = columns < degree[:, None]
+    chosen[(start[rows][:, None] + columns)[valid]] = table[valid]
+
+
+def _by_keys(stream: np.random.Generator, population: Integers, degree: Integers) -> Integers:
+    columns = np.arange(int(population.max()))
+    keys = stream.random((len(population), len(columns)))
+    keys[columns >= population[:, None]] = 2.0
+    order = np.argsort(keys, axis=1, kind="stable")
+    order[columns >= degree[:, None]] = len(columns)
+    order.sort(axis=1)
+    return order
+
+
+def _by_repetition(stream: np.random.Generator, population: Integers, degree: Integers) -> Integers:
+    columns = np.arange(max(int(degree.max()), 1))
+    last = population[:, None] - 1
+    beyond = np.iinfo(np.int64).max
+    draws = np.minimum(
+        (stream.random((len(population), len(columns))) * population[:, None]).astype(np.int64), last
+    )
+    draws[columns >= degree[:, None]] = beyond
+    draws.sort(axis=1)
+    repeated = np.arange(len(population))
+    while len(repeated):
+        table = draws[repeated]
+        again = np.zeros(table.shape, np.bool_)
+        again[:, 1:] = (table[:, 1:] == table[:, :-1]) & (table[:, 1:] != beyond)
+        still = again.any(axis=1)
+        repeated, table, again = repeated[still], table[still], again[still]
+        limit = np.broadcast_to(last[repeated], table.shape)[again]
+        table[again] = np.minimum((stream.random(len(limit)) * (limit + 1)).astype(np.int64), limit)
+        table.sort(axis=1)
+        draws[repeated] = table
+    return draws
+
+
+def _ids(what: str, ids: ArrayLike, n: int) -> NDArray[np.integer]:
+    """An array of ids below n, shape (k,)."""
+    try:
+        array = np.asarray(ids)
+    except ValueError:
+        raise WiringError(f"{what} is not an array of ids") from None
+    if array.size == 0 and array.ndim == 1:
+        return np.empty(0, np.int32)
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise WiringError(
+            f"{what} is an array of {array.dtype} of shape {array.shape}; it must be ids, shape (k,)"
+        )
+    if array.min() < 0 or array.max() >= n:
+        at = int(np.argmax((array < 0) | (array >= n)))
+        raise WiringError(f"{what}[{at}] is {array[at]}; ids go from 0 to {n - 1}")
+    return array.astype(np.int64 if array.dtype == np.uint64 else array.dtype, copy=False)
+
+
+def _distinct(what: str, ids: ArrayLike, n: int) -> Integers:
+    array = _ids(what, ids, n).astype(np.int64)
+    unique, counts = np.unique(array, return_counts=True)
+    if len(unique) < len(array):
+        raise WiringError(f"{what} holds the id {unique[counts > 1][0]} twice")
+    return array
+
+
+def _check_ends(
+    sources: NDArray[np.integer], sinks: NDArray[np.integer], is_input: NDArray[np.bool_], names: Names
+) -> None:
+    for block in blocks(len(sinks)):
+        loops = sources[block] == sinks[block]
+        if loops.any():
+            name = names.name(int(sinks[block][np.argmax(loops)]))
+            raise CycleError(f"{name!r} would feed itself: {name} → {name}")
+        into = is_input[sinks[block]]
+        if into.any():
+            at = block.start + int(np.argmax(into))
+            source, sink = names.name(int(sources[at])), names.name(int(sinks[at]))
+            raise WiringError(f"{sink!r} is an input: no edge can lead to it, and {source!r} should")

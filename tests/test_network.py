@@ -1,0 +1,307 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import neuronsim as ns
+from neuronsim.errors import DataError, NotKnownError, SettingError, UnknownNameError, WiringError
+
+
+@pytest.fixture
+def net():
+    net = ns.Network(rng=0)
+    net.add_inputs("i1", "i2")
+    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
+    net.add_neuron("o1", ["h1"], activation="identity", w=0.5)
+    net.connect("i2", "o1", weight=0.3)
+    net.set_outputs("o1")
+    return net
+
+
+def test_counts(net):
+    counts = net.n_neurons, net.n_edges, net.n_inputs, net.n_outputs, net.n_parameters, net.depth
+    assert counts == (4, 4, 2, 1, 6, 2)
+    net["o1"].activation = "prelu"
+    assert net.n_parameters == 7
+
+
+def test_print_is_five_lines(net):
+    net.add_neuron("dead end", ["h1"])
+    net.freeze(edges=[("i1", "h1")])
+    lines = str(net).splitlines()
+    assert len(lines) == 5
+    assert lines[0] == "Network of 3 neurons and 2 inputs, float64"
+    assert lines[1] == "  parameters: 8 (5 edges), 1 frozen"
+    assert lines[3] == "  inputs: i1, i2; outputs: o1"
+    assert lines[4] == "  depth 2; 1 neuron with no path to an output"
+    assert repr(net) == "<Network float64: 5 neurons, 5 edges, 2 inputs, 1 output>"
+
+
+def test_print_works_for_what_cannot_run():
+    net = ns.Network()
+    assert len(str(net).splitlines()) == 5
+    net.add_neuron("a")
+    net.add_neuron("b", ["a"])
+    net.connect("b", "a")
+    assert "a" in str(net).splitlines()[4]
+    assert len(str(net).splitlines()) == 5
+
+
+def test_neuron_record(net):
+    h1 = net["h1"]
+    assert (h1.id, h1.name, h1.activation, h1.bias, h1.b, h1.slope) == (2, "h1", "sigmoid", 0.35, 0.35, 0.25)
+    assert (h1.sources, h1.sinks) == (["i1", "i2"], ["o1"])
+    assert (h1.is_input, h1.is_output, net["i1"].is_input, net["o1"].is_output) == (False, False, True, True)
+    h1.b = 0.5
+    h1.slope = 0.1
+    h1.activation = "tanh"
+    assert (net.biases[2], net.slopes[2], net.neurons["activation"][2]) == (0.5, 0.1, "tanh")
+    assert net[2].name == net[np.int32(2)].name == "h1"
+    assert [n.name for n in net] == ["i1", "i2", "h1", "o1"]
+    with pytest.raises(SettingError, match="not finite"):
+        h1.bias = np.nan
+    assert "h1" in repr(h1)
+
+
+def test_records_follow_their_name_when_rows_move(net):
+    o1, edge = net["o1"], net["i2", "o1"]
+    net.remove_neuron("i1")
+    assert o1.id == 2
+    assert edge.weight == 0.3
+    net.remove_neuron("o1")
+    with pytest.raises(UnknownNameError, match="no neuron 'o1'"):
+        _ = o1.bias
+
+
+def test_edge_record(net):
+    edge = net["i1", "h1"]
+    assert (edge.source, edge.sink, edge.weight, edge.w, edge.frozen, edge.rate) == (
+        "i1",
+        "h1",
+        0.15,
+        0.15,
+        False,
+        1.0,
+    )
+    edge.w = 0.25
+    assert net.weights[0] == net[0, 2].weight == 0.25
+    net.freeze(edges=[("i1", "h1")])
+    net.scale_rate(("i1", "h1"), 0.1)
+    assert (edge.frozen, edge.rate) == (True, 0.1)
+    assert "frozen" in repr(edge)
+    with pytest.raises(UnknownNameError, match="no edge 'i1' → 'o1'; 'o1' listens to i2, h1"):
+        net["i1", "o1"]
+    assert ("i1", "h1") in net
+    assert "zz" not in net
+
+
+def test_tables_are_read_only_copies(net):
+    assert net.neurons["name"].tolist() == ["i1", "i2", "h1", "o1"]
+    assert net.edges[["source", "sink", "weight"]].tolist() == [
+        (0, 2, 0.15),
+        (1, 2, 0.2),
+        (1, 3, 0.3),
+        (2, 3, 0.5),
+    ]
+    for table in (net.neurons, net.edges):
+        with pytest.raises(ValueError, match="read-only"):
+            table[table.dtype.names[0]] = 0
+    assert len(ns.Network().neurons) == len(ns.Network().edges) == 0
+
+
+def test_assigning_and_augmenting_arrays(net):
+    weights = net.weights
+    net.weights -= 0.05
+    net.biases = [0, 0, 1, 2]
+    assert net.weights is weights
+    assert weights[0] == 0.15 - 0.05
+    assert net["o1"].bias == 2
+    with pytest.raises(SettingError, match="shape"):
+        net.weights = [1.0, 2.0]
+
+
+def test_missing_weights_are_drawn_once_and_edits_keep_all(net):
+    net.add_neuron("h2", ["i*"])
+    assert np.isfinite(net.weights).all()
+    before = {(s, t): net[s, t].w for s, t in [("i1", "h2"), ("i2", "h2"), ("i1", "h1"), ("h1", "o1")]}
+    net.connect("h2", "o1")
+    net.disconnect("i2", "o1")
+    net.remove_neuron("i2")
+    assert {ends: net[ends].w for ends in before if "i2" not in ends} == {
+        e: w for e, w in before.items() if "i2" not in e
+    }
+
+
+def test_the_same_seed_the_same_weights():
+    one, two = ns.wiring.layered([3, 4, 2], rng=7), ns.wiring.layered([3, 4, 2], rng=8)
+    two.initialise(rng=7)
+    assert np.array_equal(one.weights, two.weights)
+    two.biases[:] = 3.0
+    two.initialise()
+    assert not two.biases.any()
+    assert not np.array_equal(one.weights, two.weights)
+
+
+def test_copies(net):
+    net.freeze("h1")
+    net.forward([1.0, 2.0])
+    for other in (net.copy(), copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert np.array_equal(other.forward([[1.0, 2.0]]), net.forward([[1.0, 2.0]]))
+        assert np.array_equal(other.edges, net.edges)
+        other.weights[0] = 99.0
+        other.remove_neuron("i1")
+        assert net["i1", "h1"].weight == 0.15
+
+
+def test_user_activations_travel_by_name():
+    ns.activations.register("test_network_cube", lambda z: z * z * z, lambda z: 3.0 * z * z)
+    net = ns.wiring.layered([2, 1], activation="test_network_cube", rng=0)
+    again = pickle.loads(pickle.dumps(net))
+    assert again["y0"].activation == "test_network_cube"
+
+
+def test_forward(net):
+    h1 = 1 / (1 + np.exp(-(0.35 + 0.15 * 1 + 0.2 * 2)))
+    assert net.forward([[1, 2]]) == pytest.approx(np.array([[0.5 * h1 + 0.6]]))
+    assert net.forward([1, 2]) == pytest.approx(np.array([0.5 * h1 + 0.6]))
+
+
+def test_signals_are_known_after_one_sample_only(net):
+    with pytest.raises(NotKnownError, match=r"^z is not known yet"):
+        _ = net["h1"].z
+    net.forward([1.0, 2.0])
+    assert net["h1"].z == pytest.approx(0.9)
+    assert net["i2"].y == net["i2"].z == 2.0
+    with pytest.raises(
+        NotKnownError, match=r"^delta is not known yet: call step\(\) or gradients\(\) first$"
+    ):
+        _ = net["h1"].delta
+    with pytest.raises(NotKnownError, match=r"^gradient is not known yet"):
+        _ = net["i1", "h1"].gradient
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: net.forward([[1.0, 2.0]]),
+        lambda net: net.gradients([[1.0, 2.0]], [1.0]),
+        lambda net: net.connect("i1", "o1"),
+        lambda net: net.disconnect("i1", "h1"),
+        lambda net: net.add_neuron("n"),
+        lambda net: net.add_inputs("n"),
+        lambda net: net.remove_neuron("i1"),
+        lambda net: net.set_outputs("h1"),
+        lambda net: net.initialise(),
+        lambda net: setattr(net["h1"], "bias", 1.0),
+        lambda net: setattr(net["i1", "h1"], "w", 1.0),
+    ],
+)
+def test_signals_are_forgotten(net, change):
+    net.forward([1.0, 2.0])
+    change(net)
+    with pytest.raises(NotKnownError, match="y is not known yet"):
+        _ = net[0].y
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([1.0, 2.0, 3.0], r"^x has 3 values, the network has 2 inputs \(i1, i2\)$"),
+        ([[1.0, 2.0, 3.0]], r"^X has 3 columns, the network has 2 inputs \(i1, i2\)$"),
+        ([1.0, np.nan], "nan"),
+        ([[1.0, 2.0], [3.0]], "rows may differ in length"),
+        (3.0, r"shape \(\)"),
+    ],
+)
+def test_bad_data(net, X, message):
+    with pytest.raises(DataError, match=message):
+        net.forward(X)
+
+
+def test_no_outputs():
+    net = ns.Network()
+    net.add_inputs("a")
+    with pytest.raises(WiringError, match="set_outputs"):
+        net.forward([1.0])
+
+
+def test_gradients_by_name_and_one_sample(net):
+    g = net.gradients([1.0, 2.0], [0.0])
+    y = float(net.forward([1.0, 2.0])[0])
+    assert g.loss == pytest.approx(0.5 * y * y)
+    assert g["i2", "o1"] == pytest.approx(y * 2.0)
+    assert g["o1"] == pytest.approx(y)
+    assert (g.delta.shape, g.inputs.shape, g.weights.shape, g.biases.shape) == ((1, 4), (1, 2), (4,), (4,))
+    with pytest.raises(SettingError, match="unknown reduction"):
+        net.gradients([1.0, 2.0], [0.0], reduction="max")
+    net.add_neuron("n")
+    with pytest.raises(NotKnownError, match="edited"):
+        _ = g["o1"]
+
+
+def test_jacobian(net):
+    J = net.jacobian([[1.0, 2.0]])
+    eps = 1e-6
+    numeric = (net.forward([1.0, 2.0 + eps]) - net.forward([1.0, 2.0 - eps])) / (2 * eps)
+    assert J.shape == (1, 1, 2)
+    assert J[0, 0, 1] == pytest.approx(numeric[0], rel=1e-8)
+
+
+def test_evaluate(net):
+    e = net.evaluate([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0])
+    Y = net.forward([[1.0, 2.0], [3.0, 4.0]])[:, 0]
+    assert e.loss == pytest.approx(0.5 * (Y[0] ** 2 + (Y[1] - 1) ** 2) / 2)
+    assert e.accuracy is None
+    classes = ns.wiring.layered([2, 3], output="softmax", rng=0)
+    X = np.random.default_rng(0).random((5, 2))
+    assert classes.evaluate(X, classes.forward(X).argmax(axis=1)).accuracy == 1.0
+
+
+def test_freezing_and_rates(net):
+    net.freeze("h*")
+    net.freeze(edges=[("i2", "*")])
+    assert net.edges["frozen"].tolist() == [True, True, True, False]
+    assert net["h1"].frozen
+    net.unfreeze(edges=("i2", "o1"))
+    assert net.edges["frozen"].tolist() == [True, True, False, False]
+    net.freeze(biases=True)
+    assert net.neurons["frozen"].tolist() == [False, False, True, True]
+    net.unfreeze()
+    assert not net.neurons["frozen"].any()
+    assert net.graph.weight_rates is None
+    net.scale_rate(["h1", "o1"], 0.5)
+    net.scale_rate("h1", 0.0)
+    assert net.edges["rate"].tolist() == [0, 0, 0.5, 0.5]
+    with pytest.raises(SettingError, match="freeze what"):
+        net.freeze()
+    with pytest.raises(SettingError, match="pair"):
+        net.freeze(edges=["i1"])
+    with pytest.raises(UnknownNameError, match="no edge"):
+        net.freeze(edges=[("i1", "o1")])
+
+
+def test_short_names_for_weight_and_bias():
+    net = ns.Network()
+    net.add_inputs(["a", "b"])
+    net.add_neuron("n", "a", w=2.0, b=1.0)
+    net.connect("b", "n", w=3.0)
+    assert (net["n"].b, net.weights.tolist()) == (1.0, [2.0, 3.0])
+    with pytest.raises(SettingError, match="weight and w are the same"):
+        net.add_neuron("m", "a", w=2.0, weight=1.0)
+
+
+def test_outputs_in_the_order_given(net):
+    net.set_outputs("o1", "h*", 0)
+    assert net.outputs.tolist() == [3, 2, 0]
+    assert net.forward([1.0, 2.0])[2] == 1.0
+    with pytest.raises(WiringError, match="at least one"):
+        net.set_outputs()
+
+
+def test_find(net):
+    assert net.find(["o1", "i*", 2]).tolist() == [3, 0, 1, 2]
+    with pytest.raises(UnknownNameError, match="pattern"):
+        net["i*"]
+    with pytest.raises(UnknownNameError, match="name"):
+        net[1.5]
