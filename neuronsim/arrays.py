@@ -1,4 +1,4 @@
-"""Data at the border: what NumPy reads as real numbers, cast once for the kernels, or refused with its place."""
+"""Data at the border: real numbers, cast once to what kernels read, or refused with their place."""
 
 from collections.abc import Sequence
 from typing import Any

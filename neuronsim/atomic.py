@@ -22,9 +22,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         The folder does not exist, the disk is full, or the like.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
+        beside.touch()
+        usual_mode = beside.stat().st_mode
         yield beside
+        beside.chmod(usual_mode)  # some writers make files that only their owner can read
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)

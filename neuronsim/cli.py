@@ -170,7 +170,7 @@ def _announce_compiling() -> None:
 
 
 def _say_compiling() -> None:
-    _say("compiling kernels, once on this machine: a few seconds …")
+    _say("compiling kernels, once on this machine, for some seconds …")
 
 
 def _aligned(facts: dict[str, Any]) -> str:

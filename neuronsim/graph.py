@@ -8,7 +8,6 @@ Between merges a *row* is a neuron's place counted with those removed since the 
 them.
 """
 
-import copy
 import math
 import numbers
 from bisect import bisect_left, bisect_right, insort
@@ -850,8 +849,20 @@ class Graph:
     # ── copies ──
 
     def copy(self) -> "Graph":
-        """An independent copy."""
-        return copy.deepcopy(self)
+        """An independent copy; it shares the wiring's arrays, which edits replace and nothing writes into."""
+        self.consolidate()
+        other = Graph.__new__(Graph)
+        other.__dict__.update(self.__dict__)
+        other._names = self._names.copy()
+        other._weights, other._biases = self._weights.copy(), self._biases.copy()
+        other._slopes = self._slopes.copy()
+        other._rates = (self._rates[0].copy(), self._rates[1].copy(), self._rates[2].copy())
+        other._inputs, other._outputs = self._inputs.copy(), self._outputs.copy()
+        other._new_neurons, other._new_edges, other._removed, other._dead = [], {}, set(), []
+        return other
+
+    def __deepcopy__(self, memo: object) -> "Graph":
+        return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
         """Activations that a user registered are kept by name: their codes differ from process to process."""

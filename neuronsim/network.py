@@ -296,7 +296,7 @@ class Network:
 
     @property
     def neurons(self) -> NDArray[Any]:
-        """One row each, a read-only copy: name, activation, bias, slope, is_input, is_output, rate, frozen."""
+        """Read-only copy, one row each: name, activation, bias, slope, is_input, is_output, rate, frozen."""
         return neuron_table(self.graph)
 
     @property
@@ -418,9 +418,10 @@ class Network:
         return f"{depth}; {_n(without, 'neuron')} with no path to an output"
 
     def _repr_html_(self) -> str:
-        from neuronsim.plots import network_html
+        from neuronsim import plots
 
-        return network_html(self)
+        html: str = plots.network_html(self)
+        return html
 
     # ── simulate ──
 
@@ -573,8 +574,7 @@ class Network:
     def _samples(self, X: ArrayLike) -> tuple[Reals, bool]:
         """X as kernels read it, shape (n_samples, n_inputs), and whether it was a single sample."""
         names = self.graph.name_list(self.inputs)
-        single = np.ndim(X) == 1 if isinstance(X, np.ndarray) else _is_flat(X)
-        if not single:
+        if _ndim(X) != 1:
             return as_samples(X, names, self.dtype), False
         x = np.asarray(X)
         if len(x) != len(names):
@@ -588,7 +588,7 @@ class Network:
         used = losses.resolve(loss, self.graph.activation_codes[outputs].tolist())
         x, single = self._samples(X)
         t: Any = T
-        if single and np.ndim(t) < 2:
+        if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
             t = np.asarray(t)[None]
         return x, as_targets(t, len(x), self.graph.name_list(outputs), self.dtype, used), used
 
@@ -611,12 +611,12 @@ class Network:
         return self.__dict__ | {"_kept_engine": None, "_kept_version": -1, "_signals": None}
 
 
-def _is_flat(X: ArrayLike) -> bool:
-    """Whether a list or the like is one-dimensional; ragged ones are for `as_samples` to refuse."""
+def _ndim(values: ArrayLike) -> int:
+    """The number of dimensions; -1 of ragged lists, which `neuronsim.arrays` refuses."""
     try:
-        return np.ndim(X) == 1
+        return np.ndim(values)
     except ValueError:
-        return False
+        return -1
 
 
 def _listed(names: object) -> list[str]:

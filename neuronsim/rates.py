@@ -69,12 +69,18 @@ class Rates:
         return factor, self._frozen is not None and bool(self._frozen[position])
 
     def combined(self) -> NDArray[np.floating] | None:
-        """What kernels read: factors, -1 where frozen, shape (n,); None while all are 1 and none is frozen."""
+        """What kernels read: factors, -1 where frozen, shape (n,); None while all are 1 and none frozen."""
         if self._frozen is None:
             return self._factors
         if self._combined is None:
             self._combined = np.where(self._frozen, self._dtype.type(FROZEN), self.factors())
         return self._combined
+
+    def copy(self) -> "Rates":
+        """An independent copy."""
+        other = Rates(self._n, self._dtype)
+        other.restore(self._factors, self._frozen)
+        return other
 
     def restore(self, factors: NDArray[np.floating] | None, frozen: NDArray[np.bool_] | None) -> None:
         """Take factors and marks, shape (n,) each, over from a file."""
@@ -83,7 +89,7 @@ class Rates:
         self._combined = None
 
     def rearrange(self, origin: NDArray[np.integer]) -> None:
-        """Follow an edit: ``origin`` tells where each parameter was; from n on they are new, with factor 1."""
+        """Follow an edit: ``origin`` tells where each parameter was; from n on they are new, factor 1."""
         n_new = max(int(origin.max(initial=-1)) + 1 - self._n, 0)
         if self._factors is not None:
             self._factors = np.append(self._factors, np.ones(n_new, self._dtype))[origin]

@@ -300,10 +300,9 @@ class Trainer:
 
     def _record(self, epoch: int) -> None:
         history = self.run.history
-        first_step = self.run.n_steps - self.steps_per_epoch
         history["epoch"].append(epoch)
         history["loss"].append(float(self.session.loss_sum[0]) / self.n_samples)
-        history["learning_rate"].append(float(self.schedule.rates(first_step, 1, epoch)[0]))
+        history["learning_rate"].append(float(self.schedule.rates(self.run.n_steps - 1, 1, epoch)[0]))
         if self.evaluate:
             losses, _ = self.engine.losses(*self.data, self.loss)
             history["data_loss"].append(_mean(losses))

@@ -1,6 +1,7 @@
 """Every float32 there is, through every lane function: ``python tests/exhaustive_mathematics.py [name …]``.
 
 The truth is the same function in float64, which test_mathematics.py holds against mpmath.
+Two minutes a function.
 """
 
 import sys

@@ -240,6 +240,20 @@ def test_gradients_by_name_and_one_sample(net):
         _ = g["o1"]
 
 
+@pytest.mark.parametrize("t", [1, [1], np.int8(1), [[0.0, 1.0]], [0.0, 1.0], [0, 1]])
+def test_the_target_of_one_sample(t):
+    classes = ns.wiring.layered([2, 2], output="softmax", rng=0)
+    expected = classes.gradients([[0.3, 0.4]], np.array([1]))
+    assert classes.gradients([0.3, 0.4], t).loss == expected.loss
+    assert classes.gradients(np.array([0.3, 0.4]), t).weights.tolist() == expected.weights.tolist()
+
+
+@pytest.mark.parametrize("t", [[1.0, 2.0], [[1.0], [2.0, 3.0]], "a", [np.nan]])
+def test_bad_targets_of_one_sample(net, t):
+    with pytest.raises(DataError, match="T"):
+        net.gradients([1.0, 2.0], t)
+
+
 def test_jacobian(net):
     J = net.jacobian([[1.0, 2.0]])
     eps = 1e-6

@@ -171,6 +171,11 @@ class TestThereAndBack:
         save(small_net(), tmp_path / f"b{ending}")
         assert (tmp_path / f"a{ending}").read_bytes() == (tmp_path / f"b{ending}").read_bytes()
 
+    def test_others_can_read_it_as_any_file(self, tmp_path: Path, ending: str) -> None:
+        save(small_net(), tmp_path / f"net{ending}")
+        (tmp_path / "any").touch()
+        assert (tmp_path / f"net{ending}").stat().st_mode == (tmp_path / "any").stat().st_mode
+
     def test_an_empty_network(self, tmp_path: Path, ending: str) -> None:
         net = Network(rng=0)
         assert facts(there_and_back(net, tmp_path, ending)) == facts(net)

@@ -26,8 +26,8 @@ class Outcome:
 
     Attributes
     ----------
-    status
-        "finished", "stopped", "interrupted" or "diverged".
+    status, reason
+        "finished", "stopped", "interrupted" or "diverged", and the same in a sentence.
     seed
         That of the experiment.
     epochs, n_steps, n_samples, n_neurons, n_parameters
@@ -43,6 +43,7 @@ class Outcome:
     """
 
     status: str
+    reason: str
     seed: int
     epochs: int
     n_steps: int
@@ -84,7 +85,7 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
         A checked experiment.
     directory
         Made if need be. Gets ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``,
-        ``history.png`` and ``network.safetensors``.
+        ``history.png`` (of at least one epoch) and ``network.safetensors``.
     """
     directory = Path(directory)
     arguments = experiment.fit_arguments()
@@ -124,14 +125,11 @@ def _write(directory: Path, net: "Network", done: "Run") -> None:
         writer.writerow(done.history)
         writer.writerows(zip(*done.history.values(), strict=True))
     net.save(directory / "network.safetensors")
-    _picture(directory / "history.png", done)
+    if done.n_epochs:
+        from neuronsim import plots
 
-
-def _picture(path: Path, done: "Run") -> None:
-    from neuronsim import plots
-
-    with replacing(path) as beside:
-        plots.history(done).figure.savefig(beside, format="png")
+        with replacing(directory / "history.png") as path:
+            plots.history(done).save(path)
 
 
 def _outcome(
@@ -144,8 +142,9 @@ def _outcome(
         tested = net.evaluate(data.X_test, data.T_test, loss=loss)
     return Outcome(
         status=done.status,
+        reason=done.reason,
         seed=experiment.seed,
-        epochs=len(losses),
+        epochs=done.n_epochs,
         n_steps=done.n_steps,
         n_samples=len(data.X),
         n_neurons=net.n_neurons,

@@ -1,0 +1,124 @@
+"""The picture of a training run: losses by epoch, and the accuracy beside them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
+
+from neuronsim.errors import DataError
+from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
+
+if TYPE_CHECKING:
+    from neuronsim.run import Run
+
+__all__ = ["HistoryPicture", "history"]
+
+_LOSSES = {
+    "loss": ("loss while training", "#2f7fc1", "-"),
+    "data_loss": ("loss after the epoch", "#0b3c78", "--"),
+    "val_loss": ("validation loss", "#d9761a", "-"),
+}
+_ACCURACY = ("validation accuracy", "#009e73", ":")
+
+# From this ratio on between the largest and the smallest loss the scale is logarithmic.
+_DECADES = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryPicture(Picture):
+    """A drawn training run.
+
+    Attributes
+    ----------
+    lines
+        By their names in ``run.history``.
+    accuracy_ax
+        The axes at the right; None without an accuracy.
+    """
+
+    lines: dict[str, Line2D]
+    accuracy_ax: Axes | None
+
+
+def history(run: "Run", ax: Axes | None = None) -> HistoryPicture:
+    """Draw ``loss``, ``data_loss`` and ``val_loss`` by epoch, and ``val_accuracy`` on an axis of its own.
+
+    Parameters
+    ----------
+    run
+        What ``net.fit`` returned.
+    ax
+        Where to draw; None: on a new figure.
+
+    Raises
+    ------
+    DataError
+        If no epoch was completed.
+    """
+    epochs = run.history.get("epoch", [])
+    if not epochs:
+        raise DataError(f"the run has no complete epoch to draw (status: {run.status})")
+    axes, own = new_axes(ax, 6.4, 4.0)
+    marker = "o" if len(epochs) <= 12 else ""
+    lines = {
+        name: _line(axes, epochs, run.history[name], *look, marker)
+        for name, look in _LOSSES.items()
+        if name in run.history
+    }
+    _loss_axis(axes, run, list(lines))
+    accuracy_ax = None
+    accuracies = np.asarray(run.history.get("val_accuracy", []), np.float64)
+    if np.isfinite(accuracies).any():
+        accuracy_ax = axes.twinx()
+        lines["val_accuracy"] = _line(accuracy_ax, epochs, accuracies, *_ACCURACY, marker)
+        _accuracy_axis(accuracy_ax)
+    axes.legend(handles=list(lines.values()), frameon=False, fontsize=9, **_place(accuracy_ax is not None))
+    return HistoryPicture(axes, own, lines, accuracy_ax)
+
+
+def _line(
+    axes: Axes, epochs: list[float], values: ArrayLike, label: str, color: str, style: str, marker: str
+) -> Line2D:
+    given = np.asarray(values, np.float64)
+    finite = np.where(np.isfinite(given), given, np.nan)
+    (line,) = axes.plot(
+        epochs, finite, style, color=color, label=label, marker=marker, markersize=4, linewidth=1.8
+    )
+    return line
+
+
+def _loss_axis(axes: Axes, run: "Run", names: list[str]) -> None:
+    values = np.concatenate([np.asarray(run.history[name], np.float64) for name in names])
+    values = values[np.isfinite(values)]
+    if values.size and values.min() > 0 and values.max() / values.min() >= _DECADES:
+        axes.set_yscale("log")
+    elif values.size and values.min() >= 0:
+        axes.set_ylim(bottom=0)
+    loss = run.settings.get("loss")
+    axes.set_ylabel(str(loss).replace("_", " ") if isinstance(loss, str) else "loss", color=INK)
+    ending = "" if run.status == "finished" else f" ({run.reason or run.status})"
+    axes.set_xlabel(f"epoch{ending}", color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _accuracy_axis(axes: Axes) -> None:
+    axes.set_ylabel(_ACCURACY[0], color=INK)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    low, high = axes.dataLim.intervaly
+    axes.set_ylim(max(0.0, low - 0.1 * (high - low) - 0.002), min(1.0, high) + 0.05 * (high - low) + 0.002)
+    axes.spines[["top", "left"]].set_visible(False)
+    axes.spines["right"].set_color(QUIET)
+
+
+def _place(beside: bool) -> dict[str, Any]:
+    """Above the curves when there are two axes, so that the legend hides neither."""
+    if not beside:
+        return {"loc": "best"}
+    return {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2}

@@ -1,0 +1,92 @@
+"""What all pictures share: figures that no global state knows of, colours, and one scale centred on zero."""
+
+import io
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure, SubFigure
+from numpy.typing import ArrayLike
+
+__all__ = [
+    "CLASS_COLORS",
+    "INK",
+    "PALE",
+    "QUIET",
+    "SIGNED",
+    "Picture",
+    "new_axes",
+    "new_figure",
+    "zero_centred",
+]
+
+# Orange below zero, blue above: told apart with every common form of colour blindness.
+SIGNED = LinearSegmentedColormap.from_list(
+    "neuronsim.signed", ["#8f3a00", "#d9761a", "#f2bf85", "#dedede", "#93bfe6", "#2f7fc1", "#0b3c78"]
+).with_extremes(bad="#b0b0b0")
+
+# Okabe and Ito's colours (2008), made to be told apart by everybody; the first two fit the scale above.
+CLASS_COLORS = ("#d9761a", "#2f7fc1", "#009e73", "#cc79a7", "#e6c229", "#56b4e9", "#8f3a00", "#555555")
+
+INK, QUIET, PALE = "#222222", "#6b6b6b", "#f4f4f4"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What was drawn.
+
+    Attributes
+    ----------
+    ax
+        The axes it is on.
+    own
+        Whether the figure was made for it; then notebooks show the picture.
+    """
+
+    ax: Axes
+    own: bool
+
+    @property
+    def figure(self) -> Figure | SubFigure:
+        """The figure it is part of."""
+        return self.ax.figure
+
+    def save(self, path: str | os.PathLike[str], *, dpi: float = 150) -> None:
+        """Write the whole figure to a file; its name's ending (png, svg, pdf) says in which format."""
+        figure = self.ax.get_figure(root=True)
+        if figure is not None:
+            figure.savefig(path, dpi=dpi)
+
+    def _repr_png_(self) -> bytes | None:
+        if not self.own:
+            return None
+        buffer = io.BytesIO()
+        figure = self.ax.get_figure(root=True)
+        assert figure is not None
+        figure.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure in inches, that pyplot does not know of."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def new_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
+    """The axes given; or new ones, on a figure of that size in inches. And whether they are new."""
+    if ax is not None:
+        return ax, False
+    return new_figure(width, height).subplots(), True
+
+
+def zero_centred(values: ArrayLike, share: float = 1.0) -> Normalize:
+    """A scale from -m to m that holds so large a share of the finite values; from -1 to 1 if all are 0."""
+    given = np.abs(np.asarray(values, np.float64))
+    given = given[np.isfinite(given)]
+    largest = float(np.quantile(given, share)) if given.size else 0.0
+    return Normalize(-(largest or 1.0), largest or 1.0, clip=True)

@@ -1,0 +1,424 @@
+"""The picture of a network: neurons coloured by what they hold, edges by weight, skip edges as curves."""
+
+import base64
+import io
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PathCollection
+from matplotlib.colors import Normalize, to_rgba
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
+from numpy.typing import NDArray
+
+from neuronsim.errors import CycleError, SettingError, suggest
+from neuronsim.plots.figures import INK, QUIET, SIGNED, Picture, new_axes, zero_centred
+from neuronsim.plots.layout import Edges, Layout, choose_edges, counted, lay_out
+
+if TYPE_CHECKING:
+    from neuronsim.network import Network
+
+__all__ = ["FIELDS", "NetworkPicture", "network", "network_html"]
+
+FIELDS = {
+    "delta": "error signal δ",
+    "y": "output y",
+    "z": "net input z",
+    "bias": "bias b",
+    "slope": "slope",
+}
+"""What neurons can be coloured by, and what the legend calls it."""
+
+# Up to so many neurons and edges carry their numbers, and up to so many neurons their names.
+_MOST_NUMBERED = 16
+_MOST_NAMED = 48
+_LONGEST_NAME = 16
+# Notebooks get text for networks larger than this, and a bitmap for pictures with more edges.
+_MOST_SHOWN = 1_000_000
+_MOST_VECTOR_EDGES = 400
+
+# Among more edges than this a few large weights do not take the colour from all others.
+_MANY_EDGES = 100
+
+_NEUTRAL = "#e9e9e9"
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkPicture(Picture):
+    """A drawn network.
+
+    Attributes
+    ----------
+    neurons
+        One marker each, in the order of ``layout.ids``.
+    edges
+        One path each, the largest |weight| last.
+    color
+        What neurons are coloured by; None: nothing.
+    notes
+        What the picture says in words: sizes, what is folded away, what is not known.
+    layout
+        Which neurons are drawn, and where.
+    """
+
+    neurons: PathCollection
+    edges: PathCollection
+    color: str | None
+    notes: tuple[str, ...]
+    layout: Layout
+
+
+def network(net: "Network", color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
+    """Draw a network: levels from left to right, inputs at the left; nothing about the network changes.
+
+    Edges have the colour and width of their weights; those that skip a level are curves. Of large networks at
+    most 24 neurons a level, 40 levels and the 2,000 largest edges between them are drawn, and the picture
+    says so. Outputs have a thick rim.
+
+    Parameters
+    ----------
+    net
+        Any network without a cycle.
+    color
+        What neurons are coloured by: "delta" (L3's δ), "y", "z", "bias" or "b", "slope"; None: nothing.
+        Signals are those of the last ``step()`` or 1-D ``forward``; where they are not known the biases are
+        shown, and the legend says so.
+    ax
+        Where to draw; None: on a new figure.
+
+    Raises
+    ------
+    SettingError
+        For another ``color``.
+    CycleError
+        If neurons feed each other in a circle.
+    """
+    field = _field(color)
+    graph = net.graph
+    layout = lay_out(graph)
+    edges = choose_edges(graph, _weights(net), layout)
+    few = max(len(layout.ids), len(edges.weights)) <= _MOST_NUMBERED
+    axes, own = new_axes(ax, *_size(layout, few))
+    values, shown, label = _values(net, field, layout)
+    paths = _edge_paths(layout, edges)
+    _frame(axes, layout, paths)
+
+    drawn_edges = _draw_edges(axes, paths, edges)
+    is_output = np.isin(layout.ids, graph.outputs)
+    neurons, neuron_scale = _draw_neurons(axes, layout, values, is_output)
+    _write_names(axes, net, layout, neurons, is_output)
+    if few:
+        _write_numbers(
+            axes, layout, paths, edges, values, {"delta": "δ", "bias": "b"}.get(shown or "", shown)
+        )
+    notes = (_sizes(net), edges.in_words(), *_write_gaps(axes, layout))
+    _write_scale(axes, drawn_edges, "weight w of an edge", 0.25 if label else 0.5)
+    if label:
+        _write_scale(axes, ScalarMappable(neuron_scale, SIGNED), label, 0.75)
+    _write_below(axes, " · ".join(notes))
+    return NetworkPicture(
+        axes, own, neurons, drawn_edges, shown, (*notes, *([label] if label else [])), layout
+    )
+
+
+def network_html(net: "Network") -> str:
+    """A notebook's view of a network: its picture, and in words what ``print`` says."""
+    words = f"<pre>{escape(str(net))}</pre>"
+    if not net.n_neurons or net.n_edges > _MOST_SHOWN:
+        return words
+    try:
+        picture = network(net)
+    except CycleError:
+        return words
+    kind = "svg" if len(picture.edges.get_paths()) <= _MOST_VECTOR_EDGES else "png"
+    buffer = io.BytesIO()
+    picture.ax.figure.savefig(buffer, format=kind, dpi=110)  # type: ignore[union-attr]
+    mime = "image/svg+xml" if kind == "svg" else "image/png"
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    alt = escape(repr(net), quote=True)
+    return f'<img alt="{alt}" style="max-width:100%" src="data:{mime};base64,{data}">{words}'
+
+
+def _field(color: str | None) -> str | None:
+    if color is None:
+        return None
+    field = {"b": "bias"}.get(color, color)
+    if field not in FIELDS:
+        near = suggest(str(color), FIELDS)
+        raise SettingError(f"unknown color {color!r}{near or ';'} allowed: {', '.join(FIELDS)}, None")
+    return field
+
+
+def _weights(net: "Network") -> NDArray[np.floating]:
+    """The weights; missing ones as they would be drawn now, but on a copy: looking changes nothing."""
+    missing = bool(np.isnan(net.graph.weights).any())
+    return net.copy().weights if missing else net.graph.weights
+
+
+def _values(net: "Network", field: str | None, layout: Layout) -> tuple[NDArray[np.float64], str | None, str]:
+    """What colours the neurons (NaN: nothing does), which field that is, and the legend's words for it."""
+    if field is None:
+        return np.full(len(layout.ids), np.nan), None, ""
+    if field in ("delta", "y", "z"):
+        signals = getattr(net._signals, field, None)
+        if signals is not None:
+            return signals[layout.ids].astype(np.float64), field, FIELDS[field]
+        symbol = "δ" if field == "delta" else field
+        call = "step()" if field == "delta" else "step() or forward(x)"
+        label = f"bias b ({symbol} is not known yet: call {call})"
+        return _parameters(net, "bias", layout), "bias", label
+    return _parameters(net, field, layout), field, FIELDS[field]
+
+
+def _parameters(net: "Network", field: str, layout: Layout) -> NDArray[np.float64]:
+    """Biases or slopes of the neurons drawn; inputs have none."""
+    all_values = net.graph.biases if field == "bias" else net.graph.slopes
+    values = all_values[layout.ids].astype(np.float64)
+    values[net.graph.is_input[layout.ids]] = np.nan
+    return values
+
+
+# ── the parts of the picture ──
+
+
+def _size(layout: Layout, few: bool) -> tuple[float, float]:
+    """Width and height of a figure for it, in inches."""
+    per_row = 1.1 if few else min(0.62, 6.6 / max(layout.height, 1.0))
+    width = 2.4 + (2.2 if few else 1.7) * (layout.n_columns - 1)
+    return min(15.0, max(4.8, width)), 1.9 + per_row * layout.height
+
+
+def _frame(axes: Axes, layout: Layout, paths: list[Path]) -> None:
+    """Limits that hold all neurons and curves."""
+    ys = np.concatenate(
+        [layout.y, *(path.get_extents().intervaly for path in paths if len(path) > 2), np.zeros(1)]
+    )
+    margin = max(0.6, 0.04 * layout.height)
+    axes.set_axis_off()
+    axes.set_xlim(-0.5, layout.n_columns - 0.5)
+    axes.set_ylim(float(ys.min()) - margin, float(ys.max()) + margin)
+
+
+def _inches(axes: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    box = axes.get_window_extent()
+    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    return box.width / dpi, box.height / dpi
+
+
+def _draw_edges(axes: Axes, paths: list[Path], edges: Edges) -> PathCollection:
+    scale = zero_centred(edges.weights, 0.98 if len(paths) > _MANY_EDGES else 1.0)
+    crowd = 30 / max(len(paths), 1)
+    thick = float(np.clip(3.2 * crowd**0.25, 0.7, 3.2))
+    share = np.minimum(np.abs(edges.weights) / (scale.vmax or 1.0), 1.0)
+    widths = thick * (0.15 + 0.85 * share)
+    collection = PathCollection(
+        paths,
+        facecolors="none",
+        linewidths=np.nan_to_num(widths, nan=0.5),
+        capstyle="round",
+        alpha=float(np.clip(2 * crowd**0.25, 0.6, 1.0)),
+        cmap=SIGNED,
+        norm=scale,
+        clip_on=False,
+        zorder=1,
+    )
+    collection.set_array(edges.weights)
+    axes.add_collection(collection, autolim=False)
+    return collection
+
+
+def _edge_paths(layout: Layout, edges: Edges) -> list[Path]:
+    start = np.stack([layout.x[edges.source], layout.y[edges.source]], axis=1)
+    end = np.stack([layout.x[edges.sink], layout.y[edges.sink]], axis=1)
+    span = layout.column[edges.sink] - layout.column[edges.source]
+    return [
+        Path(np.stack([a, b])) if s == 1 else _curve(a, b, s, layout)
+        for a, b, s in zip(start, end, span.tolist(), strict=True)
+    ]
+
+
+def _curve(start: NDArray[np.float64], end: NDArray[np.float64], span: int, layout: Layout) -> Path:
+    """An arc around what lies between, away from the middle; along the middle by turns above and below."""
+    middle = float(start[1] + end[1]) / 2
+    side = float(np.sign(round(middle, 9))) or (1.0 if (int(start[0]) + span) % 2 else -1.0)
+    bulge = side * min(0.55 * layout.pitch + 0.22 * span, 0.5 * max(layout.height, 1.6))
+    third = (end[0] - start[0]) / 3
+    first, second = (start[0] + third, start[1] + bulge), (end[0] - third, end[1] + bulge)
+    return Path(np.array([start, first, second, end]), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+
+
+def _draw_neurons(
+    axes: Axes, layout: Layout, values: NDArray[np.float64], is_output: NDArray[np.bool_]
+) -> tuple[PathCollection, Normalize]:
+    scale = zero_centred(values)
+    colors = SIGNED(scale(np.nan_to_num(values)))
+    colors[np.isnan(values)] = to_rgba(_NEUTRAL)
+    collection = axes.scatter(
+        layout.x,
+        layout.y,
+        s=_diameter(axes, layout) ** 2,
+        c=colors,
+        edgecolors=INK,
+        linewidths=np.where(is_output, 2.2, 0.9).tolist(),
+        zorder=3,
+        clip_on=False,
+    )
+    return collection, scale
+
+
+def _diameter(axes: Axes, layout: Layout) -> float:
+    """Of a neuron, in points: as large as its neighbours allow."""
+    width, height = _inches(axes)
+    low, high = axes.get_ylim()
+    apart = 72 * min(height * layout.pitch / (high - low), width / (layout.n_columns + 0.1))
+    return float(np.clip(0.62 * apart, 3.0, 34.0))
+
+
+def _write_names(
+    axes: Axes, net: "Network", layout: Layout, neurons: PathCollection, is_output: NDArray[np.bool_]
+) -> None:
+    """Names in the neurons where all fit, else beside them; of many neurons only inputs' and outputs'."""
+    names = net.graph.name_list(layout.ids)
+    size = float(np.sqrt(neurons.get_sizes()[0]))
+    fills = np.asarray(neurons.get_facecolor())
+    few = len(names) <= _MOST_NAMED
+    longest = min(max(map(len, names), default=0), _LONGEST_NAME)
+    inside = 1.25 * size >= 6.5 * max(longest, 2)
+    for row, (x, y, column) in enumerate(zip(layout.x, layout.y, layout.column.tolist(), strict=True)):
+        name = names[row] if len(names[row]) <= _LONGEST_NAME else names[row][: _LONGEST_NAME - 1] + "…"
+        if inside:
+            font = min(10.0, 1.25 * size / max(len(name), 2))
+            _text(axes, x, y, name, fontsize=font, color=_readable(fills[row]))
+        elif column == 0:
+            _text(axes, x, y, name, shift=(-size / 2 - 3, 0), ha="right", fontsize=7.5)
+        elif is_output[row] or column == layout.n_columns - 1:
+            _text(axes, x, y, name, shift=(size / 2 + 3, 0), ha="left", fontsize=7.5, halo=True)
+        elif few:
+            _text(axes, x, y, name, shift=(0, size / 2 + 5), fontsize=7, halo=True)
+
+
+def _readable(fill: NDArray[np.float64]) -> str:
+    """White or ink, whichever can be read on a fill."""
+    return "white" if 0.3 * fill[0] + 0.59 * fill[1] + 0.11 * fill[2] < 0.55 else INK
+
+
+def _write_numbers(
+    axes: Axes,
+    layout: Layout,
+    paths: list[Path],
+    edges: Edges,
+    values: NDArray[np.float64],
+    symbol: str | None,
+) -> None:
+    """The weights at the edges, and beneath each neuron what colours it."""
+    size = _diameter(axes, layout)
+    for x, y, value in zip(layout.x, layout.y, values, strict=True):
+        if symbol and not np.isnan(value):
+            _text(axes, x, y, f"{symbol} = {_number(value)}", shift=(0, -size / 2 - 7), fontsize=8, halo=True)
+    for path, weight in zip(paths, edges.weights, strict=True):
+        x, y = _along(path, 0.3 if len(path) == 2 else 0.5)
+        _text(axes, x, y, _number(weight), fontsize=8, halo=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _along(path: Path, t: float) -> tuple[float, float]:
+    """The point at ``t`` (0 … 1) of a line or a cubic curve."""
+    points = np.asarray(path.vertices, np.float64)
+    while len(points) > 1:
+        points = (1 - t) * points[:-1] + t * points[1:]
+    return float(points[0, 0]), float(points[0, 1])
+
+
+def _write_gaps(axes: Axes, layout: Layout) -> tuple[str, ...]:
+    """What is folded away, where it is folded, and how large each level is; what a shorter form means."""
+    if not layout.gaps:
+        return ()
+    style: dict[str, Any] = {"color": QUIET, "halo": True}
+    roomy = 72 * _inches(axes)[0] / layout.n_columns >= 60
+    for gap in layout.gaps:
+        text = gap.text if roomy or gap.n_levels else f"+{gap.n_neurons:,}"
+        font = 8 if roomy or gap.n_levels else 6
+        _text(
+            axes, gap.x, gap.y, text, fontsize=font, style="italic", rotation=90 * bool(gap.n_levels), **style
+        )
+    if not roomy:
+        return tuple(["+n: n more neurons of the level"] * any(not gap.n_levels for gap in layout.gaps))
+    top = axes.get_ylim()[1]
+    for x, n in layout.sizes:
+        _text(axes, x, top, f"{n:,}", fontsize=9, **style)
+    return ()
+
+
+def _sizes(net: "Network") -> str:
+    return f"{counted(net.n_neurons - net.n_inputs, 'neuron')}, {counted(net.n_inputs, 'input')}"
+
+
+def _text(
+    axes: Axes,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    shift: tuple[float, float] = (0.0, 0.0),
+    halo: bool = False,
+    **style: Any,
+) -> Text:
+    """Text at a place, shifted by points; with a halo it can be read on edges."""
+    given: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "color": INK,
+        "zorder": 6,
+        "annotation_clip": False,
+    } | style
+    written = axes.annotate(text, (x, y), shift, textcoords="offset points", **given)
+    if halo:
+        written.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+    return written
+
+
+def _write_scale(axes: Axes, colored: ScalarMappable, title: str, x: float) -> None:
+    """A colour bar beneath the picture; with arrows where values lie outside."""
+    box = axes.inset_axes((-75, -18, 150, 7), transform=_points_from(axes, x))
+    largest = float(np.max(colored.norm.vmax or 1.0))
+    values = colored.get_array()
+    beyond = values is not None and bool(np.any(np.abs(values) > largest))
+    colorbar = axes.figure.colorbar(
+        colored, cax=box, orientation="horizontal", extend="both" if beyond else "neither"
+    )
+    colorbar.set_alpha(1.0)
+    colorbar._draw_all()  # type: ignore[attr-defined]
+    colorbar.outline.set_visible(False)
+    colorbar.set_ticks([-largest, 0.0, largest], labels=[_number(-largest), "0", _number(largest)])
+    colorbar.ax.tick_params(labelsize=7.5, length=0, pad=2, colors=INK)
+    colorbar.set_label(title, fontsize=8, labelpad=1, color=INK)
+
+
+def _write_below(axes: Axes, words: str) -> None:
+    axes.annotate(
+        words,
+        (0.5, 0.0),
+        (0, -52),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=8,
+        color=QUIET,
+    )
+
+
+def _points_from(axes: Axes, x: float) -> Transform:
+    """Points (1/72 inch) counted from a place on the lower edge of the axes."""
+    origin = ScaledTranslation(x, 0.0, axes.transAxes)  # type: ignore[arg-type]
+    return Affine2D().scale(1 / 72) + axes.figure.dpi_scale_trans + origin

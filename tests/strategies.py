@@ -1,0 +1,119 @@
+"""Random networks and data for property tests: any wiring, activation and loss, away from kinks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import assume
+from hypothesis import strategies as st
+
+import neuronsim as ns
+from neuronsim import losses
+from neuronsim.activations import ACTIVATIONS, by_code
+from neuronsim.losses import Loss
+from neuronsim.reference import ReferenceNetwork
+
+KINK_DISTANCE = 1e-6
+
+CUBE = ns.activations.register("test_cube", lambda z: z * z * z / 3.0, lambda z: z * z)
+
+SMOOTH_AND_KINKED = [name for name in ACTIVATIONS if name != "softmax"]
+
+
+@dataclass
+class Case:
+    """A network, data and a loss that it can have; drawn values stay away from kinks."""
+
+    net: ns.Network
+    X: np.ndarray
+    T: np.ndarray
+    loss: Loss
+
+    @property
+    def reference(self) -> ReferenceNetwork:
+        return ReferenceNetwork.from_network(self.net)
+
+    def sample(self, i: int) -> tuple[list[float], list[float]]:
+        """One sample as the network's dtype holds it, in Python floats, class numbers written out."""
+        x = self.X[i].astype(self.net.dtype).astype(float).tolist()
+        if self.T.ndim == 2:
+            return x, self.T[i].astype(self.net.dtype).astype(float).tolist()
+        return x, [float(o == self.T[i]) for o in range(self.net.n_outputs)]
+
+    @property
+    def samples(self) -> list[tuple[list[float], list[float]]]:
+        return [self.sample(i) for i in range(len(self.X))]
+
+
+def _random_net(rng: np.random.Generator, dtype: str, n_inputs: int, n_hidden: int, kind: str) -> ns.Network:
+    net = ns.Network(dtype, rng=int(rng.integers(1 << 30)))
+    net.add_inputs(*[f"x{i}" for i in range(n_inputs)])
+    width = int(rng.integers(1, 12))
+    shared: list[int] = []
+    for i in range(n_hidden):
+        # runs of neurons with the same sources become bundles of more than one
+        if i % width == 0:
+            n = net.n_neurons
+            degree = int(rng.integers(0, min(n, 40) + 1))
+            if rng.random() < 0.5:
+                start = int(rng.integers(0, n - degree + 1))
+                shared = list(range(start, start + degree))
+            else:
+                shared = rng.choice(n, degree, replace=False).tolist()
+        activation = str(rng.choice(SMOOTH_AND_KINKED))
+        weights = (rng.normal(size=len(shared)) / max(len(shared), 1) ** 0.5).tolist()
+        net.add_neuron(f"h{i}", dict(zip(shared, weights, strict=True)), activation=activation, bias=float(rng.normal()))
+        if rng.random() < 0.1:
+            net[f"h{i}"].slope = float(rng.normal())
+    n_last = int(rng.integers(1, 6))
+    n = net.n_neurons
+    for i in range(n_last):
+        degree = int(rng.integers(1, min(n, 12) + 1))
+        chosen = rng.choice(n, degree, replace=False).tolist()
+        activation = {"softmax": "softmax", "sigmoid": "sigmoid"}.get(kind) or str(rng.choice(SMOOTH_AND_KINKED))
+        weights = (rng.normal(size=degree) / degree**0.5).tolist()
+        net.add_neuron(f"y{i}", dict(zip(chosen, weights, strict=True)), activation=activation, bias=float(rng.normal()))
+    outputs: list[object] = [f"y{i}" for i in range(n_last)]
+    if kind == "any":  # outputs that feed others, and inputs that are outputs
+        extra = rng.choice(n, min(n, int(rng.integers(0, 3))), replace=False)
+        outputs += [int(i) for i in extra]
+    net.set_outputs(*outputs)
+    return net
+
+
+@st.composite
+def cases(draw, dtypes=("float64", "float32"), max_samples=70, max_hidden=30):
+    """A `Case`, from one drawn seed: numpy makes the numbers, hypothesis varies the structure."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(dtypes))
+    loss_name = draw(st.sampled_from(sorted(losses.LOSSES)))
+    kind = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss_name, "any")
+    if loss_name not in ("cross_entropy", "binary_cross_entropy") and draw(st.booleans()):
+        kind = draw(st.sampled_from(["softmax", "sigmoid"]))
+    n_inputs = draw(st.integers(1, 20))
+    net = _random_net(rng, dtype, n_inputs, draw(st.integers(0, max_hidden)), kind)
+    n_samples = draw(st.integers(1, max_samples))
+    X = rng.normal(size=(n_samples, n_inputs))
+    if loss_name == "cross_entropy" and draw(st.booleans()):
+        T = rng.integers(0, net.n_outputs, n_samples)
+    elif loss_name in ("cross_entropy", "binary_cross_entropy"):
+        T = rng.random((n_samples, net.n_outputs))
+    else:
+        T = rng.normal(size=(n_samples, net.n_outputs))
+    case = Case(net, X, T, losses.LOSSES[loss_name])
+    _assume_smooth(case)
+    return case
+
+
+def _assume_smooth(case: Case) -> None:
+    """No z near its activation's kink, no output near the loss's."""
+    reference = case.reference
+    codes = case.net.graph.activation_codes.tolist()
+    kinks = {a: by_code(codes[a]).kinks for a in reference.neurons}
+    for x, t in case.samples:
+        z, y = reference.forward(x)
+        assume(all(abs(z[a] - kink) > KINK_DISTANCE for a in kinks for kink in kinks[a]))
+        errors = [y[o] - v for o, v in zip(reference.outputs, t, strict=True)]
+        if case.loss.name == "absolute_error":
+            assume(all(abs(e) > KINK_DISTANCE for e in errors))
+        if case.loss.name == "l2_norm":
+            assume(sum(e * e for e in errors) > KINK_DISTANCE)
