@@ -121,9 +121,7 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
     try:
         data = np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise DataError(
-            f"{what} is not an array of numbers; its rows may differ in length ({error})"
-        ) from None
+        raise DataError(f"{what} is not an array of numbers; its rows may differ in length ({error})") from None
     if data.dtype.kind not in "fiub":
         kind = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "bytes"}.get(
             data.dtype.kind, str(data.dtype)
@@ -135,9 +133,7 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
 def _check_columns(n_columns: int, names: Sequence[str], of: str, what: str) -> None:
     if n_columns != len(names):
         listed = f" ({_listed(names)})" if len(names) else ""
-        raise DataError(
-            f"{what} has {_count(n_columns, 'column')}, the network has {_count(len(names), of)}{listed}"
-        )
+        raise DataError(f"{what} has {_count(n_columns, 'column')}, the network has {_count(len(names), of)}{listed}")
 
 
 def _check_not_empty(data: NDArray[Any], what: str) -> None:
@@ -194,9 +190,7 @@ def _check_finite(data: NDArray[Any], cast: NDArray[np.floating], what: str) -> 
     value = data[row, column]
     place = f"{what}[{row}, {column}] (row {row}, column {column})"
     if np.isfinite(value):
-        raise DataError(
-            f"{place} is {value}, too large for {cast.dtype} (at most {np.finfo(cast.dtype).max:.4g})"
-        )
+        raise DataError(f"{place} is {value}, too large for {cast.dtype} (at most {np.finfo(cast.dtype).max:.4g})")
     raise DataError(f"{place} is {value}; data must be finite")
 
 

@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = _command(commands, "demo", _demo, "the lectures' worked numbers beside ours, then a training run")
-    demo.add_argument(
-        "-o", "--output", metavar="DIR", default=".", help="where the picture goes (default: here)"
-    )
+    demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where the picture goes (default: here)")
 
     run = _command(commands, "run", _run, "train as an experiment file says, and write a run directory")
     run.add_argument("experiment", metavar="EXPERIMENT.toml")
@@ -86,12 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    commands: Any, name: str, act: Callable[[argparse.Namespace], int], what: str
-) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
-        name, help=what, description=what, epilog=_EXIT_CODES
-    )
+def _command(commands: Any, name: str, act: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what, epilog=_EXIT_CODES)
     command.add_argument("--json", action="store_true", help="one JSON value on stdout, for programs")
     command.set_defaults(act=act)
     return command

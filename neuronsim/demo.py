@@ -164,9 +164,7 @@ def _l4_wrong_order() -> float:
 
 def _l4_ten_thousand_steps() -> Iterator[Row]:
     net, n = _l4_net(), 10_000
-    net.fit(
-        np.tile(_X, (n, 1)), np.tile(_T, (n, 1)), learning_rate=0.5, rng=0, progress=False, snapshots=False
-    )
+    net.fit(np.tile(_X, (n, 1)), np.tile(_T, (n, 1)), learning_rate=0.5, rng=0, progress=False, snapshots=False)
     first, second = net.forward(_X)
     yield Row("L4", "out_o1 after 10,000 steps", "0.01591362044", float(first))
     # Exactly, in 40-digit arithmetic, 0.984064273514624.
@@ -186,9 +184,7 @@ def _l2_forward() -> Iterator[Row]:
     net.add_neuron("o", last, activation="sigmoid", bias=1.4)
     net.set_outputs("o")
     (y,) = net.forward([1, 1, 1])
-    expected = zip(
-        ("0.8", "0.6", "1.1", "1.4"), ("0.689974", "0.645656", "0.750260", "0.802184"), strict=True
-    )
+    expected = zip(("0.8", "0.6", "1.1", "1.4"), ("0.689974", "0.645656", "0.750260", "0.802184"), strict=True)
     for k, (z_expected, y_expected) in enumerate(expected, 1):
         yield Row("L2", f"forward pass, z of hidden neuron {k}", z_expected, net[f"h{k}"].z)
         yield Row("L2", f"forward pass, y of hidden neuron {k}", y_expected, net[f"h{k}"].y)

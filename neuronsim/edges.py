@@ -79,9 +79,7 @@ def incoming(row_start: Positions, rows: Ids) -> Positions:
     return np.repeat(first - before, count) + np.arange(count.sum())
 
 
-def search(
-    row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids
-) -> tuple[Positions, NDArray[np.bool_]]:
+def search(row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids) -> tuple[Positions, NDArray[np.bool_]]:
     """Where the given edges are, or would have to be inserted, and which of them are there.
 
     Parameters

@@ -1,7 +1,7 @@
 """Buffers of one network, and the only caller of kernels.
 
-An engine belongs to one version of the wiring: it makes the plan, turns it into the flat arrays that kernels take, and lends
-them its workspace. Everything that it is given has been checked before.
+An engine belongs to one version of the wiring: it makes the plan, turns it into the flat arrays that kernels take,
+and lends them its workspace. Everything that it is given has been checked before.
 """
 
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ class Engine:
         """z and y of all neurons for one sample x (n_inputs,), summed in batch order."""
         for _, _, work in self._blocks(self.wiring, x[None, :], None, codes.HALF_SQUARED, batch.FORWARD, 1):
             z, y = (self._by_sample(values, work)[0].copy() for values in (work.z, work.y))
-        return Signals(z, y)
+        return Signals(self._with_inputs(z, y), y)
 
     def losses(self, X: Array, T: Array, loss: Loss, threads: int | None = None) -> tuple[Array, Array]:
         """Loss of each sample (n,) and the outputs (n, n_outputs)."""
@@ -126,23 +126,26 @@ class Engine:
     def gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> BatchGradients:
         """Gradients over the samples, and every sample's δ and ∂L/∂x."""
         n = len(X)
+        n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), None)
         sums = self._like_parameters()
         losses = np.empty(n, self.dtype)
         delta = np.empty((n, self.graph.n_neurons), self.dtype)
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
-            self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count)
+            self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
             losses[begin : begin + count] = work.losses[:count]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         self._add_own_to_inputs(delta, X, T, loss)
         scale = self.dtype.type(1.0 / n if reduction == "mean" else 1.0)
-        reduced = [values * scale for values in sums]
+        weights, biases, slopes = (values * scale for values in sums)
         total = float(np.add.reduce(losses, dtype=np.float64))
         return BatchGradients(
             total / n if reduction == "mean" else total,
             losses,
-            *reduced,
+            weights,
+            biases,
+            slopes,
             delta,
             delta[:, self.wiring.inputs],
             Y,
@@ -174,7 +177,13 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 delta[output] += work.own[row]
-        return Signals(work.z[:n].copy(), work.y[:n].copy(), delta, float(session.loss_sum[0]))
+        y = work.y[:n].copy()
+        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]))
+
+    def _with_inputs(self, z: Array, y: Array) -> Array:
+        """Kernels never read an input's z; people are shown z = y = x."""
+        z[self.wiring.inputs] = y[self.wiring.inputs]
+        return z
 
     # --- what went wrong
 
@@ -183,8 +192,8 @@ class Engine:
         order = self.plan.order
         for _, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, 1):
             for what, values, ids in (("z", work.z, order), ("delta", work.delta, order[::-1])):
-                found = ~np.isfinite(self._by_sample(values, work)[:count])
-                bad = found.any(axis=0)[ids]
+                found: Array = np.logical_not(np.isfinite(self._by_sample(values, work)[:count]))
+                bad: Array = np.any(found, axis=0)[ids]
                 if bad.any():
                     neuron = int(ids[bad.argmax()])
                     sample = int(found[:, neuron].argmax())
@@ -201,8 +210,13 @@ class Engine:
 
     # --- buffers
 
-    def cuts(self, n_threads: int) -> Array:
-        """Where neurons, in running order, are shared out: about as many edges to each thread, tiles kept whole."""
+    def cuts(self, n_threads: int) -> Array | None:
+        """Where neurons, in running order, are shared out: about as many edges to each thread, tiles kept whole.
+
+        None for one thread.
+        """
+        if n_threads == 1:
+            return None
         starts = self.wiring.row_start
         size, first = self.wiring.bundle_size, self.wiring.bundle_first
         in_degree = np.repeat(starts[first + 1] - starts[first], size)
@@ -258,6 +272,8 @@ class Engine:
             slope_terms=buffer(len(self.wiring.prelus)),
             losses=buffer(1),
             rows=np.zeros(rows, self.dtype),
+            starts=np.zeros(stride, np.int64),
+            places=np.arange(self.width) * stride,
             steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=np.zeros(n_threads * scratch, self.dtype),
         )
@@ -267,31 +283,27 @@ class Engine:
 
     def _by_sample(self, values: Array, work: Workspace) -> Array:
         """A view of a buffer as (stride, n_neurons)."""
-        n = self.graph.n_neurons
-        stride = (work.y.size - 4 * self.width) // max(n, 1)
+        n, stride = self.graph.n_neurons, work.starts.size
         return values[: n * stride].reshape(n, stride).T
 
-    def _blocks(
-        self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None
-    ) -> Any:
+    def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
         """Run blocks of samples through the samples' phase; yields (first sample, count, workspace) after each."""
         n = len(X)
         n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), threads)
         work, stride = self.workspace(n, n_threads)
-        samples = make_samples(X, T, np.arange(n), self.dtype)
+        samples, cuts = make_samples(X, T, np.arange(n), self.dtype), self.cuts(n_threads)
         for begin in range(0, n, batch.BLOCK_SAMPLES):
             count = min(batch.BLOCK_SAMPLES, n - begin)
             with PARALLEL:
-                batch.block_samples(
-                    wiring, self.parameters, work, samples, loss, depth, begin, count, stride, n_threads
-                )
+                batch.block_samples(wiring, self.parameters, work, samples, loss, depth, begin, count, stride, cuts)
             yield begin, count, work
 
-    def _run_neurons(self, wiring: Wiring, work: Workspace, sums: Parameters, mode: int, count: int) -> None:
-        n_threads = self.threads(count, None)
-        stride = (work.y.size - 4 * self.width) // max(self.graph.n_neurons, 1)
+    def _run_neurons(
+        self, wiring: Wiring, work: Workspace, sums: Parameters, mode: int, count: int, n_threads: int
+    ) -> None:
+        stride = work.starts.size
         none = Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
-        rule, cuts = np.zeros(N_RULE, self.dtype), self.cuts(1 if work.scratch.size == 0 else n_threads)
+        rule, cuts = np.zeros(N_RULE, self.dtype), self.cuts(n_threads)
         with PARALLEL:
             batch.block_neurons(
                 wiring, work, mode, rule, self.dtype.type(0), sums, none, none, none, count, stride, cuts
@@ -302,7 +314,7 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = (work.y.size - 4 * self.width) // self.graph.n_neurons
+                    stride = work.starts.size
                     delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
 
 
@@ -415,12 +427,10 @@ def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) 
         targets = T
     elif T is not None:
         classes = T
-    return Samples(X, targets, classes, order)
+    return Samples(X.reshape(-1), targets, classes, order)
 
 
-def _rule(
-    optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype[Any]
-) -> tuple[Array, Array]:
+def _rule(optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype[Any]) -> tuple[Array, Array]:
     """An optimiser's settings in float64, and the numbers of a step in the network's dtype, by place."""
     settings = np.zeros(N_RULE)
     settings[CLIP] = np.inf if clip_value is None else clip_value

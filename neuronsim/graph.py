@@ -347,9 +347,7 @@ class Graph:
             if row is not None:
                 return row
             if is_pattern(neuron):
-                raise UnknownNameError(
-                    f"{neuron!r} is a pattern, and one neuron is meant here: give its name or id"
-                )
+                raise UnknownNameError(f"{neuron!r} is a pattern, and one neuron is meant here: give its name or id")
             near = suggest(neuron, (name for row, name in enumerate(self._names) if not self._is_dead(row)))
             raise UnknownNameError(f"no neuron {neuron!r}{near}")
         if isinstance(neuron, numbers.Integral) and not isinstance(neuron, (bool, np.bool_)):
@@ -613,9 +611,7 @@ class Graph:
         """Positions of the edges and ids of the neurons whose parameters are meant; inputs have none."""
         neurons = np.unique(self.ids(selection))
         if len(neurons) and self._is_input[neurons].all():
-            raise SettingError(
-                f"{self._names.name(int(neurons[0]))!r} is an input: it has no bias and no weights"
-            )
+            raise SettingError(f"{self._names.name(int(neurons[0]))!r} is an input: it has no bias and no weights")
         neurons = neurons[~self._is_input[neurons]]
         weights = incoming(self._row_start, neurons)
         return (weights if edges is None else np.union1d(weights, edges)), neurons
@@ -703,23 +699,17 @@ class Graph:
             if (sink << 32 | source) not in self._new_edges and self._position(source, sink) is None:
                 return
             names = self._names.name(source), self._names.name(sink)
-            raise WiringError(
-                f"there is an edge {_arrow(*names)} already; net{list(names)}.weight = … changes it"
-            )
+            raise WiringError(f"there is an edge {_arrow(*names)} already; net{list(names)}.weight = … changes it")
         name = self._names.name(sink)
         if source == sink:
             raise CycleError(f"{name!r} would feed itself: {name} → {name}")
-        raise WiringError(
-            f"{name!r} is an input: no edge can lead to it, and {self._names.name(source)!r} should"
-        )
+        raise WiringError(f"{name!r} is an input: no edge can lead to it, and {self._names.name(source)!r} should")
 
     def _takes_no_edges(self, row: int) -> bool:
         n = len(self._is_input)
         return bool(self._is_input[row]) if row < n else self._new_neurons[row - n][3]
 
-    def _check_many(
-        self, sources: Rows, sinks: Rows, weights: Reals | None
-    ) -> tuple[Rows, Rows, Reals | None]:
+    def _check_many(self, sources: Rows, sinks: Rows, weights: Reals | None) -> tuple[Rows, Rows, Reals | None]:
         """The edges in order, after raising WiringError if one cannot be."""
         for bad in (sources == sinks, self._rows_of_inputs()[sinks]):
             if bad.any():
@@ -765,9 +755,7 @@ class Graph:
             self._merge(sources, sinks, np.full(k, math.nan) if weights is None else weights, compact=False)
             return
         keys = (sinks << 32 | sources).tolist()
-        self._new_edges.update(
-            zip(keys, [math.nan] * k if weights is None else weights.tolist(), strict=True)
-        )
+        self._new_edges.update(zip(keys, [math.nan] * k if weights is None else weights.tolist(), strict=True))
 
     def _settle(self) -> None:
         """Merge before an edit when so many edits wait that it pays."""
@@ -817,9 +805,7 @@ class Graph:
     def _merge_neurons(self, alive: NDArray[np.bool_]) -> None:
         if not self._new_neurons and alive.all():
             return
-        codes, biases, slopes, inputs = (
-            zip(*self._new_neurons, strict=True) if self._new_neurons else ((),) * 4
-        )
+        codes, biases, slopes, inputs = zip(*self._new_neurons, strict=True) if self._new_neurons else ((),) * 4
         self._codes = np.append(self._codes, np.array(codes, np.int16))[alive]
         self._biases = np.append(self._biases, np.array(biases, self.dtype))[alive]
         self._slopes = np.append(self._slopes, np.array(slopes, self.dtype))[alive]
@@ -883,9 +869,7 @@ def check_runnable(graph: Graph) -> None:
     """Raise WiringError if the graph cannot run yet: no outputs, or a softmax neuron that is misplaced."""
     outputs = graph.outputs
     if not len(outputs):
-        raise WiringError(
-            "the network has no outputs yet: call set_outputs(...) with the names of its output neurons"
-        )
+        raise WiringError("the network has no outputs yet: call set_outputs(...) with the names of its output neurons")
     softmax = np.flatnonzero(graph.activation_codes == SOFTMAX)
     if not len(softmax):
         return
@@ -903,6 +887,4 @@ def check_runnable(graph: Graph) -> None:
         at = int(feeding[0])
         source = graph.name(int(graph.sources[at]))
         sink = graph.name(int(np.searchsorted(graph.row_start, at, side="right")) - 1)
-        raise WiringError(
-            f"{source!r} has the activation softmax and feeds {sink!r}; a softmax neuron feeds nobody"
-        )
+        raise WiringError(f"{source!r} has the activation softmax and feeds {sink!r}; a softmax neuron feeds nobody")

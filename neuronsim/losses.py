@@ -106,9 +106,7 @@ def cross_entropy_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def huber(y: Vector, t: Vector) -> float:
-    return total(
-        0.5 * e * e if e <= 1.0 else e - 0.5 for e in (abs(b - a) for a, b in zip(y, t, strict=True))
-    )
+    return total(0.5 * e * e if e <= 1.0 else e - 0.5 for e in (abs(b - a) for a, b in zip(y, t, strict=True)))
 
 
 def huber_derivative(y: Vector, t: Vector) -> list[float]:
@@ -127,9 +125,7 @@ def softmax_cross_entropy(z: Vector, t: Vector) -> float:
     """-Σ t_j log softmax(z)_j from the z of the group: Σ t_j (log Σ_k e^z_k - z_j)."""
     highest = max(z)
     spread = math.log(total(math.exp(a - highest) for a in z))
-    return total(
-        0.0 if b == 0.0 and a == a else b * (spread + (highest - a)) for a, b in zip(z, t, strict=True)
-    )
+    return total(0.0 if b == 0.0 and a == a else b * (spread + (highest - a)) for a, b in zip(z, t, strict=True))
 
 
 def softmax_cross_entropy_delta(y: Vector, t: Vector) -> list[float]:

@@ -85,9 +85,7 @@ class Network:
         WiringError
             For a name that is taken, empty or holds one of ``* ? [ ]``; no input is added then.
         """
-        self.graph.add_inputs(
-            [n for name in names for n in ([name] if isinstance(name, str) else _listed(name))]
-        )
+        self.graph.add_inputs([n for name in names for n in ([name] if isinstance(name, str) else _listed(name))])
         self._forget()
 
     def add_neuron(
@@ -196,9 +194,7 @@ class Network:
         """
         pairs = _pairs(edges)
         if not (neurons or biases or pairs):
-            raise SettingError(
-                'freeze what? freeze("h*"), freeze(edges=[("i1", "h1")]) or freeze(biases=True)'
-            )
+            raise SettingError('freeze what? freeze("h*"), freeze(edges=[("i1", "h1")]) or freeze(biases=True)')
         self.graph.freeze(self._found(neurons), self._positions(pairs), biases)
 
     def unfreeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
@@ -498,9 +494,7 @@ class Network:
 
         return check(self, X, T, **settings)
 
-    def step(
-        self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01
-    ) -> Any:
+    def step(self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01) -> Any:
         """Forward, error, backward, update with one sample; see `neuronsim.tracing.step`.
 
         Parameters
@@ -635,11 +629,7 @@ def _either(long: str, value: Any, short: str, other: Any, default: Any = None) 
 
 def _pairs(edges: Iterable[Any]) -> list[Any]:
     """Pairs (source, sink) from a list of them, an array (n, 2), or one pair alone."""
-    if (
-        isinstance(edges, tuple)
-        and len(edges) == 2
-        and not any(isinstance(end, (tuple, list)) for end in edges)
-    ):
+    if isinstance(edges, tuple) and len(edges) == 2 and not any(isinstance(end, (tuple, list)) for end in edges):
         return [edges]
     pairs = [edges] if isinstance(edges, str) or not isinstance(edges, Iterable) else list(edges)
     for pair in pairs:

@@ -200,8 +200,7 @@ class Rprop(Optimizer):
         _positive(self, "eta_minus", "eta_plus", "step_min", "step_max")
         if not self.eta_minus < 1.0 < self.eta_plus:
             raise SettingError(
-                f"rprop needs eta_minus < 1 < eta_plus, not eta_minus={self.eta_minus}, "
-                f"eta_plus={self.eta_plus}"
+                f"rprop needs eta_minus < 1 < eta_plus, not eta_minus={self.eta_minus}, eta_plus={self.eta_plus}"
             )
         if self.step_min > self.step_max:
             raise SettingError(f"rprop needs step_min <= step_max, not {self.step_min} and {self.step_max}")
@@ -258,8 +257,7 @@ def resolve(optimizer: str | Optimizer, *, momentum: float | None = None) -> Opt
         raise SettingError(f"the optimizer {chosen.name!r} takes no momentum; those that do: {takers}")
     if isinstance(optimizer, Optimizer) and momentum != chosen.momentum:
         raise SettingError(
-            f"momentum was given twice: {chosen.momentum} in the optimizer and momentum={momentum}; "
-            "give it once"
+            f"momentum was given twice: {chosen.momentum} in the optimizer and momentum={momentum}; give it once"
         )
     return replace(chosen, momentum=momentum)
 
@@ -279,9 +277,7 @@ def effective_weight_decay(optimizer: Optimizer, weight_decay: float) -> float:
     return float(weight_decay or getattr(optimizer, "weight_decay", 0.0))
 
 
-def decayed(
-    optimizer: Optimizer, w: float, g: float, rate: float, weight_decay: float
-) -> tuple[float, float]:
+def decayed(optimizer: Optimizer, w: float, g: float, rate: float, weight_decay: float) -> tuple[float, float]:
     """A weight and its gradient after decay: g + decay·w, or (adamw) w·(1 - μ·decay)."""
     if isinstance(optimizer, AdamW):
         return w * (1.0 - rate * weight_decay), g

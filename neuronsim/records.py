@@ -232,9 +232,7 @@ class Gradients:
     def __getitem__(self, what: Any) -> float:
         """The gradient of one neuron's bias, ``g["h1"]``, or one weight, ``g["i1", "h1"]``."""
         if self._graph.version != self._version:
-            raise NotKnownError(
-                "the network was edited after these gradients: use the arrays, in the old order"
-            )
+            raise NotKnownError("the network was edited after these gradients: use the arrays, in the old order")
         if isinstance(what, tuple) and len(what) == 2:
             return float(self.weights[self._graph.edge(*what)])
         return float(self.biases[self._graph.id(what)])

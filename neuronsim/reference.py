@@ -190,9 +190,7 @@ class ReferenceNetwork:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.neurons = {
-            a: Neuron(
-                {b: float(w) for b, w in n.weights.items()}, n.activation, float(n.bias), float(n.slope)
-            )
+            a: Neuron({b: float(w) for b, w in n.weights.items()}, n.activation, float(n.bias), float(n.slope))
             for a, n in neurons.items()
         }
         self.frozen = set(frozen)
@@ -292,9 +290,7 @@ class ReferenceNetwork:
 
     def loss_named(self, loss: str | Loss | None) -> Loss:
         """The loss meant; None is cross_entropy for softmax outputs, else half_squared_error."""
-        return losses.resolve(
-            loss, [self.neurons[o].activation if o in self.neurons else "" for o in self.outputs]
-        )
+        return losses.resolve(loss, [self.neurons[o].activation if o in self.neurons else "" for o in self.outputs])
 
     def targets(self, t: float | Sequence[float]) -> list[float]:
         """One desired value per output; a class number becomes 1 for that output and 0 for the others."""
@@ -373,9 +369,7 @@ class ReferenceNetwork:
                 delta[a] += aggregated * self.derivative(a, z)
         return delta, error
 
-    def signals(
-        self, x: Sequence[float], t: float | Sequence[float], loss: str | Loss | None = None
-    ) -> Signals:
+    def signals(self, x: Sequence[float], t: float | Sequence[float], loss: str | Loss | None = None) -> Signals:
         """Forward, loss and backward of one sample."""
         the_loss = self.loss_named(loss)
         desired = self.targets(t)

@@ -11,9 +11,9 @@ class Run:
     Attributes
     ----------
     history : dict of str to list of float
-        Equally long lists, an entry an epoch: ``epoch`` (from 0), ``loss`` (the mean over all samples of the epoch, each before the
-        update that used it), ``learning_rate`` (of the epoch's last step), ``seconds`` (since the run began), and where asked
-        ``data_loss``, ``val_loss``, ``val_accuracy`` (NaN where targets are not classes).
+        Equally long lists, an entry an epoch: ``epoch`` (from 0), ``loss`` (the mean over all samples of the epoch,
+        each before the update that used it), ``learning_rate`` (of the epoch's last step), ``seconds`` (since the run
+        began), and where asked ``data_loss``, ``val_loss``, ``val_accuracy`` (NaN where targets are not classes).
     n_steps : int
         Updates made; steps are numbered from 0.
     seed : int

@@ -1,7 +1,7 @@
 """``fit``: epochs of shuffled batches, in chunks of compiled steps; validation, stopping, divergence, Ctrl-C.
 
-A chunk lasts about a tenth of a second. Between chunks Python looks around: at the clock, at a Ctrl-C, at the parameters. The
-cut into chunks changes no bit.
+A chunk lasts about a tenth of a second. Between chunks Python looks around: at the clock, at a Ctrl-C, at the
+parameters. The cut into chunks changes no bit.
 """
 
 import math
@@ -154,7 +154,7 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
     threads = None if given["threads"] is None else _whole("threads", given["threads"])
     for name in ("clip_norm", "clip_value"):
         _positive_or_none(name, given[name])
-    monitored = {name for r in rules if (name := getattr(r, "monitor", None))}
+    monitored = {str(r.monitor) for r in rules if isinstance(r, (stop.Plateau, stop.TargetLoss))}
     if not monitored <= {"loss"} and given["validation"] is None and any(m.startswith("val_") for m in monitored):
         raise SettingError("a stopping rule looks at validation figures: give validation=(X, T)")
     engine = net._engine()
@@ -347,17 +347,19 @@ class Trainer:
         found = self.engine.first_not_finite(X[rows], T[rows], self.loss)
         if found is not None:
             what, neuron, value = found
-            return f"the first value that is not finite is {what} = {value} of neuron {self.engine.graph.name(neuron)!r}"
+            return (
+                f"the first value that is not finite is {what} = {value} of neuron {self.engine.graph.name(neuron)!r}"
+            )
         arrays = self.session.arrays()
         kept = [values.copy() for values in arrays]
         epoch = self.run.n_steps // self.steps_per_epoch
         self.session.advance(order, step, self.schedule.rates(self.run.n_steps, 1, epoch))
-        neuron = self.engine.first_parameter_not_finite()
+        culprit = self.engine.first_parameter_not_finite()
         for values, old in zip(arrays, kept, strict=True):
             values[...] = old
-        if neuron is None:
+        if culprit is None:
             return "the loss is not finite"
-        return f"the update makes a parameter of neuron {self.engine.graph.name(neuron)!r} not finite"
+        return f"the update makes a parameter of neuron {self.engine.graph.name(culprit)!r} not finite"
 
     @contextmanager
     def bar(self, progress: bool | None) -> Iterator[Any]:

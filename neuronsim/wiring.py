@@ -49,18 +49,14 @@ def layered(
         For fewer than two layers, or sizes that are not whole numbers from 1 on.
     """
     starts = _layers(sizes)
-    counts = np.concatenate(
-        [np.zeros(starts[1], np.int64), np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])]
-    )
+    counts = np.concatenate([np.zeros(starts[1], np.int64), np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])])
     row_start = _starts(counts)
     sources = np.empty(row_start[-1], np.int32)
     for layer in range(1, len(starts) - 1):
         before, here, after = starts[layer - 1 : layer + 2]
         rows = sources[row_start[here] : row_start[after]].reshape(after - here, here - before)
         rows[:] = np.arange(before, here)
-    return _assemble(
-        _layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng)
-    )
+    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng))
 
 
 def shortcut(
@@ -79,9 +75,7 @@ def shortcut(
     sources = np.empty(row_start[-1], np.int32)
     for here, after in pairwise(starts[1:]):
         sources[row_start[here] : row_start[after]].reshape(after - here, here)[:] = np.arange(here)
-    return _assemble(
-        _layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng)
-    )
+    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng))
 
 
 def sparse_layered(
@@ -296,9 +290,7 @@ def _codes(
     if isinstance(activation, str):
         codes = np.full(len(is_input), activations.resolve(activation).code, np.int16)
     elif len(activation) != len(is_input):
-        raise SettingError(
-            f"{len(activation)} activations for {len(is_input)} neurons; give one, or one for each"
-        )
+        raise SettingError(f"{len(activation)} activations for {len(is_input)} neurons; give one, or one for each")
     else:
         code_of = {name: activations.resolve(name).code for name in dict.fromkeys(activation)}
         codes = np.array([code_of[name] for name in activation], np.int16)
@@ -437,9 +429,7 @@ def _by_repetition(stream: np.random.Generator, population: Integers, degree: In
     columns = np.arange(max(int(degree.max()), 1))
     last = population[:, None] - 1
     beyond = np.iinfo(np.int64).max
-    draws = np.minimum(
-        (stream.random((len(population), len(columns))) * population[:, None]).astype(np.int64), last
-    )
+    draws = np.minimum((stream.random((len(population), len(columns))) * population[:, None]).astype(np.int64), last)
     draws[columns >= degree[:, None]] = beyond
     draws.sort(axis=1)
     repeated = np.arange(len(population))
@@ -465,9 +455,7 @@ def _ids(what: str, ids: ArrayLike, n: int) -> NDArray[np.integer]:
     if array.size == 0 and array.ndim == 1:
         return np.empty(0, np.int32)
     if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise WiringError(
-            f"{what} is an array of {array.dtype} of shape {array.shape}; it must be ids, shape (k,)"
-        )
+        raise WiringError(f"{what} is an array of {array.dtype} of shape {array.shape}; it must be ids, shape (k,)")
     if array.min() < 0 or array.max() >= n:
         at = int(np.argmax((array < 0) | (array >= n)))
         raise WiringError(f"{what}[{at}] is {array[at]}; ids go from 0 to {n - 1}")

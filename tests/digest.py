@@ -1,4 +1,6 @@
-"""Print one digest of parameters that were trained in every way there is; run by test_same_bits.py with other processors' features."""
+"""Print one digest of parameters that were trained in every way there is; run by test_same_bits.py with other
+processors' features.
+"""
 
 import hashlib
 import sys

@@ -14,7 +14,7 @@ from neuronsim.reference import ReferenceNetwork
 
 KINK_DISTANCE = 1e-6
 
-CUBE = ns.activations.register("test_cube", lambda z: z * z * z / 3.0, lambda z: z * z)
+CUBE = ns.activations.register("property_test_cube", lambda z: z * z * z / 3.0, lambda z: z * z)
 
 SMOOTH_AND_KINKED = [name for name in ACTIVATIONS if name != "softmax"]
 
@@ -61,7 +61,9 @@ def _random_net(rng: np.random.Generator, dtype: str, n_inputs: int, n_hidden: i
                 shared = rng.choice(n, degree, replace=False).tolist()
         activation = str(rng.choice(SMOOTH_AND_KINKED))
         weights = (rng.normal(size=len(shared)) / max(len(shared), 1) ** 0.5).tolist()
-        net.add_neuron(f"h{i}", dict(zip(shared, weights, strict=True)), activation=activation, bias=float(rng.normal()))
+        net.add_neuron(
+            f"h{i}", dict(zip(shared, weights, strict=True)), activation=activation, bias=float(rng.normal())
+        )
         if rng.random() < 0.1:
             net[f"h{i}"].slope = float(rng.normal())
     n_last = int(rng.integers(1, 6))
@@ -71,7 +73,9 @@ def _random_net(rng: np.random.Generator, dtype: str, n_inputs: int, n_hidden: i
         chosen = rng.choice(n, degree, replace=False).tolist()
         activation = {"softmax": "softmax", "sigmoid": "sigmoid"}.get(kind) or str(rng.choice(SMOOTH_AND_KINKED))
         weights = (rng.normal(size=degree) / degree**0.5).tolist()
-        net.add_neuron(f"y{i}", dict(zip(chosen, weights, strict=True)), activation=activation, bias=float(rng.normal()))
+        net.add_neuron(
+            f"y{i}", dict(zip(chosen, weights, strict=True)), activation=activation, bias=float(rng.normal())
+        )
     outputs: list[object] = [f"y{i}" for i in range(n_last)]
     if kind == "any":  # outputs that feed others, and inputs that are outputs
         extra = rng.choice(n, min(n, int(rng.integers(0, 3))), replace=False)

@@ -187,7 +187,16 @@ def test_kernel_codes_are_the_registries():
     assert names == {name: getattr(codes, name) for name in names}
     for name, cls in optimizers.OPTIMIZERS.items():
         assert getattr(codes, name.upper()) == cls.code
-    named = ["HALF_SQUARED", "SQUARED", "MEAN_SQUARED", "ABSOLUTE", "L2_NORM", "BINARY_CROSS_ENTROPY", "CROSS_ENTROPY", "HUBER"]
+    named = [
+        "HALF_SQUARED",
+        "SQUARED",
+        "MEAN_SQUARED",
+        "ABSOLUTE",
+        "L2_NORM",
+        "BINARY_CROSS_ENTROPY",
+        "CROSS_ENTROPY",
+        "HUBER",
+    ]
     assert [getattr(codes, n) for n in named] == [loss.code for loss in LOSSES.values()]
 
 

@@ -10,7 +10,7 @@ from matplotlib.path import Path
 import neuronsim as ns
 from neuronsim.plots import decision_boundary, history, network, network_html, overview
 from neuronsim.plots.figures import SIGNED, zero_centred
-from neuronsim.plots.layout import MOST_EDGES, MOST_LEVELS, MOST_NEURONS, lay_out
+from neuronsim.plots.layout import MOST_EDGES, MOST_LEVELS, MOST_NEURONS
 from neuronsim.run import Run
 
 

@@ -14,7 +14,8 @@ import pytest
 
 HERE = Path(__file__).parent
 
-# A processor without AVX-512, and one without AVX2 and FMA: LLVM's target, NumPy's dispatch, glibc's variants of exp and log.
+# A processor without AVX-512, and one without AVX2 and FMA: LLVM's target, NumPy's dispatch, glibc's variants of exp
+# and log.
 PROCESSORS = {
     "native": {},
     "avx2": {

@@ -86,9 +86,7 @@ def read_csv(
     )
 
 
-def _positions(
-    path: str | os.PathLike[str], names: tuple[str, ...], targets: Sequence[str | int]
-) -> list[int]:
+def _positions(path: str | os.PathLike[str], names: tuple[str, ...], targets: Sequence[str | int]) -> list[int]:
     found: list[int] = []
     for target in targets:
         if isinstance(target, str) and target in names:
@@ -195,9 +193,7 @@ def _numbers(path: Path, line: int, cells: list[str], names: tuple[str, ...]) ->
         number = _number(cell)
         if number is None or not -np.inf < number < np.inf:
             what = "is blank" if not cell.strip() else f"{cell!r} is no finite number"
-            raise FileError(
-                f"{path}, line {line}, column {name!r}: {what}; fill it in, or leave the line out"
-            )
+            raise FileError(f"{path}, line {line}, column {name!r}: {what}; fill it in, or leave the line out")
         numbers.append(number)
     return numbers
 

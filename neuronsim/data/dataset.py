@@ -77,9 +77,7 @@ class Dataset:
             raise SettingError(f"test is the fraction of samples to test on, between 0 and 1, not {test!r}")
         n_test = int(len(self.X) * test + 0.5)
         if not 0 < n_test < len(self.X):
-            raise DataError(
-                f"a fraction {test} of {len(self.X)} samples leaves none to train or none to test on"
-            )
+            raise DataError(f"a fraction {test} of {len(self.X)} samples leaves none to train or none to test on")
         order = generator(seed_of(rng), SPLITS).permutation(len(self.X))
         held_out, kept = order[:n_test], order[n_test:]
         return replace(self, X=self.X[kept], T=self.T[kept], X_test=self.X[held_out], T_test=self.T[held_out])

@@ -29,9 +29,7 @@ class _Scaler:
         for values in (origin, width):
             if not np.isfinite(values).all():
                 column = int(np.flatnonzero(~np.isfinite(values))[0])
-                raise DataError(
-                    f"column {column} is too large for its statistics; divide it by a constant first"
-                )
+                raise DataError(f"column {column} is too large for its statistics; divide it by a constant first")
         self._origin, self._width = origin, width
         return self
 
@@ -41,9 +39,7 @@ class _Scaler:
         columns, shape = _as_columns(X, len(origin))
         low, stretch = self._range()
         constant = width == 0
-        with np.errstate(
-            over="ignore"
-        ):  # a value that far outside becomes infinite, and is refused by name later
+        with np.errstate(over="ignore"):  # a value that far outside becomes infinite, and is refused by name later
             scaled = (columns - origin) / np.where(constant, 1.0, width) * stretch + low
         scaled[:, constant] = low
         return scaled.reshape(shape)
@@ -153,16 +149,12 @@ def _as_columns(X: ArrayLike, n_columns: int | None = None) -> tuple[FloatArray,
     if given.dtype.kind not in "biuf":
         raise DataError(f"a scaler takes real numbers, not {given.dtype}; give numeric columns only")
     if given.ndim not in (1, 2):
-        raise DataError(
-            f"a scaler takes (n_samples, n_columns) or one column (n_samples,), not shape {given.shape}"
-        )
+        raise DataError(f"a scaler takes (n_samples, n_columns) or one column (n_samples,), not shape {given.shape}")
     columns = given.astype(np.float64).reshape(-1, 1) if given.ndim == 1 else given.astype(np.float64)
     if n_columns is not None and columns.shape[1] != n_columns:
         raise DataError(f"X has {columns.shape[1]} columns, the scaler was fitted on {n_columns}")
     bad = np.argwhere(~np.isfinite(columns))
     if len(bad):
         row, column = (int(k) for k in bad[0])
-        raise DataError(
-            f"X has {columns[row, column]} at row {row}, column {column}; fill in or drop missing values"
-        )
+        raise DataError(f"X has {columns[row, column]} at row {row}, column {column}; fill in or drop missing values")
     return columns, given.shape

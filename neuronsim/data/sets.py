@@ -46,9 +46,7 @@ def load(name: str, **arguments: Any) -> Dataset:
     for argument in arguments:
         if argument not in allowed:
             takes = f"it takes {', '.join(allowed)}" if allowed else "it takes no arguments"
-            raise SettingError(
-                f"data set {name!r} takes no {argument!r}{suggest(argument, allowed) or ';'} {takes}"
-            )
+            raise SettingError(f"data set {name!r} takes no {argument!r}{suggest(argument, allowed) or ';'} {takes}")
     return make(**arguments)
 
 
@@ -116,9 +114,7 @@ def moons(n: int = 200, noise: float = 0.0, rng: int | None = 0) -> Dataset:
     return _two_classes("moons", arms, noise, rng, "two half moons reaching into each other")
 
 
-def _two_classes(
-    name: str, arms: list[FloatArray], noise: float, rng: int | None, description: str
-) -> Dataset:
+def _two_classes(name: str, arms: list[FloatArray], noise: float, rng: int | None, description: str) -> Dataset:
     n = sum(map(len, arms))
     X = np.empty((n, 2))
     X[0::2], X[1::2] = arms
@@ -172,9 +168,7 @@ def _from_sklearn(name: str) -> Callable[[], Dataset]:
         try:
             bunch = getattr(import_module("sklearn.datasets"), f"load_{name}")()
         except ImportError:
-            raise SettingError(
-                f"data set {name!r} comes with scikit-learn: pip install scikit-learn"
-            ) from None
+            raise SettingError(f"data set {name!r} comes with scikit-learn: pip install scikit-learn") from None
         classes = tuple(str(label) for label in getattr(bunch, "target_names", ()))
         target = np.asarray(bunch.target)
         return Dataset(

@@ -117,9 +117,7 @@ class Experiment:
         return {"rng": self.seed} | table
 
 
-def read(
-    path: str | os.PathLike[str], overrides: Iterable[str] = (), *, seed: int | None = None
-) -> Experiment:
+def read(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, seed: int | None = None) -> Experiment:
     """Read and check an experiment file.
 
     Parameters
@@ -190,9 +188,7 @@ def _override_value(key: str, text: str, before: object) -> Any:
 def _check(settings: dict[str, Any]) -> None:
     for name, what in _LATER.items():
         if name in settings:
-            raise SettingError(
-                f"[{name}]: {what} is not possible in this version; take the table out of the file"
-            )
+            raise SettingError(f"[{name}]: {what} is not possible in this version; take the table out of the file")
     check_table("", settings, _TABLES, required=("network", "data"))
     _check_network(settings["network"])
     _check_data(settings["data"])
@@ -206,9 +202,7 @@ def _check_network(table: dict[str, Any]) -> None:
     if "wiring" not in table:
         check_table("network", table, {"file": str, "wiring": str} | dict.fromkeys(table, Any))
         wirings = ", ".join(_wirings())
-        raise SettingError(
-            f'network lacks what to build; give file = "net.json", or wiring = one of {wirings}'
-        )
+        raise SettingError(f'network lacks what to build; give file = "net.json", or wiring = one of {wirings}')
     make = choose("network.wiring", table["wiring"], _wirings())
     allowed, required = arguments_of(make)
     check_table("network", table, {"wiring": str} | allowed | {"dtype": str, "rng": int}, required)

@@ -125,9 +125,7 @@ def _idx(table: dict[str, Any], folder: Path) -> Dataset:
 def _images_and_labels(files: dict[str, Any], folder: Path) -> tuple[Array, NDArray[np.int32]]:
     images, labels = read_idx(folder / files["images"]), read_idx(folder / files["labels"])
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{files['labels']} holds {labels.ndim}-dimensional {labels.dtype}; labels are whole numbers"
-        )
+        raise DataError(f"{files['labels']} holds {labels.ndim}-dimensional {labels.dtype}; labels are whole numbers")
     if len(images) != len(labels):
         raise DataError(f"{files['images']} has {len(images)} samples, {files['labels']} has {len(labels)}")
     return images.reshape(len(images), -1), labels.astype(np.int32)

@@ -44,9 +44,7 @@ def check_table(where: str, table: object, allowed: Mapping[str, Any], required:
     for key, value in table.items():
         name = f"{where}.{key}" if where else key
         if key not in allowed:
-            raise SettingError(
-                f"unknown key {name!r}{suggest(key, allowed) or ';'} allowed here: {', '.join(allowed)}"
-            )
+            raise SettingError(f"unknown key {name!r}{suggest(key, allowed) or ';'} allowed here: {', '.join(allowed)}")
         if not fits(value, allowed[key]):
             raise SettingError(f"{name} is {_shown(value)}; it must be {describe(allowed[key])}")
     missing = [key for key in required if key not in table]

@@ -29,8 +29,8 @@ from neuronsim.kernels.codes import (
     TANH,
 )
 from neuronsim.kernels.jit import kernel
-from neuronsim.kernels.lanes import Lanes, absolute, filled, fma, lane_count, load, load_part, select, store_part
-from neuronsim.kernels.mathematics import cos, erf, exp, expm1, log1p, sigmoid, sin, tanh
+from neuronsim.kernels.lanes import Lanes, absolute, filled, fma, lane_count, load_part, select, store_part
+from neuronsim.kernels.mathematics import cos, erf, exp, expm1, sigmoid, sin, softplus, tanh
 
 Array = npt.NDArray[Any]
 
@@ -74,7 +74,7 @@ def activation(code: int, z: Lanes, slope: Lanes) -> Lanes:
     if code == SELU:
         return select(z <= 0.0, expm1(z) * SELU_ALPHA, z) * SELU_SCALE
     if code == SOFTPLUS:
-        return select(z <= 0.0, filled(z, 0.0), z) + log1p(exp(-absolute(z)))
+        return softplus(z)
     if code == SOFTSIGN:
         y = z / (absolute(z) + 1.0)
         return select(absolute(z) == float("inf"), select(z < 0.0, filled(z, -1.0), 1.0), y)
@@ -168,7 +168,9 @@ def times_derivative(
         part = min(width, n - i)
         value = load_part(z, zi + i, part)
         slopes = filled(value, slope)
-        store_part(d, di + i, load_part(d, di + i, part) * derivative(code, value, load_part(y, zi + i, part), slopes), part)
+        store_part(
+            d, di + i, load_part(d, di + i, part) * derivative(code, value, load_part(y, zi + i, part), slopes), part
+        )
 
 
 @kernel

@@ -1,4 +1,6 @@
-"""One mini-batch step: samples forward and back, then neurons' gradients and updates; two regions, each sum with one owner."""
+"""One mini-batch step: samples forward and back, then neurons' gradients and updates; two regions, each sum with one
+owner.
+"""
 
 from typing import Any
 
@@ -11,10 +13,10 @@ from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import ADAM, ADAMW, CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
 from neuronsim.kernels.jit import kernel, leaf, parallel_kernel
-from neuronsim.kernels.lanes import fma, lane_count, load, store, tile_fma, tile_store, tile_zero, total
+from neuronsim.kernels.lanes import fma, lane_count, load, store, tile_fma, tile_store, tile_zero, total, transpose
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ONE, ROW, ROWS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ROW, ROWS
 from neuronsim.kernels.update import (
     ADD,
     CORRECTION_1,
@@ -38,48 +40,78 @@ VECTORS_TOGETHER = 4
 FORWARD, LOSS, BACKWARD = range(3)
 
 
+@kernel
+def squares(ids: Array, at: int, width: int) -> bool:
+    """Whether ``width`` ids from ``at`` on are there and consecutive, so that they can be transposed together."""
+    return at + width <= ids.size and ids[at + width - 1] - ids[at] == width - 1
+
+
 @leaf
 def gather(
     wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
 ) -> None:
-    """Fetch the samples at ``order[position + start : position + end]``: y of the inputs, by neuron and by sample, and targets.
+    """Fetch the samples at ``order[position + start : position + end]``: y of the inputs, and targets.
 
     Places beyond ``count`` repeat the last sample; their δ stays zero.
     """
-    n_neurons = wiring.is_input.size
-    by_sample = work.rows.size > 0
     n_inputs, n_outputs = wiring.inputs.size, wiring.outputs.size
     width = lane_count(work.y)
+    for i in range(start, end):
+        row = samples.order[position + min(i, count - 1)]
+        work.starts[i] = row * n_inputs
+        if samples.classes.size > 0:
+            for o in range(n_outputs):
+                work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
+        elif samples.targets.size > 0:
+            for o in range(n_outputs):
+                work.target[o * stride + i] = samples.targets[row, o]
     for first in range(start, end, width):
-        for i in range(first, first + width):
-            row = samples.order[position + min(i, count - 1)]
-            if by_sample:
-                for j in range(n_inputs):
-                    work.rows[i * n_neurons + wiring.inputs[j]] = samples.inputs[row, j]
-            if samples.classes.size > 0:
-                for o in range(n_outputs):
-                    work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
-            elif samples.targets.size > 0:
-                for o in range(n_outputs):
-                    work.target[o * stride + i] = samples.targets[row, o]
-        for j in range(n_inputs):
-            at = wiring.inputs[j] * stride + first
-            for i in range(width):
-                value = samples.inputs[samples.order[position + min(first + i, count - 1)], j]
-                work.y[at + i] = value
-                work.z[at + i] = value
+        j = 0
+        while j < n_inputs:
+            if squares(wiring.inputs, j, width):
+                transpose(samples.inputs, work.starts, first, j, work.y, wiring.inputs[j] * stride + first, stride)
+                j += width
+            else:
+                for i in range(first, first + width):
+                    work.y[wiring.inputs[j] * stride + i] = samples.inputs[work.starts[i] + j]
+                j += 1
+    if work.rows.size > 0:
+        copy_inputs(wiring, samples, work, start, end)
+
+
+@kernel
+def copy_inputs(wiring: Wiring, samples: Samples, work: Workspace, start: int, end: int) -> None:
+    """Write the inputs' y sample by sample too."""
+    n_neurons, n_inputs = wiring.is_input.size, wiring.inputs.size
+    width = lane_count(work.y)
+    for i in range(start, end):
+        to, at = i * n_neurons, work.starts[i]
+        j = 0
+        while j < n_inputs:
+            if squares(wiring.inputs, j, width):
+                store(work.rows, to + wiring.inputs[j], load(samples.inputs, at + j))
+                j += width
+            else:
+                work.rows[to + wiring.inputs[j]] = samples.inputs[at + j]
+                j += 1
 
 
 @kernel
 def copy_columns(wiring: Wiring, work: Workspace, stride: int, start: int, end: int) -> None:
     """Write y of neurons that dense bundles listen to sample by sample, as their gradients read it."""
     n_neurons = wiring.is_input.size
-    for c in range(0, wiring.columns.size, 16):
-        stop = min(c + 16, wiring.columns.size)
-        for i in range(start, end):
-            for j in range(c, stop):
-                neuron = wiring.columns[j]
-                work.rows[i * n_neurons + neuron] = work.y[neuron * stride + i]
+    width = lane_count(work.y)
+    ids, starts = wiring.columns, work.places
+    for first in range(start, end, width):
+        c = 0
+        while c < ids.size:
+            if squares(ids, c, width):
+                transpose(work.y, starts, 0, ids[c] * stride + first, work.rows, first * n_neurons + ids[c], n_neurons)
+                c += width
+            else:
+                for i in range(first, first + width):
+                    work.rows[i * n_neurons + ids[c]] = work.y[ids[c] * stride + i]
+                c += 1
 
 
 @leaf
@@ -157,16 +189,12 @@ def find_own_deltas(
 ) -> None:
     """Losses of the samples and the δ that the loss itself puts on each output; zero for places beyond ``count``."""
     members, rows = wiring.softmax_members, wiring.softmax_rows
-    losses(
-        loss, wiring.outputs, wiring.codes, work.z, work.y, work.target, work.own, work.losses, stride, start, n
-    )
+    losses(loss, wiring.outputs, wiring.codes, work.z, work.y, work.target, work.own, work.losses, stride, start, n)
     for p in range(wiring.prelus.size):
         work.slope_terms[p * stride + start : p * stride + start + n] = 0.0
     if members.size > 0:
         if loss == CROSS_ENTROPY:
-            softmax_cross_entropy(
-                members, rows, work.z, work.y, work.target, work.own, work.losses, stride, start, n
-            )
+            softmax_cross_entropy(members, rows, work.z, work.y, work.target, work.own, work.losses, stride, start, n)
         else:
             softmax_jacobian(members, rows, work.y, work.own, stride, start, n)
     for o in range(wiring.outputs.size):
@@ -192,7 +220,17 @@ def find_own_deltas(
 
 @kernel
 def gradient_tile(
-    shape: Any, delta: Array, d0: int, stride: int, rows: Array, r0: int, length: int, count: int, out: Array, o0: int, step: int
+    shape: Any,
+    delta: Array,
+    d0: int,
+    stride: int,
+    rows: Array,
+    r0: int,
+    length: int,
+    count: int,
+    out: Array,
+    o0: int,
+    step: int,
 ) -> None:
     """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order."""
     tile = tile_zero(shape, delta)
@@ -203,7 +241,16 @@ def gradient_tile(
 
 @kernel
 def dense_gradient(
-    work: Workspace, n_neurons: int, neuron: int, n: int, source: int, n_sources: int, count: int, stride: int, out: int, step: int
+    work: Workspace,
+    n_neurons: int,
+    neuron: int,
+    n: int,
+    source: int,
+    n_sources: int,
+    count: int,
+    stride: int,
+    out: int,
+    step: int,
 ) -> None:
     """Gradients of ``n`` ≤ ROWS neurons' weights from consecutive sources, into rows of ``work.scratch``.
 
@@ -225,13 +272,32 @@ def dense_gradient(
         for r in range(n):
             for k in range(0, n_sources, 4 * width):
                 gradient_tile(
-                    ROW, delta, d0 + r * stride, stride, rows, source + k, n_neurons, count, scratch, out + r * step + k, step
+                    ROW,
+                    delta,
+                    d0 + r * stride,
+                    stride,
+                    rows,
+                    source + k,
+                    n_neurons,
+                    count,
+                    scratch,
+                    out + r * step + k,
+                    step,
                 )
 
 
 @kernel
 def sparse_gradient(
-    delta: Array, y: Array, scratch: Array, sources: Array, s0: int, n_sources: int, at: int, stride: int, end: int, out: int
+    delta: Array,
+    y: Array,
+    scratch: Array,
+    sources: Array,
+    s0: int,
+    n_sources: int,
+    at: int,
+    stride: int,
+    end: int,
+    out: int,
 ) -> None:
     """∂L/∂w = Σ_i δ_i · y_i for one neuron with scattered sources: a partial sum per lane, then their tree."""
     width = lane_count(y)
@@ -269,7 +335,7 @@ def run_neurons(
     end: int,
     scratch: int,
 ) -> None:
-    """Gradients of the neurons at places ``begin`` to ``end`` of the running order, each used at once to update its row.
+    """Gradients of the neurons ``begin`` to ``end`` of the running order, each used at once to update its row.
 
     With WRITE or ADD for the optimiser, ``parameters`` are gradient arrays. ``scratch`` is this thread's part.
     """
@@ -290,9 +356,7 @@ def run_neurons(
         while neuron < first + high:
             n = min(ROWS, first + high - neuron)
             if wiring.bundle_dense[b]:
-                dense_gradient(
-                    work, n_neurons, neuron, n, wiring.sources[s0], n_sources, count, stride, scratch, step
-                )
+                dense_gradient(work, n_neurons, neuron, n, wiring.sources[s0], n_sources, count, stride, scratch, step)
             else:
                 for r in range(n):
                     sparse_gradient(
@@ -363,7 +427,7 @@ def slice_of(n: int, parts: int, part: int) -> int:
 
 
 @parallel_kernel
-def block_samples(
+def share_samples(
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
@@ -378,17 +442,14 @@ def block_samples(
     """``run_samples`` for a whole block, the samples spread over threads."""
     width = lane_count(work.y)
     vectors = (count + width - 1) // width
-    if n_threads == 1:
-        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, 0, vectors * width)
-    else:
-        for t in prange(n_threads):
-            start = slice_of(vectors, n_threads, t) * width
-            end = slice_of(vectors, n_threads, t + 1) * width
-            run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end)
+    for t in prange(n_threads):
+        start = slice_of(vectors, n_threads, t) * width
+        end = slice_of(vectors, n_threads, t + 1) * width
+        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end)
 
 
 @parallel_kernel
-def block_neurons(
+def share_neurons(
     wiring: Wiring,
     work: Workspace,
     optimizer: int,
@@ -405,28 +466,72 @@ def block_neurons(
     """``run_neurons`` for all neurons, spread over threads at ``cuts``."""
     n_threads = cuts.size - 1
     length = work.scratch.size // n_threads
-    if n_threads == 1:
+    for t in prange(n_threads):
         run_neurons(
-            wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates, count, stride, cuts[0], cuts[1], 0
+            wiring,
+            work,
+            optimizer,
+            rule,
+            decay,
+            parameters,
+            first_state,
+            second_state,
+            rates,
+            count,
+            stride,
+            cuts[t],
+            cuts[t + 1],
+            t * length,
+        )
+
+
+@kernel
+def block_samples(
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
+    samples: Samples,
+    loss: int,
+    depth: int,
+    position: int,
+    count: int,
+    stride: int,
+    cuts: Array | None,
+) -> None:
+    """A block's samples, on one thread where ``cuts`` is None: then nothing parallel is even compiled."""
+    if cuts is None:
+        width = lane_count(work.y)
+        end = (count + width - 1) // width * width
+        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, 0, end)
+    else:
+        share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, cuts.size - 1)
+
+
+@kernel
+def block_neurons(
+    wiring: Wiring,
+    work: Workspace,
+    optimizer: int,
+    rule: Array,
+    decay: Any,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+    count: int,
+    stride: int,
+    cuts: Array | None,
+) -> None:
+    """A block's neurons, on one thread where ``cuts`` is None."""
+    if cuts is None:
+        end = wiring.is_input.size - wiring.inputs.size
+        run_neurons(
+            wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates, count, stride, 0, end, 0
         )
     else:
-        for t in prange(n_threads):
-            run_neurons(
-                wiring,
-                work,
-                optimizer,
-                rule,
-                decay,
-                parameters,
-                first_state,
-                second_state,
-                rates,
-                count,
-                stride,
-                cuts[t],
-                cuts[t + 1],
-                t * length,
-            )
+        share_neurons(
+            wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates, count, stride, cuts
+        )
 
 
 @kernel
@@ -480,9 +585,7 @@ def update_all(
     n_neurons = wiring.is_input.size
     s1, s2 = first_state, second_state
     weights, biases, slopes = parameters
-    update(
-        optimizer, rule, decay, weights, 0, gradient.weights, 0, s1.weights, s2.weights, rates.weights, weights.size
-    )
+    update(optimizer, rule, decay, weights, 0, gradient.weights, 0, s1.weights, s2.weights, rates.weights, weights.size)
     for neuron in range(n_neurons):
         if not wiring.is_input[neuron]:
             update(
@@ -537,16 +640,15 @@ def train_batches(
     first_step: int,
     step_rates: Array,
     stride: int,
-    cuts: Array,
+    cuts: Array | None,
     loss_sum: Array,
 ) -> int:
     """Steps ``first_step``, … of an epoch, one for each entry of ``step_rates``; a short last batch counts.
 
-    Adds the samples' losses, each before the update that used it, to ``loss_sum[0]``. Returns how many steps were made: fewer
-    than asked where a loss was not finite, before the update of that step.
+    Adds the samples' losses, each before the update that used it, to ``loss_sum[0]``. Returns how many steps were
+    made: fewer than asked where a loss was not finite, before the update of that step.
     """
     n_samples = samples.order.size
-    n_threads = cuts.size - 1
     for s in range(step_rates.size):
         position = (first_step + s) * batch
         m = min(batch, n_samples - position)
@@ -556,9 +658,7 @@ def train_batches(
         buffered = gradient.weights.size > 0 or gradient.biases.size > 0
         for start in range(0, m, BLOCK_SAMPLES):
             count = min(BLOCK_SAMPLES, m - start)
-            block_samples(
-                wiring, parameters, work, samples, loss, BACKWARD, position + start, count, stride, n_threads
-            )
+            block_samples(wiring, parameters, work, samples, loss, BACKWARD, position + start, count, stride, cuts)
             for i in range(count):
                 step_sum += work.losses[i]
             if not np.isfinite(step_sum):

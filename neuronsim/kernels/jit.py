@@ -1,10 +1,10 @@
 """The one place that owns Numba's options, the cache of compiled kernels and the threading layer.
 
-Numba's own cache misses edits in functions imported from other files, ignores compile options and can mix entries when two
-processes write at once. Here every kernel is stored in one file of its own, in a folder whose name is the digest of *all*
-kernel sources, the options, the versions and the processor: an edit or an upgrade opens another folder, so stale code can't
-be found; a file is written beside its place and moved there, so readers see all of it or none; what can't be read is
-compiled again.
+Numba's own cache misses edits in functions imported from other files, ignores compile options and can mix entries
+when two processes write at once. Here every kernel is stored in one file of its own, in a folder whose name is the
+digest of *all* kernel sources, the options, the versions and the processor: an edit or an upgrade opens another
+folder, so stale code can't be found; a file is written beside its place and moved there, so readers see all of it or
+none; what can't be read is compiled again.
 """
 
 import hashlib
@@ -29,20 +29,27 @@ from numba.core.caching import _Cache
 
 from neuronsim.errors import CompileWarning
 
-# Threads that wait for the next parallel region spin for ever by default: on a machine that is busy elsewhere too, each step
-# then waits for a whole time slice (12 ms against 0.8 ms). libgomp reads this when Numba loads it.
+# Threads that wait for the next parallel region spin for ever by default: on a machine that is busy elsewhere too,
+# each step then waits for a whole time slice (12 ms against 0.8 ms). libgomp reads this when Numba loads it.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-#: The same for every kernel: a callee without an option of its own would inherit its caller's. No fastmath at all: explicit
-#: lanes lose nothing without it, and the bits stay the same everywhere. NumPy's division (no ZeroDivisionError) lets LLVM
-#: keep loops in vectors. Kernels allocate nothing, so arrays need no reference counts: with them, each field taken from a
-#: tuple is two atomic operations (a 2-3-1 sample took 4.4 µs, now 0.5).
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "boundscheck": False, "nogil": True, "_nrt": False}
+#: The same for every kernel: a callee without an option of its own would inherit its caller's. No fastmath at all:
+#: explicit lanes lose nothing without it, and the bits stay the same everywhere. NumPy's division (no
+#: ZeroDivisionError) lets LLVM keep loops in vectors. Kernels allocate nothing, so arrays need no reference counts:
+#: with them, each field taken from a tuple is two atomic operations (a 2-3-1 sample took 4.4 µs, now 0.5).
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": False,
+    "boundscheck": False,
+    "nogil": True,
+    "_nrt": False,
+}
 
 #: Called once a process, before the first compilation (not when everything comes from the cache).
 compile_listeners: list[Callable[[], None]] = []
 
-#: Held while a kernel that may open parallel regions runs: the ``workqueue`` layer aborts the process on concurrent use.
+#: Held while a kernel that may open parallel regions runs: the ``workqueue`` layer aborts the process on concurrent
+#: use.
 PARALLEL = threading.RLock()
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -56,8 +63,8 @@ def kernel(function: _F) -> _F:
 def leaf(function: _F) -> _F:
     """The same, but kernels call it as it is: compiled once, never inlined.
 
-    Numba links and optimises every callee again within each of its callers; kept apart, the large ones cost their compile
-    time once: all kernels of one dtype took 38 s, now 17 s.
+    Numba links and optimises every callee again within each of its callers; kept apart, the large ones cost their
+    compile time once: all kernels of one dtype took 38 s, now 17 s.
     """
     return _compile(function, parallel=False, apart=True)
 

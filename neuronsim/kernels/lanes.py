@@ -1,12 +1,13 @@
 """Lane vectors and tiles: fixed-width SIMD values that kernels hold in local variables.
 
-A *lane vector* is 64 bytes of numbers: 16 float32 or 8 float64. In mini-batches a lane is a sample, in online learning a
-lane is a source. A *tile* is ``rows × columns`` lane vectors as one value; LLVM keeps it in registers, so that one short
-kernel serves any block size, and each accumulator's order of summation does not depend on the tile's shape.
+A *lane vector* is 64 bytes of numbers: 16 float32 or 8 float64. In mini-batches a lane is a sample, in online
+learning a lane is a source. A *tile* is ``rows × columns`` lane vectors as one value; LLVM keeps it in registers, so
+that one short kernel serves any block size, and each accumulator's order of summation does not depend on the tile's
+shape.
 
-Every operation maps to one LLVM instruction or a written-out sequence of them, without fast-math flags: the same bits on
-every processor. Multiply-adds are explicit (``fma``), horizontal sums are a fixed tree, comparisons are ordered ones that
-are false for NaN.
+Every operation maps to one LLVM instruction or a written-out sequence of them, without fast-math flags: the same bits
+on every processor. Multiply-adds are explicit (``fma``), horizontal sums are a fixed tree, comparisons are ordered
+ones that are false for NaN.
 """
 
 import operator
@@ -17,9 +18,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models, register_default
 from numba.core.imputils import lower_builtin
+from numba.core.types.misc import Dummy
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, typeof_impl
-from numba.core.types.misc import Dummy
 
 BYTES = 64
 
@@ -106,7 +107,8 @@ def int_lanes(element: types.Type) -> LanesType:
     return LanesType(types.int32 if element.bitwidth == 32 else types.int64, BYTES * 8 // element.bitwidth)
 
 
-# --- operators: + − × ÷, comparisons, integer arithmetic ----------------------------------------------------------------
+# --- operators: + − × ÷, comparisons, integer arithmetic
+# ----------------------------------------------------------------
 
 _BINARY = {
     operator.add: ("fadd", "add"),
@@ -198,7 +200,8 @@ def _lower_negate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> i
     return builder.fneg(args[0]) if isinstance(sig.return_type.element, types.Float) else builder.neg(args[0])
 
 
-# --- building blocks of the intrinsics ----------------------------------------------------------------------------------
+# --- building blocks of the intrinsics
+# ----------------------------------------------------------------------------------
 
 
 def _call(builder: ir.IRBuilder, name: str, result: ir.Type, args: list[ir.Value]) -> ir.Value:
@@ -274,7 +277,8 @@ def _masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, lan
     _call(builder, f"llvm.masked.store.{_suffix(vector)}.p0", ir.VoidType(), arguments)
 
 
-# --- lanes ----------------------------------------------------------------------------------------------------------------
+# --- lanes
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -477,7 +481,8 @@ def lane_count(typingctx, array):  # type: ignore[no-untyped-def]
     return types.int64(array), codegen
 
 
-# --- tiles ------------------------------------------------------------------------------------------------------------------
+# --- tiles
+# ------------------------------------------------------------------------------------------------------------------
 
 
 def _tile_parts(builder: ir.IRBuilder, tile: ir.Value, typ: TileType) -> list[list[ir.Value]]:
@@ -606,12 +611,59 @@ def tile_push(typingctx, tile, scalars, index, step, vectors, start):  # type: i
     return types.none(tile, scalars, types.int64, types.int64, vectors, types.int64), codegen
 
 
-# --- tiles whose lanes are sources (online) -----------------------------------------------------------------------------------
+# --- squares: tiles of as many rows as lanes
+# -----------------------------------------------------------------------------
+
+
+def _transposed(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
+    """Swap lanes and rows: bit by bit of the index, lanes whose bit differs change places with the row beside."""
+    n = len(rows)
+    int_vector = ir.VectorType(ir.IntType(32), n)
+    bit = 1
+    while bit < n:
+        low = [lane if not lane & bit else n + lane - bit for lane in range(n)]
+        high = [lane + bit if not lane & bit else n + lane for lane in range(n)]
+        swapped = list(rows)
+        for r in range(n):
+            if not r & bit:
+                pair = rows[r], rows[r | bit]
+                swapped[r] = builder.shuffle_vector(*pair, ir.Constant(int_vector, low))
+                swapped[r | bit] = builder.shuffle_vector(*pair, ir.Constant(int_vector, high))
+        rows = swapped
+        bit *= 2
+    return rows
+
+
+@intrinsic
+def transpose(typingctx, source, starts, si, shift, target, ti, step):  # type: ignore[no-untyped-def]
+    """``target[ti + c·step + r] = source[starts[si + r] + shift + c]`` for as many r and c as there are lanes."""
+    lanes = float_lanes(source.dtype)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        rows = []
+        for r in range(lanes.count):
+            offset = builder.add(builder.load(builder.gep(first, [_i64(r)])), args[3])
+            pointer = _element_pointer(context, builder, sig.args[0], args[0], offset)
+            rows.append(_load_vector(builder, pointer, _vector(lanes), _itemsize(lanes)))
+        place = _element_pointer(context, builder, sig.args[4], args[4], args[5])
+        for c, value in enumerate(_transposed(builder, rows)):
+            pointer = builder.gep(place, [builder.mul(args[6], _i64(c))])
+            _store_vector(builder, value, pointer, _itemsize(lanes))
+        return context.get_dummy_value()
+
+    return types.none(source, starts, types.int64, types.int64, target, types.int64, types.int64), codegen
+
+
+# --- tiles whose lanes are sources (online)
+# -----------------------------------------------------------------------------------
 
 
 @intrinsic
 def tile_dot(typingctx, tile, matrix, index, step, vectors, start, n):  # type: ignore[no-untyped-def]
-    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: partial sums of dot products."""
+    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: partial sums of dot
+    products.
+    """
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes

@@ -17,9 +17,9 @@ from neuronsim.kernels.codes import (
     SOFTMAX,
     SQUARED,
 )
-from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.jit import kernel
 from neuronsim.kernels.lanes import absolute, filled, fma, lane_count, load_part, select, sqrt, store_part
-from neuronsim.kernels.mathematics import exp, log, log1p
+from neuronsim.kernels.mathematics import exp, log, log1p, softplus
 
 Array = npt.NDArray[Any]
 
@@ -76,7 +76,7 @@ def losses(
                 if code == SIGMOID:
                     # −t log σ(z) − (1 − t) log(1 − σ(z)) = softplus(z) − t·z
                     net = load_part(z, at, part)
-                    value = value + fma(-t, net, select(net <= 0.0, 0.0, net)) + log1p(exp(-absolute(net)))
+                    value = value + fma(-t, net, softplus(net))
                     d = e
                 else:
                     no = 1.0 - t
@@ -139,9 +139,7 @@ def softmax_cross_entropy(
 
 
 @kernel
-def softmax_jacobian(
-    members: Array, rows: Array, y: Array, own: Array, stride: int, start: int, n: int
-) -> None:
+def softmax_jacobian(members: Array, rows: Array, y: Array, own: Array, stride: int, start: int, n: int) -> None:
     """own := δ of a softmax group from ∂L/∂y: δ_i = y_i (∂L/∂y_i − Σ_k ∂L/∂y_k · y_k)."""
     width = lane_count(y)
     for i in range(start, start + n, width):

@@ -215,9 +215,7 @@ class _Value:
     def operand(self, other: _Operand) -> ir.Value:
         """Another value of this type; a number fills its lanes."""
         return (
-            other.value
-            if isinstance(other, _Value)
-            else ir.Constant(self.value.type, [other] * self.value.type.count)
+            other.value if isinstance(other, _Value) else ir.Constant(self.value.type, [other] * self.value.type.count)
         )
 
     def apply(self, instruction: Callable[..., ir.Value], *operands: _Operand) -> "_Value":

@@ -1,4 +1,4 @@
-"""Online learning, a lane per source: one sample forward, its error back in push order, weights updated on the way (L3).
+"""Online learning, a lane per source: a sample forward, its error back in push order, weights updated on the way (L3).
 
 Going back, each edge is met once: first its sink's δ goes to the source with the *old* weight, then the weight changes:
 ``acc[source] += w·δ``, ``w −= μ·δ·y``.
@@ -52,7 +52,7 @@ def dot_rows(
 @kernel
 def is_run(sources: Array, s0: int, count: int) -> bool:
     """Whether these sources (ascending, distinct) have consecutive ids."""
-    return sources[s0 + count - 1] - sources[s0] == count - 1
+    return bool(sources[s0 + count - 1] - sources[s0] == count - 1)
 
 
 @kernel
@@ -69,9 +69,9 @@ def aggregate(wiring: Wiring, parameters: Parameters, work: Workspace, first: in
             z[first + r] = value
         return
     if is_run(wiring.sources, s0, count):
-        messages, m0 = y, np.int64(wiring.sources[s0])
+        messages, m0 = y, int(wiring.sources[s0])
     else:
-        messages, m0 = work.scratch, np.int64(0)
+        messages, m0 = work.scratch, 0
         for k in range(count):
             messages[k] = y[wiring.sources[s0 + k]]
     r = 0
@@ -99,8 +99,7 @@ def forward_one(wiring: Wiring, parameters: Parameters, work: Workspace, samples
     """One sample through the network: y and z of every neuron."""
     y, z = work.y, work.z
     for j in range(wiring.inputs.size):
-        y[wiring.inputs[j]] = samples.inputs[row, j]
-        z[wiring.inputs[j]] = samples.inputs[row, j]
+        y[wiring.inputs[j]] = samples.inputs[row * wiring.inputs.size + j]
     for b in range(wiring.bundle_first.size):
         first, size = wiring.bundle_first[b], wiring.bundle_size[b]
         aggregate(wiring, parameters, work, first, size)
@@ -176,7 +175,7 @@ def descend(
     for neuron in range(first, first + size):
         steps[neuron] = -(rate * delta[neuron])
     if count >= SHORT and is_run(wiring.sources, s0, count):
-        source = np.int64(wiring.sources[s0])
+        source = int(wiring.sources[s0])
         r = 0
         while r + ONLINE_ROWS <= size:
             descend_rows(ONLINE_BLOCK, weights, s0 + r * count, count, work, source, first + r, pushes)
@@ -328,9 +327,9 @@ def train_online(
 ) -> int:
     """Steps ``first_step``, … of an epoch, a sample each, one for each entry of ``step_rates``.
 
-    Adds the samples' losses, each before its update, to ``loss_sum[0]``. Returns how many steps were made: fewer than asked
-    where a loss was not finite, before the update of that step. ``fused``: plain SGD, nothing frozen, scaled, decayed or
-    clipped.
+    Adds the samples' losses, each before its update, to ``loss_sum[0]``. Returns how many steps were made: fewer than
+    asked where a loss was not finite, before the update of that step. ``fused``: plain SGD, nothing frozen, scaled,
+    decayed or clipped.
     """
     rule[SCALE] = 1.0
     buffered = clip_norm > 0.0

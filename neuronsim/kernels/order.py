@@ -18,8 +18,8 @@ def find_levels(row_start: Array, sources: Array, level: Array, path: Array, pro
     """Set each neuron's level: 0 without sources, else one more than its highest source.
 
     A depth-first walk against the edges, with its own stack (``path``, the neurons entered and not yet left, and
-    ``progress``, how far each neuron's sources have been looked at). Neurons whose sources all have smaller ids, the usual
-    case, are done without walking.
+    ``progress``, how far each neuron's sources have been looked at). Neurons whose sources all have smaller ids, the
+    usual case, are done without walking.
 
     Returns -1, or the length of a cycle, whose neurons then lie at the end of ``path``'s used part: the cycle is
     ``path[start : start + length]`` with start in ``progress[0]``.
@@ -65,8 +65,8 @@ def find_levels(row_start: Array, sources: Array, level: Array, path: Array, pro
 def find_bundles(row_start: Array, sources: Array, is_input: Array, first: Array) -> int:
     """Write the first neuron of each bundle to ``first``; returns how many bundles there are.
 
-    A bundle is a run of neurons with consecutive ids, none an input, that listen to exactly the same sources. Their weight
-    rows follow each other in memory, and one source list (the first one's) serves them all.
+    A bundle is a run of neurons with consecutive ids, none an input, that listen to exactly the same sources. Their
+    weight rows follow each other in memory, and one source list (the first one's) serves them all.
     """
     n = 0
     for neuron in range(is_input.size):

@@ -49,14 +49,16 @@ class Workspace(NamedTuple):
     slope_terms: Array  # (n_prelus · stride,)
     losses: Array  # (stride,)
     rows: Array  # (stride · n_neurons,): y again, sample by sample, for dense bundles
+    starts: Array  # int64 (stride,): where each sample of the block begins in X
+    places: Array  # int64 (lanes,): where the rows of consecutive neurons begin, counted from the first: 0, stride, …
     steps: Array  # (n_neurons,): −μ·δ, online
     scratch: Array  # (n_threads · scratch length,): gradients of a few neurons, on their way into an update
 
 
 class Samples(NamedTuple):
-    """Data: X (n_samples, n_inputs), T (n_samples, n_outputs) or class numbers, and the order in which they come."""
+    """Data: X, row by row, T (n_samples, n_outputs) or class numbers, and the order in which they come."""
 
-    inputs: Array
+    inputs: Array  # (n_samples · n_inputs,)
     targets: Array  # float (n_samples, n_outputs), or (0, 0) where there are class numbers
     classes: Array  # int32 (n_samples,), or (0,)
     order: Array  # int64 (n_samples,)

@@ -20,8 +20,8 @@ def _vector_registers_bytes() -> int:
 
 _WIDE = _vector_registers_bytes() == 64
 
-#: Rows of a bundle that are taken together, and lane vectors that are taken together.
-#: 8 × 2 reaches 120 of 226/2 … GFLOP/s with AVX-512 (16 accumulators); 6 × 1 fits AVX2's 16 registers of half the width.
+#: Rows of a bundle that are taken together, and lane vectors that are taken together. 8 × 2 reaches 120 of 226/2 …
+#: GFLOP/s with AVX-512 (16 accumulators); 6 × 1 fits AVX2's 16 registers of half the width.
 ROWS = 8 if _WIDE else 6
 COLUMNS = 2 if _WIDE else 1
 BLOCK = Shape(ROWS, COLUMNS)

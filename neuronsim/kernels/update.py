@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neuronsim.kernels.codes import ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, RPROP, SGD
+from neuronsim.kernels.codes import ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, SGD
 from neuronsim.kernels.jit import kernel
 from neuronsim.kernels.lanes import filled, fma, lane_count, load_part, select, sqrt, store_part
 

@@ -85,9 +85,7 @@ def _line(
 ) -> Line2D:
     given = np.asarray(values, np.float64)
     finite = np.where(np.isfinite(given), given, np.nan)
-    (line,) = axes.plot(
-        epochs, finite, style, color=color, label=label, marker=marker, markersize=4, linewidth=1.8
-    )
+    (line,) = axes.plot(epochs, finite, style, color=color, label=label, marker=marker, markersize=4, linewidth=1.8)
     return line
 
 
@@ -102,7 +100,7 @@ def _loss_axis(axes: Axes, run: "Run", names: list[str]) -> None:
     axes.set_ylabel(str(loss).replace("_", " ") if isinstance(loss, str) else "loss", color=INK)
     ending = "" if run.status == "finished" else f" ({run.reason or run.status})"
     axes.set_xlabel(f"epoch{ending}", color=INK)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10]))
     axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -109,22 +109,18 @@ def network(net: "Network", color: str | None = "delta", ax: Axes | None = None)
     paths = _edge_paths(layout, edges)
     _frame(axes, layout, paths)
 
-    drawn_edges = _draw_edges(axes, paths, edges)
+    drawn_edges, edge_scale = _draw_edges(axes, paths, edges)
     is_output = np.isin(layout.ids, graph.outputs)
     neurons, neuron_scale = _draw_neurons(axes, layout, values, is_output)
     _write_names(axes, net, layout, neurons, is_output)
     if few:
-        _write_numbers(
-            axes, layout, paths, edges, values, {"delta": "δ", "bias": "b"}.get(shown or "", shown)
-        )
+        _write_numbers(axes, layout, paths, edges, values, {"delta": "δ", "bias": "b"}.get(shown or "", shown))
     notes = (_sizes(net), edges.in_words(), *_write_gaps(axes, layout))
-    _write_scale(axes, drawn_edges, "weight w of an edge", 0.25 if label else 0.5)
+    _write_scale(axes, edge_scale, "weight w of an edge", 0.25 if label else 0.5, edges.weights)
     if label:
-        _write_scale(axes, ScalarMappable(neuron_scale, SIGNED), label, 0.75)
+        _write_scale(axes, neuron_scale, label, 0.75, values)
     _write_below(axes, " · ".join(notes))
-    return NetworkPicture(
-        axes, own, neurons, drawn_edges, shown, (*notes, *([label] if label else [])), layout
-    )
+    return NetworkPicture(axes, own, neurons, drawn_edges, shown, (*notes, *([label] if label else [])), layout)
 
 
 def network_html(net: "Network") -> str:
@@ -196,12 +192,10 @@ def _size(layout: Layout, few: bool) -> tuple[float, float]:
 
 def _frame(axes: Axes, layout: Layout, paths: list[Path]) -> None:
     """Limits that hold all neurons and curves."""
-    ys = np.concatenate(
-        [layout.y, *(path.get_extents().intervaly for path in paths if len(path) > 2), np.zeros(1)]
-    )
+    ys = np.concatenate([layout.y, *(path.get_extents().intervaly for path in paths if len(path) > 2), np.zeros(1)])
     margin = max(0.6, 0.04 * layout.height)
     axes.set_axis_off()
-    axes.set_xlim(-0.5, layout.n_columns - 0.5)
+    axes.set_xlim(-0.5, max(layout.n_columns, 1) - 0.5)
     axes.set_ylim(float(ys.min()) - margin, float(ys.max()) + margin)
 
 
@@ -212,7 +206,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
     return box.width / dpi, box.height / dpi
 
 
-def _draw_edges(axes: Axes, paths: list[Path], edges: Edges) -> PathCollection:
+def _draw_edges(axes: Axes, paths: list[Path], edges: Edges) -> tuple[PathCollection, Normalize]:
     scale = zero_centred(edges.weights, 0.98 if len(paths) > _MANY_EDGES else 1.0)
     crowd = 30 / max(len(paths), 1)
     thick = float(np.clip(3.2 * crowd**0.25, 0.7, 3.2))
@@ -231,7 +225,7 @@ def _draw_edges(axes: Axes, paths: list[Path], edges: Edges) -> PathCollection:
     )
     collection.set_array(edges.weights)
     axes.add_collection(collection, autolim=False)
-    return collection
+    return collection, scale
 
 
 def _edge_paths(layout: Layout, edges: Edges) -> list[Path]:
@@ -348,9 +342,7 @@ def _write_gaps(axes: Axes, layout: Layout) -> tuple[str, ...]:
     for gap in layout.gaps:
         text = gap.text if roomy or gap.n_levels else f"+{gap.n_neurons:,}"
         font = 8 if roomy or gap.n_levels else 6
-        _text(
-            axes, gap.x, gap.y, text, fontsize=font, style="italic", rotation=90 * bool(gap.n_levels), **style
-        )
+        _text(axes, gap.x, gap.y, text, fontsize=font, style="italic", rotation=90 * bool(gap.n_levels), **style)
     if not roomy:
         return tuple(["+n: n more neurons of the level"] * any(not gap.n_levels for gap in layout.gaps))
     top = axes.get_ylim()[1]
@@ -387,17 +379,17 @@ def _text(
     return written
 
 
-def _write_scale(axes: Axes, colored: ScalarMappable, title: str, x: float) -> None:
+def _write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: NDArray[np.float64]) -> None:
     """A colour bar beneath the picture; with arrows where values lie outside."""
     box = axes.inset_axes((-75, -18, 150, 7), transform=_points_from(axes, x))
-    largest = float(np.max(colored.norm.vmax or 1.0))
-    values = colored.get_array()
-    beyond = values is not None and bool(np.any(np.abs(values) > largest))
+    largest = float(scale.vmax or 1.0)
+    beyond = bool((np.abs(values) > largest).any())
     colorbar = axes.figure.colorbar(
-        colored, cax=box, orientation="horizontal", extend="both" if beyond else "neither"
+        ScalarMappable(scale, SIGNED),
+        cax=box,
+        orientation="horizontal",
+        extend="both" if beyond else "neither",
     )
-    colorbar.set_alpha(1.0)
-    colorbar._draw_all()  # type: ignore[attr-defined]
     colorbar.outline.set_visible(False)
     colorbar.set_ticks([-largest, 0.0, largest], labels=[_number(-largest), "0", _number(largest)])
     colorbar.ax.tick_params(labelsize=7.5, length=0, pad=2, colors=INK)

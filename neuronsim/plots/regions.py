@@ -98,7 +98,7 @@ def _classes(T: NDArray[Any], n_samples: int, n_outputs: int) -> tuple[NDArray[n
 def _paint(axes: Axes, outputs: Reals, middle: float, xs: Reals, ys: Reals) -> AxesImage:
     extent = (float(xs[0]), float(xs[-1]), float(ys[0]), float(ys[-1]))
     n = outputs.shape[2]
-    look: dict[str, Any] = {"extent": extent, "origin": "lower", "aspect": "auto", "alpha": 0.55, "zorder": 0}
+    look: dict[str, Any] = {"extent": extent, "origin": "lower", "aspect": "auto", "alpha": 0.45, "zorder": 0}
     if n > 2:
         colors = ListedColormap([CLASS_COLORS[k % len(CLASS_COLORS)] for k in range(n)])
         return axes.imshow(
@@ -108,9 +108,7 @@ def _paint(axes: Axes, outputs: Reals, middle: float, xs: Reals, ys: Reals) -> A
     largest = float(np.abs(towards_second).max()) or 1.0
     if towards_second.min() < 0 < towards_second.max():
         axes.contour(xs, ys, towards_second, levels=[0.0], colors=INK, linewidths=1.0, zorder=1)
-    return axes.imshow(
-        towards_second, cmap=SIGNED, vmin=-largest, vmax=largest, interpolation="bilinear", **look
-    )
+    return axes.imshow(towards_second, cmap=SIGNED, vmin=-largest, vmax=largest, interpolation="bilinear", **look)
 
 
 def _scatter(axes: Axes, points: Reals, k: int) -> PathCollection:

@@ -123,9 +123,7 @@ def _numbers(values: Reals) -> list[str]:
         shorter = np.array([str(value) for value in values], np.str_)
         # A float32's digits are read as a float64 first, and rounding twice can, rarely, end next door.
         same = shorter.astype(np.float64).astype(np.float32) == values
-        texts = [
-            repr(float(short)) if ok else text for short, ok, text in zip(shorter, same, texts, strict=True)
-        ]
+        texts = [repr(float(short)) if ok else text for short, ok, text in zip(shorter, same, texts, strict=True)]
     for k in np.flatnonzero(~np.isfinite(exact)):
         texts[k] = json.dumps(float(exact[k]))
     return texts
@@ -196,9 +194,7 @@ def _line(k: int, line: object, inputs: Container[str]) -> dict[str, Any]:
     return {"activation": "identity", "bias": 0.0, "slope": INITIAL_SLOPE} | line
 
 
-def _check_keys(
-    where: str, table: Mapping[str, Any], allowed: Mapping[str, type], required: Iterable[str]
-) -> None:
+def _check_keys(where: str, table: Mapping[str, Any], allowed: Mapping[str, type], required: Iterable[str]) -> None:
     for key in required:
         if key not in table:
             raise FileError(f"{where} lacks {key!r}")
@@ -224,9 +220,7 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
     edges = [_incoming(line, ids) for line in lines]
     sources = [source for incoming in edges for source in incoming]
     used = sorted({line["activation"] for line in lines})
-    weights = [
-        line["weights"][lines[s]["name"]] for line, into in zip(lines, edges, strict=True) for s in into
-    ]
+    weights = [line["weights"][lines[s]["name"]] for line, into in zip(lines, edges, strict=True) for s in into]
     return State(
         names=names,
         row_start=np.cumsum([0, *map(len, edges)], dtype=np.int64),

@@ -213,12 +213,9 @@ def compare(
         picks = generator(0, NOISE).choice(len(places), most, replace=False)
         chosen = [places[k] for k in np.sort(picks)]
     found = [
-        measure.comparison(name, of, row, float(gradients[of][row]), floor, 1e-5 * rounding)
-        for name, of, row in chosen
+        measure.comparison(name, of, row, float(gradients[of][row]), floor, 1e-5 * rounding) for name, of, row in chosen
     ]
-    measured = sorted(
-        (c for c in found if not c.kink), key=lambda c: -c.error if c.error == c.error else -np.inf
-    )
+    measured = sorted((c for c in found if not c.kink), key=lambda c: -c.error if c.error == c.error else -np.inf)
     return Check(tuple(measured), tuple(c for c in found if c.kink), len(places))
 
 
@@ -237,9 +234,7 @@ class _Measure:
         each, _ = self.engine.losses(self.x, self.t, self.loss_function, 1)
         return float(each.mean() if self.mean else each.sum())
 
-    def comparison(
-        self, name: str, of: str, row: int, gradient: float, floor: float, relative: float
-    ) -> Comparison:
+    def comparison(self, name: str, of: str, row: int, gradient: float, floor: float, relative: float) -> Comparison:
         """The best agreement over a few step sizes; if there is none, look for a kink."""
         best = Comparison(name, gradient, np.nan, np.inf)
         for eps in _STEPS:

@@ -43,9 +43,7 @@ class Section:
 
     def to_html(self) -> str:
         """A heading, a table and paragraphs."""
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows
-        )
+        rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
         remarks = "".join(f"<p>{escape(remark)}</p>" for remark in self.remarks)
         return f"<h5>{escape(self.heading)}</h5><table>{rows}</table>{remarks}"
 
@@ -240,9 +238,7 @@ def _own_rows(n: "StepNeuron", own: float) -> list[Row]:
             )
         )
     elif not n.is_input:
-        rows.append(
-            ("", "own part: ∂L/∂y · f'(z)", f"{number(error)} · {number(n.derivative)}", "=", number(own))
-        )
+        rows.append(("", "own part: ∂L/∂y · f'(z)", f"{number(error)} · {number(n.derivative)}", "=", number(own)))
     return rows
 
 
@@ -256,9 +252,7 @@ def _updates(n: "StepNeuron") -> Section:
     for e in shown:
         how = f"δ · y[{e.source}] = {number(e.delta)} · {number(e.y)}"
         rate = _rate(step, _factor(step, "weights", e.position))
-        rows.append(
-            _updated(f"w[{e.source}→{n.name}]", how, e.gradient, e.weight, e.weight_after, rate, step)
-        )
+        rows.append(_updated(f"w[{e.source}→{n.name}]", how, e.gradient, e.weight, e.weight_after, rate, step))
     rate = _rate(step, _factor(step, "biases", n.id))
     rows.append(_updated(f"b[{n.name}]", "δ · 1", n.bias_gradient, n.bias, n.bias_after, rate, step))
     if n.function.code == PRELU:
@@ -266,18 +260,12 @@ def _updates(n: "StepNeuron") -> Section:
         rate = _rate(step, _factor(step, "slopes", n.id))
         rows.append(_updated("slope", how, n.slope_gradient, n.slope, n.slope_after, rate, step))
     left = len(edges) - len(shown)
-    remarks = (
-        (f"the {len(shown)} weights with the largest gradients; {left} more were updated too",)
-        if left
-        else ()
-    )
+    remarks = (f"the {len(shown)} weights with the largest gradients; {left} more were updated too",) if left else ()
     heading = f"update: new = old - μ · gradient, μ = {number(step.learning_rate)}"
     return Section(heading, tuple(rows), remarks)
 
 
-def _updated(
-    name: str, how: str, gradient: float, before: float, after: float, rate: str, step: "Step"
-) -> Row:
+def _updated(name: str, how: str, gradient: float, before: float, after: float, rate: str, step: "Step") -> Row:
     old, new = pair(before, after)
     remark = "" if rate == number(step.learning_rate) else _frozen_or(rate, f"μ here: {rate}")
     return name, how, f"= {number(gradient)}", old, new, remark

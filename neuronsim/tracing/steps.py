@@ -222,9 +222,7 @@ class Step:
             return explain.neuron(StepNeuron(self, self.graph.id(ends[0])))
         if len(ends) == 2:
             return explain.edge(StepEdge(self, self.graph.edge(*ends)))
-        raise SettingError(
-            f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}'
-        )
+        raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
 
     def messages(self, neuron: str | int) -> Messages:
         """What the neuron received and sent, forwards and backwards (L3)."""
