@@ -261,7 +261,8 @@ class Engine:
 
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
-        rows = n * stride + spare if dense and bool(self.wiring.bundle_dense.any()) else 0
+        panels = -(-n // (2 * self.width)) if dense and bool(self.wiring.bundle_dense.any()) else 0
+        rows = panels * 2 * self.width * stride
         scratch = (longest + 2 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
             y=buffer(n),

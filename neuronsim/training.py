@@ -339,7 +339,7 @@ class Trainer:
             f"training {self.run.reason}; the network holds the state before that step. "
             "Try a smaller learning_rate, clip_norm=1, or scaled data",
             DivergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
     def _first_not_finite(self, order: Array, step: int, rows: Array) -> str:

@@ -300,9 +300,7 @@ class TestL2:
         assert net.jacobian([[x]]) == pytest.approx(21 * x**2 + 6 * x**5, rel=1e-14, abs=1e-14)
 
     def test_parameters_of_the_mnist_net(self):
-        net = ns.wiring.layered(
-            [784, 256, 128, 10], activation="relu", output="softmax", dtype="float32", rng=0
-        )
+        net = ns.wiring.layered([784, 256, 128, 10], activation="relu", output="softmax", dtype="float32", rng=0)
         assert net.n_parameters == 235_146
 
 

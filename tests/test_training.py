@@ -85,8 +85,8 @@ def read_back(reference: ReferenceNetwork, net: ns.Network) -> tuple[np.ndarray,
     return np.array(edges), biases, slopes
 
 
-# Rounding of each step's terms, through a few dozen steps. Rules that divide by √g² or look at signs pass on the *relative*
-# error of g, which is larger where its terms cancel: hence a hundred times more room for them.
+# Rounding of each step's terms, through a few dozen steps. Rules that divide by √g² or look at signs pass on the
+# *relative* error of g, which is larger where its terms cancel: hence a hundred times more room for them.
 def tolerance(dtype: object, optimizer: str) -> float:
     base = 1e-12 if np.dtype(dtype) == np.float64 else 1e-5
     return base * (100 if optimizer in ("rmsprop", "adam", "adamw", "rprop") else 3)
@@ -241,7 +241,7 @@ class TestFrozen:
             assert still.any()
             assert new[still].tobytes() == old[still].tobytes()
             moved += np.count_nonzero(new != old)
-            if array == "weights":
+            if array == "weights" and "clip_value" not in extra:  # equal steps there and back are no step
                 reached = still | np.isin(net.edges["sink"], net.find("dead"))
                 assert (new[~reached] != old[~reached]).all()
         assert moved > 20
@@ -440,7 +440,9 @@ class TestHistory:
 
 
 class TestBatches:
-    @pytest.mark.parametrize(("size", "steps"), [(1, 14), (3, 5), (7, 2), (13, 2), (14, 1), (15, 1), (10**9, 1), (None, 1)])
+    @pytest.mark.parametrize(
+        ("size", "steps"), [(1, 14), (3, 5), (7, 2), (13, 2), (14, 1), (15, 1), (10**9, 1), (None, 1)]
+    )
     def test_steps(self, size: int | None, steps: int):
         net = awkward_net()
         assert net.fit(*data_of(net), batch_size=size).n_steps == steps
@@ -528,10 +530,10 @@ class TestRandomness:
 
     def test_the_global_stream_is_left_alone(self):
         net = awkward_net()
-        np.random.seed(0)  # noqa: NPY002
-        before = np.random.get_state()[1].tobytes()  # noqa: NPY002
+        np.random.seed(0)
+        before = np.random.get_state()[1].tobytes()
         net.fit(*data_of(net))
-        assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
+        assert np.random.get_state()[1].tobytes() == before
 
 
 class TestSameBits:
@@ -599,9 +601,7 @@ class TestSameBits:
             frozen_net,
             lambda dtype: awkward_net(dtype, output="softmax"),
             lambda dtype: ns.wiring.layered([20, 33, 4], activation="relu", dtype=dtype, rng=0),
-            lambda dtype: ns.wiring.random_dag(
-                n_inputs=9, n_hidden=40, n_outputs=3, in_degree=12, dtype=dtype, rng=0
-            ),
+            lambda dtype: ns.wiring.random_dag(n_inputs=9, n_hidden=40, n_outputs=3, in_degree=12, dtype=dtype, rng=0),
         ],
         ids=["awkward", "frozen", "softmax", "layered", "random"],
     )
@@ -861,19 +861,20 @@ class TestInterrupts:
         assert runs[0].status == "finished"
 
 
+# without a limit on steps that a rule takes, rates as large as numbers get
+WILD = {
+    "sgd": {"learning_rate": 1e3},
+    "momentum": {"learning_rate": 1e3},
+    "nesterov": {"learning_rate": 1e3},
+    "rmsprop": {"learning_rate": 1e306},
+    "adam": {"learning_rate": 3e307},
+    "adamw": {"learning_rate": 3e307, "weight_decay": 1e-310},
+    "rprop": {"optimizer": ns.optimizers.Rprop(step_max=1e308), "learning_rate": 1e300},
+}
+
+
 class TestDivergence:
     """The status, the warning, and the state before the step that diverged."""
-
-    # without a limit on steps that a rule takes, rates as large as numbers get
-    WILD = {
-        "sgd": {"learning_rate": 1e3},
-        "momentum": {"learning_rate": 1e3},
-        "nesterov": {"learning_rate": 1e3},
-        "rmsprop": {"learning_rate": 1e306},
-        "adam": {"learning_rate": 3e307},
-        "adamw": {"learning_rate": 3e307, "weight_decay": 1e-310},
-        "rprop": {"optimizer": ns.optimizers.Rprop(step_max=1e308), "learning_rate": 1e300},
-    }
 
     def diverge(self, net: ns.Network, X: np.ndarray, T: np.ndarray, **settings) -> tuple[ns.Run, str]:
         with pytest.warns(DivergenceWarning) as caught:
@@ -898,7 +899,7 @@ class TestDivergence:
         fix_chunks(monkeypatch, chunk)
         net, again = awkward_net(dtype), awkward_net(dtype)
         X, T = data_of(net, 600)
-        settings = {"optimizer": optimizer, "batch_size": batch_size, "shuffle": False} | self.WILD[optimizer]
+        settings = {"optimizer": optimizer, "batch_size": batch_size, "shuffle": False} | WILD[optimizer]
         if dtype == "float32":
             settings["learning_rate"] = min(settings["learning_rate"], 1e37)
             if optimizer == "adamw":
@@ -979,17 +980,26 @@ class TestDivergence:
         net.add_inputs("x")
         net.add_neuron("y", {"x": 1.0}, activation="identity")
         net.set_outputs("y")
-        before = bits(net)
-        _, message = self.diverge(net, [[1.0], [-1.0]], [[1.0], [1.0]], loss="binary_cross_entropy", shuffle=False)
-        assert "step 1 " not in message or bits(net) != before
-        assert "not finite" in message
+        # the logarithm of −1 is not a number, yet all z, y and δ are
+        data = [[1.0], [-1.0]], [[1.0], [1.0]]
+        run, message = self.diverge(net, *data, loss="binary_cross_entropy", shuffle=False, learning_rate=0)
+        assert run.n_steps == 1
+        assert "the loss is not finite" in message
 
-    @pytest.mark.parametrize("batch_size", [1, 5])
-    def test_the_optimizers_settings_do_not_matter_afterwards(self, batch_size: int):
-        net = awkward_net()
+    @sizes
+    @optimizers
+    def test_nothing_stays_behind(self, optimizer: str, batch_size: int | None):
+        """A later fit is that of a network that never diverged."""
+        net, never = awkward_net(), awkward_net()
         X, T = data_of(net)
-        self.diverge(net, X, T, learning_rate=1e6, batch_size=batch_size, epochs=50)
-        assert net.fit(X, T, learning_rate=1e-3).status == "finished"
+        poisoned = T.copy()
+        poisoned[0] = 1e200
+        settings = {"optimizer": optimizer, "batch_size": batch_size, "shuffle": False} | OPTIMIZERS[optimizer]
+        run, _ = self.diverge(net, X, poisoned, **settings)
+        assert run.n_steps == 0
+        net.fit(X, T, **settings)
+        never.fit(X, T, **settings)
+        assert bits(net) == bits(never)
 
     def test_the_warning_points_at_the_callers_line(self):
         net = awkward_net()
@@ -1076,9 +1086,10 @@ class TestAwkwardGraphs:
         X = np.random.default_rng(0).normal(size=(16, 1))
         net.fit(X[:1], np.zeros((1, 2)))
         begin = time.perf_counter()
-        run = net.fit(X, np.tile(np.tanh(X), 2), batch_size=batch_size, epochs=100, learning_rate=0.05)
+        run = net.fit(X, np.full((16, 2), 0.5), batch_size=batch_size, epochs=100, learning_rate=0.05)
         assert time.perf_counter() - begin < 2
         assert run.history["loss"][-1] < 0.5 * run.history["loss"][0]
+        assert np.isfinite(net.gradients(X, np.zeros((16, 2))).weights).all()
         assert net.depth == 40
 
     def test_wide_neurons_and_wide_layers(self):

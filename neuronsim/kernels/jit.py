@@ -31,7 +31,7 @@ from neuronsim.errors import CompileWarning
 
 # Threads that wait for the next parallel region spin for ever by default: on a machine that is busy elsewhere too,
 # each step then waits for a whole time slice (12 ms against 0.8 ms). libgomp reads this when Numba loads it.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 #: The same for every kernel: a callee without an option of its own would inherit its caller's. No fastmath at all:
 #: explicit lanes lose nothing without it, and the bits stay the same everywhere. NumPy's division (no

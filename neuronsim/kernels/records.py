@@ -48,7 +48,7 @@ class Workspace(NamedTuple):
     target: Array  # (n_outputs · stride,)
     slope_terms: Array  # (n_prelus · stride,)
     losses: Array  # (stride,)
-    rows: Array  # (stride · n_neurons,): y again, sample by sample, for dense bundles
+    rows: Array  # (panels · stride · 2 · lanes,): y again for dense bundles, see ``place_in_rows``
     starts: Array  # int64 (stride,): where each sample of the block begins in X
     places: Array  # int64 (lanes,): where the rows of consecutive neurons begin, counted from the first: 0, stride, …
     steps: Array  # (n_neurons,): −μ·δ, online
