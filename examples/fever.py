@@ -26,9 +26,7 @@ def main() -> None:
     for (temperature, medicine), predicted in zip(
         data.X_test, T.inverse(net.forward(X.transform(data.X_test))), strict=True
     ):
-        print(
-            f"  {temperature:8.1f} °C  {medicine:5.0f} mg      ?  {predicted[0]:5.2f}   ← the fifth patient"
-        )
+        print(f"  {temperature:8.1f} °C  {medicine:5.0f} mg      ?  {predicted[0]:5.2f}   ← the fifth patient")
 
     has_fever = data.T >= FEVER_FROM
     net = ns.wiring.layered([2, 3, 1], activation="sigmoid", rng=0)

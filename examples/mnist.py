@@ -48,14 +48,10 @@ def main(directory: str, epochs: str = "20") -> None:
     )
     seconds = time.perf_counter() - began
     print("epoch   loss   right of the test images")
-    for epoch, (loss, right) in enumerate(
-        zip(run.history["loss"], run.history["val_accuracy"], strict=True), 1
-    ):
+    for epoch, (loss, right) in enumerate(zip(run.history["loss"], run.history["val_accuracy"], strict=True), 1):
         print(f"{epoch:5} {loss:7.4f} {right:8.2%}")
     error = 1 - net.evaluate(X_test, T_test).accuracy
-    print(
-        f"error rate {error:.2%} after {run.n_steps:,} steps in {seconds:.1f} s; the slide claims below 0.5 %"
-    )
+    print(f"error rate {error:.2%} after {run.n_steps:,} steps in {seconds:.1f} s; the slide claims below 0.5 %")
 
 
 if __name__ == "__main__":

@@ -200,9 +200,7 @@ def test_names_are_escaped_in_notebooks() -> None:
 
 
 def test_losses_share_an_axis_and_accuracy_has_its_own() -> None:
-    picture = history(
-        run_of(loss=[1.0, 0.5], data_loss=[0.8, 0.4], val_loss=[1.1, 0.9], val_accuracy=[0.5, 0.75])
-    )
+    picture = history(run_of(loss=[1.0, 0.5], data_loss=[0.8, 0.4], val_loss=[1.1, 0.9], val_accuracy=[0.5, 0.75]))
     assert list(picture.lines) == ["loss", "data_loss", "val_loss", "val_accuracy"]
     assert picture.accuracy_ax is not None
     assert picture.lines["val_accuracy"].axes is picture.accuracy_ax
@@ -212,9 +210,7 @@ def test_losses_share_an_axis_and_accuracy_has_its_own() -> None:
     assert picture.ax.get_ylabel() == "cross entropy"
 
 
-@pytest.mark.parametrize(
-    ("losses", "scale"), [([1.0, 1e-3], "log"), ([1.0, 0.5], "linear"), ([1.0, 0.0], "linear")]
-)
+@pytest.mark.parametrize(("losses", "scale"), [([1.0, 1e-3], "log"), ([1.0, 0.5], "linear"), ([1.0, 0.0], "linear")])
 def test_losses_that_span_decades_get_a_logarithmic_scale(losses: list[float], scale: str) -> None:
     picture = history(run_of(loss=losses))
     assert picture.ax.get_yscale() == scale

@@ -33,6 +33,8 @@ Array = npt.NDArray[Any]
 
 #: A step of more samples runs as blocks of this many, whose gradients are added in order.
 BLOCK_SAMPLES = 1024
+#: Panels of sources whose gradients are computed together: 128 float32 sources × 64 samples are 32 kB.
+PANELS_TOGETHER = 4
 #: Lane vectors that go through the whole network together, so that the rows in use stay in the L2 cache.
 VECTORS_TOGETHER = 4
 
@@ -264,26 +266,59 @@ def dense_gradient(
 
 
 @kernel
-def sparse_gradient(
-    delta: Array,
-    y: Array,
-    scratch: Array,
-    sources: Array,
-    s0: int,
-    n_sources: int,
-    at: int,
-    stride: int,
+def update_dense(
+    wiring: Wiring,
+    work: Workspace,
+    optimizer: int,
+    rule: Array,
+    decay: Any,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+    first: int,
+    begin: int,
     end: int,
-    out: int,
+    count: int,
+    stride: int,
+    scratch: int,
+) -> None:
+    """Gradients and updates of the weights of a dense bundle's neurons ``begin`` to ``end``.
+
+    A few panels of sources at a time: they stay in the L1 cache while all neurons read them.
+    """
+    width = lane_count(work.y)
+    s0 = wiring.row_start[first]
+    n_sources = wiring.row_start[first + 1] - s0
+    source = int(wiring.sources[s0])
+    step = PANELS_TOGETHER * 2 * width
+    for low in range(source // (2 * width) * 2 * width, source + n_sources, step):
+        high = min(low + step, source + n_sources)
+        k = max(low, source) - source  # the first of the row's weights from this group
+        for neuron in range(begin, end, ROWS):
+            n = min(ROWS, end - neuron)
+            dense_gradient(work, neuron, n, low, high, count, stride, scratch, step)
+            for r in range(n):
+                update(
+                    optimizer, rule, decay, parameters.weights, s0 + (neuron + r - first) * n_sources + k,
+                    work.scratch, scratch + r * step + source + k - low,
+                    first_state.weights, second_state.weights, rates.weights, high - source - k,
+                )  # fmt: skip
+
+
+@kernel
+def sparse_gradient(
+    work: Workspace, sources: Array, s0: int, n_sources: int, at: int, stride: int, end: int, out: int
 ) -> None:
     """∂L/∂w = Σ_i δ_i · y_i for one neuron with scattered sources: a partial sum per lane, then their tree."""
+    delta, y = work.delta, work.y
     width = lane_count(y)
     for k in range(n_sources):
         row = sources[s0 + k] * stride
         sums = load(delta, at) * load(y, row)
         for i in range(width, end, width):
             sums = fma(load(delta, at + i), load(y, row + i), sums)
-        scratch[out + k] = total(sums)
+        work.scratch[out + k] = total(sums)
 
 
 @kernel
@@ -293,6 +328,44 @@ def row_total(values: Array, at: int, end: int) -> Any:
     for i in range(lane_count(values), end, lane_count(values)):
         sums = sums + load(values, at + i)
     return total(sums)
+
+
+@kernel
+def update_own(
+    wiring: Wiring,
+    work: Workspace,
+    optimizer: int,
+    rule: Array,
+    decay: Any,
+    parameters: Parameters,
+    first_state: Parameters,
+    second_state: Parameters,
+    rates: Parameters,
+    begin: int,
+    end: int,
+    stride: int,
+    padded: int,
+    scratch: int,
+) -> None:
+    """Gradients (Σ_i δ_i) and updates of the biases of the neurons ``begin`` to ``end``, and of learned slopes."""
+    for neuron in range(begin, end, ROWS):
+        n = min(ROWS, end - neuron)
+        for r in range(n):
+            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, padded)
+        update(
+            optimizer, rule, decay * 0, parameters.biases, neuron, work.scratch, scratch,
+            first_state.biases, second_state.biases, rates.biases, n,
+        )  # fmt: skip
+    if wiring.prelus.size == 0:
+        return
+    for neuron in range(begin, end):
+        row = wiring.slope_row[neuron]
+        if row >= 0:
+            work.scratch[scratch] = row_total(work.slope_terms, row * stride, padded)
+            update(
+                optimizer, rule, decay * 0, parameters.slopes, neuron, work.scratch, scratch,
+                first_state.slopes, second_state.slopes, rates.slopes, 1,
+            )  # fmt: skip
 
 
 @leaf
@@ -327,76 +400,22 @@ def run_neurons(
             continue
         s0 = wiring.row_start[first]
         n_sources = wiring.row_start[first + 1] - s0
-        step = (n_sources + 6 * width) // width * width
-        # scratch rows of dense bundles begin where the panel of the first source begins
-        ahead = wiring.sources[s0] % (2 * width) if wiring.bundle_dense[b] else 0
-        neuron = first + low
-        while neuron < first + high:
-            n = min(ROWS, first + high - neuron)
-            if wiring.bundle_dense[b]:
-                source = wiring.sources[s0]
-                dense_gradient(work, neuron, n, source - ahead, source + n_sources, count, stride, scratch, step)
-            else:
-                for r in range(n):
-                    sparse_gradient(
-                        work.delta,
-                        work.y,
-                        work.scratch,
-                        wiring.sources,
-                        s0,
-                        n_sources,
-                        (neuron + r) * stride,
-                        stride,
-                        padded,
-                        scratch + r * step,
-                    )
-            for r in range(n):
+        if wiring.bundle_dense[b]:
+            update_dense(
+                wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates,
+                first, first + low, first + high, count, stride, scratch,
+            )  # fmt: skip
+        else:
+            for neuron in range(first + low, first + high):
+                sparse_gradient(work, wiring.sources, s0, n_sources, neuron * stride, stride, padded, scratch)
                 update(
-                    optimizer,
-                    rule,
-                    decay,
-                    parameters.weights,
-                    s0 + (neuron + r - first) * n_sources,
-                    work.scratch,
-                    scratch + r * step + ahead,
-                    first_state.weights,
-                    second_state.weights,
-                    rates.weights,
-                    n_sources,
-                )
-            for r in range(n):
-                work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, padded)
-            update(
-                optimizer,
-                rule,
-                decay * 0,
-                parameters.biases,
-                neuron,
-                work.scratch,
-                scratch,
-                first_state.biases,
-                second_state.biases,
-                rates.biases,
-                n,
-            )
-            for r in range(n):
-                row = wiring.slope_row[neuron + r]
-                if row >= 0:
-                    work.scratch[scratch] = row_total(work.slope_terms, row * stride, padded)
-                    update(
-                        optimizer,
-                        rule,
-                        decay * 0,
-                        parameters.slopes,
-                        neuron + r,
-                        work.scratch,
-                        scratch,
-                        first_state.slopes,
-                        second_state.slopes,
-                        rates.slopes,
-                        1,
-                    )
-            neuron += n
+                    optimizer, rule, decay, parameters.weights, s0 + (neuron - first) * n_sources, work.scratch, scratch,
+                    first_state.weights, second_state.weights, rates.weights, n_sources,
+                )  # fmt: skip
+        update_own(
+            wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates,
+            first + low, first + high, stride, padded, scratch,
+        )  # fmt: skip
 
 
 @kernel

@@ -6,10 +6,15 @@ import numpy.typing as npt
 
 from neuronsim.kernels.activations import activate
 from neuronsim.kernels.jit import kernel, leaf
-from neuronsim.kernels.lanes import lane_count, tile_fma, tile_start, tile_store
+from neuronsim.kernels.lanes import lane_count, tile_fma, tile_load, tile_start, tile_store
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ONE, ROW, ROWS
 
 Array = npt.NDArray[Any]
+
+
+#: Sources taken at a time, so that their outputs for four lane vectors of samples (24 kB) stay in the L1 cache while all
+#: neurons of a bundle read them: 1.3 times as fast as all sources at once on 784-256-128-10.
+SOURCES_TOGETHER = 96
 
 
 @kernel
@@ -17,9 +22,11 @@ def forward_tile(
     shape: Any,
     weights: Array,
     w0: int,
-    count: int,
+    step: int,
     sources: Array,
     s0: int,
+    begin: int,
+    end: int,
     y: Array,
     biases: Array,
     first: int,
@@ -27,11 +34,44 @@ def forward_tile(
     stride: int,
     lane: int,
 ) -> None:
-    """z = b + Σ w·y for a tile: some neurons of a bundle × some samples."""
-    tile = tile_start(shape, biases, first)
-    for k in range(count):
-        tile = tile_fma(tile, weights, w0 + k, count, y, sources[s0 + k] * stride + lane)
+    """z = b + Σ w·y for a tile, some neurons × some samples: the terms of the sources ``begin`` to ``end``."""
+    if begin == 0:
+        tile = tile_start(shape, biases, first)
+    else:
+        tile = tile_load(shape, z, first * stride + lane, stride)
+    for k in range(begin, end):
+        tile = tile_fma(tile, weights, w0 + k, step, y, sources[s0 + k] * stride + lane)
     tile_store(tile, z, first * stride + lane, stride)
+
+
+@kernel
+def forward_rows(
+    block: Any,
+    column: Any,
+    columns: int,
+    weights: Array,
+    w0: int,
+    step: int,
+    sources: Array,
+    s0: int,
+    begin: int,
+    end: int,
+    y: Array,
+    biases: Array,
+    first: int,
+    z: Array,
+    stride: int,
+    lane: int,
+    last: int,
+) -> None:
+    """The tiles of some neurons for the samples ``lane`` to ``last``: wide ones, then single columns."""
+    width = lane_count(y)
+    while lane + columns * width <= last:
+        forward_tile(block, weights, w0, step, sources, s0, begin, end, y, biases, first, z, stride, lane)
+        lane += columns * width
+    while lane < last:
+        forward_tile(column, weights, w0, step, sources, s0, begin, end, y, biases, first, z, stride, lane)
+        lane += width
 
 
 @kernel
@@ -46,33 +86,24 @@ def aggregate(
     first: int,
     size: int,
     start: int,
-    end: int,
+    last: int,
 ) -> None:
-    """z of a bundle's neurons for the samples ``start`` to ``end`` (whole lane vectors), cut into tiles."""
-    width = lane_count(y)
+    """z of a bundle's neurons for the samples ``start`` to ``last`` (whole lane vectors), cut into tiles."""
     s0 = row_start[first]
     count = row_start[first + 1] - s0
-    neuron = first
-    while neuron + ROWS <= first + size:
-        w0 = s0 + (neuron - first) * count
-        lane = start
-        while lane + COLUMNS * width <= end:
-            forward_tile(BLOCK, weights, w0, count, sources, s0, y, biases, neuron, z, stride, lane)
-            lane += COLUMNS * width
-        while lane < end:
-            forward_tile(COLUMN, weights, w0, count, sources, s0, y, biases, neuron, z, stride, lane)
-            lane += width
-        neuron += ROWS
-    while neuron < first + size:
-        w0 = s0 + (neuron - first) * count
-        lane = start
-        while lane + 4 * width <= end:
-            forward_tile(ROW, weights, w0, count, sources, s0, y, biases, neuron, z, stride, lane)
-            lane += 4 * width
-        while lane < end:
-            forward_tile(ONE, weights, w0, count, sources, s0, y, biases, neuron, z, stride, lane)
-            lane += width
-        neuron += 1
+    whole = size // ROWS * ROWS
+    for begin in range(0, max(count, 1), SOURCES_TOGETHER):
+        end = min(begin + SOURCES_TOGETHER, count)
+        for r in range(0, whole, ROWS):
+            forward_rows(
+                BLOCK, COLUMN, COLUMNS, weights, s0 + r * count, count, sources, s0, begin, end, y, biases, first + r, z,
+                stride, start, last,
+            )  # fmt: skip
+    for r in range(whole, size):
+        forward_rows(
+            ROW, ONE, 4, weights, s0 + r * count, count, sources, s0, 0, count, y, biases, first + r, z,
+            stride, start, last,
+        )  # fmt: skip
 
 
 @leaf
