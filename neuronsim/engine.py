@@ -14,7 +14,7 @@ from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
 from neuronsim.kernels import batch, codes, online, shapes
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
-from neuronsim.kernels.lanes import WIDTH
+from neuronsim.kernels.lanes import BYTES, WIDTH
 from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -257,13 +257,13 @@ class Engine:
         spare = 4 * self.width
 
         def buffer(rows: int) -> Array:
-            return np.zeros(rows * stride + spare, self.dtype)
+            return _aligned_zeros(rows * stride + spare, self.dtype)
 
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
         panels = -(-n // (2 * self.width)) if dense and bool(self.wiring.bundle_dense.any()) else 0
         rows = panels * 2 * self.width * stride
-        scratch = (longest + 2 * spare) * (shapes.ROWS if stride > 1 else 1)
+        scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
             y=buffer(n),
             z=buffer(n),
@@ -272,11 +272,11 @@ class Engine:
             target=buffer(n_outputs),
             slope_terms=buffer(len(self.wiring.prelus)),
             losses=buffer(1),
-            rows=np.zeros(rows, self.dtype),
+            rows=_aligned_zeros(rows, self.dtype),
             starts=np.zeros(stride, np.int64),
             places=np.arange(self.width) * stride,
             steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
-            scratch=np.zeros(n_threads * scratch, self.dtype),
+            scratch=_aligned_zeros(n_threads * scratch, self.dtype),
         )
 
     def _like_parameters(self) -> Parameters:
@@ -419,6 +419,13 @@ class Session:
         """Everything that a step changes: parameters, optimiser state, running products, the sum of losses."""
         parts = (self.engine.parameters, self.first_state, self.second_state)
         return [*(values for part in parts for values in part), self.powers, self.loss_sum]
+
+
+def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
+    """Zeros that begin a cache line: a lane vector across two of them costs two loads."""
+    values = np.zeros(n + BYTES // dtype.itemsize, dtype)
+    begin = -values.ctypes.data % BYTES // dtype.itemsize
+    return values[begin : begin + n]
 
 
 def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) -> Samples:

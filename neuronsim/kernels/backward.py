@@ -9,7 +9,7 @@ from neuronsim.kernels.codes import PRELU
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import filled, lane_count, load, store, tile_load, tile_push
 from neuronsim.kernels.losses import is_fused
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ONE, ROW, ROWS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ONE, ROW, ROWS, TERM, TERMS
 
 Array = npt.NDArray[Any]
 
@@ -29,8 +29,13 @@ def push_tile(
 ) -> None:
     """Σ w·δ: every source's row gains w·δ of the tile's neurons, in their order."""
     tile = tile_load(shape, delta, first * stride + lane, stride)
-    for k in range(count):
-        tile_push(tile, weights, w0 + k, count, delta, sources[s0 + k] * stride + lane)
+    k = 0
+    while k + FEW <= count:
+        tile_push(tile, TERMS, weights, w0 + k, count, delta, sources, s0 + k, stride, lane)
+        k += FEW
+    while k < count:
+        tile_push(tile, TERM, weights, w0 + k, count, delta, sources, s0 + k, stride, lane)
+        k += 1
 
 
 @kernel

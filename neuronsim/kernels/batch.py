@@ -16,7 +16,7 @@ from neuronsim.kernels.jit import kernel, leaf, parallel_kernel
 from neuronsim.kernels.lanes import fma, lane_count, load, store, tile_fma, tile_store, tile_zero, total, transpose
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMNS, PANEL, ROWS
+from neuronsim.kernels.shapes import BLOCK, COLUMNS, FEW, PANEL, ROWS, TERM, TERMS
 from neuronsim.kernels.update import (
     ADD,
     CORRECTION_1,
@@ -33,8 +33,6 @@ Array = npt.NDArray[Any]
 
 #: A step of more samples runs as blocks of this many, whose gradients are added in order.
 BLOCK_SAMPLES = 1024
-#: Panels of sources whose gradients are computed together: 128 float32 sources × 64 samples are 32 kB.
-PANELS_TOGETHER = 4
 #: Lane vectors that go through the whole network together, so that the rows in use stay in the L2 cache.
 VECTORS_TOGETHER = 4
 
@@ -238,8 +236,13 @@ def gradient_tile(
     """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order."""
     panel = 2 * lane_count(rows)
     tile = tile_zero(shape, delta)
-    for i in range(count):
-        tile = tile_fma(tile, delta, d0 + i, stride, rows, r0 + i * panel)
+    i = 0
+    while i + FEW <= count:
+        tile = tile_fma(tile, TERMS, delta, d0 + i, stride, rows, r0 + i * panel, panel)
+        i += FEW
+    while i < count:
+        tile = tile_fma(tile, TERM, delta, d0 + i, stride, rows, r0 + i * panel, panel)
+        i += 1
     tile_store(tile, out, o0, step)
 
 
@@ -283,27 +286,22 @@ def update_dense(
     stride: int,
     scratch: int,
 ) -> None:
-    """Gradients and updates of the weights of a dense bundle's neurons ``begin`` to ``end``.
-
-    A few panels of sources at a time: they stay in the L1 cache while all neurons read them.
-    """
+    """Gradients and updates of the weights of a dense bundle's neurons ``begin`` to ``end``, a few rows at a time."""
     width = lane_count(work.y)
     s0 = wiring.row_start[first]
     n_sources = wiring.row_start[first + 1] - s0
     source = int(wiring.sources[s0])
-    step = PANELS_TOGETHER * 2 * width
-    for low in range(source // (2 * width) * 2 * width, source + n_sources, step):
-        high = min(low + step, source + n_sources)
-        k = max(low, source) - source  # the first of the row's weights from this group
-        for neuron in range(begin, end, ROWS):
-            n = min(ROWS, end - neuron)
-            dense_gradient(work, neuron, n, low, high, count, stride, scratch, step)
-            for r in range(n):
-                update(
-                    optimizer, rule, decay, parameters.weights, s0 + (neuron + r - first) * n_sources + k,
-                    work.scratch, scratch + r * step + source + k - low,
-                    first_state.weights, second_state.weights, rates.weights, high - source - k,
-                )  # fmt: skip
+    ahead = source % (2 * width)  # scratch rows begin with the panel of the first source
+    step = (n_sources + 6 * width) // width * width
+    for neuron in range(begin, end, ROWS):
+        n = min(ROWS, end - neuron)
+        dense_gradient(work, neuron, n, source - ahead, source + n_sources, count, stride, scratch, step)
+        for r in range(n):
+            update(
+                optimizer, rule, decay, parameters.weights, s0 + (neuron + r - first) * n_sources,
+                work.scratch, scratch + r * step + ahead,
+                first_state.weights, second_state.weights, rates.weights, n_sources,
+            )  # fmt: skip
 
 
 @kernel

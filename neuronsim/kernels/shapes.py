@@ -6,7 +6,7 @@ The shape is free: every accumulator keeps its own order of summation, so the bi
 from numba.core import config
 from numba.core.registry import cpu_target
 
-from neuronsim.kernels.lanes import Shape
+from neuronsim.kernels.lanes import Count, Shape
 
 
 def _vector_registers_bytes() -> int:
@@ -30,6 +30,11 @@ COLUMN = Shape(ROWS, 1)
 ROW = Shape(1, 4)
 PANEL = Shape(1, 2)
 ONE = Shape(1, 1)
+
+#: Terms of a sum taken together.
+FEW = 4
+TERMS = Count(FEW)
+TERM = Count(1)
 
 #: Rows taken together online, where a lane is a source.
 ONLINE_ROWS = 8
