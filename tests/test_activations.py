@@ -183,9 +183,7 @@ class TestRegister:
         first, second = {}, {}
         exec(source, first)
         exec(source, second)
-        assert register("test_cell", first["f"], first["d"]) is register(
-            "test_cell", second["f"], second["d"]
-        )
+        assert register("test_cell", first["f"], first["d"]) is register("test_cell", second["f"], second["d"])
 
     def test_a_taken_name(self):
         for name in ("tanh", "softmax"):
@@ -196,9 +194,7 @@ class TestRegister:
             register("test_taken", square, lambda z: z + z)
 
     def test_a_wrong_derivative(self):
-        with pytest.raises(
-            SettingError, match=r"not that of f: at z = \S+ it gives \S+, central differences"
-        ):
+        with pytest.raises(SettingError, match=r"not that of f: at z = \S+ it gives \S+, central differences"):
             register("test_wrong", square, lambda z: z)
 
     def test_a_function_with_holes(self):
@@ -207,9 +203,7 @@ class TestRegister:
 
     @pytest.mark.parametrize("f", [lambda z: input(z), lambda z: "no", lambda z, q: z, lambda: 1.0])
     def test_what_numba_cannot_compile(self, f):
-        with pytest.raises(
-            SettingError, match=r"f of 'test_bad' can't be compiled: .*; write it as a function of one"
-        ):
+        with pytest.raises(SettingError, match=r"f of 'test_bad' can't be compiled: .*; write it as a function of one"):
             register("test_bad", f, twice)
 
     @pytest.mark.parametrize("f", [3.0, None, math.sin])

@@ -16,9 +16,7 @@ def test_an_array_that_fits_is_not_copied():
     assert as_samples(X.T.copy().T, IN, F64).flags.c_contiguous
 
 
-@pytest.mark.parametrize(
-    "X", [[[1, 2]], [(True, False)], np.array([[1, 2]], np.uint8), np.ones((1, 4), "f4")[:, ::2]]
-)
+@pytest.mark.parametrize("X", [[[1, 2]], [(True, False)], np.array([[1, 2]], np.uint8), np.ones((1, 4), "f4")[:, ::2]])
 def test_whatever_numpy_reads_as_real_numbers(X):
     data = as_samples(X, IN, F32)
     assert (data.dtype, data.shape) == (F32, (1, 2))

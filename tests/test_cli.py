@@ -84,9 +84,7 @@ class TestRun:
         assert output.out.startswith("diverged after")
         assert Path("out", "network.safetensors").exists()
 
-    def test_interrupted(
-        self, xor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_interrupted(self, xor: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         def interrupt(*_: Any) -> None:
             raise KeyboardInterrupt
 

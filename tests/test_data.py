@@ -61,9 +61,7 @@ class TestScalers:
     def test_agree_with_scikit_learn(self) -> None:
         preprocessing = pytest.importorskip("sklearn.preprocessing")
         X = np.random.default_rng(0).normal(size=(50, 3)) * [1, 100, 1e-6]
-        np.testing.assert_allclose(
-            Standardizer().fit_transform(X), preprocessing.StandardScaler().fit_transform(X)
-        )
+        np.testing.assert_allclose(Standardizer().fit_transform(X), preprocessing.StandardScaler().fit_transform(X))
         np.testing.assert_allclose(
             MinMaxScaler(-1, 1).fit_transform(X),
             preprocessing.MinMaxScaler((-1, 1)).fit_transform(X),
@@ -308,9 +306,7 @@ class TestSets:
         assert np.bincount(T).tolist() == [51, 50]
         radius = np.hypot(*X.T)
         angle = np.where(T == 0, 0, np.pi) + 4 * np.pi * radius
-        np.testing.assert_allclose(
-            X, radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1), atol=1e-12
-        )
+        np.testing.assert_allclose(X, radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1), atol=1e-12)
 
     def test_moons(self) -> None:
         X, T = load("moons", n=50)
@@ -345,9 +341,7 @@ class TestSets:
         assert data.T.shape == (len(data.X), 1)
         assert not data.classes
 
-    def test_without_scikit_learn_the_error_says_what_to_install(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_without_scikit_learn_the_error_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def no_module(name: str) -> None:
             raise ImportError(name)
 

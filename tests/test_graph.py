@@ -32,9 +32,7 @@ class Model:
         assert graph.n_neurons == len(self.names)
         assert graph.n_edges == len(self.edges)
         ordered = sorted(self.edges, key=self.key)
-        assert [
-            (graph.name(s), graph.name(t)) for s, t in zip(graph.sources, graph.sinks(), strict=True)
-        ] == ordered
+        assert [(graph.name(s), graph.name(t)) for s, t in zip(graph.sources, graph.sinks(), strict=True)] == ordered
         assert graph.weights.tolist() == [self.edges[ends] for ends in ordered]
         assert graph.biases.tolist() == [self.biases.get(name, 0.0) for name in self.names]
         assert [graph.name(i) for i in graph.inputs] == [n for n in self.names if n in self.inputs]
@@ -43,9 +41,7 @@ class Model:
 
 actions = st.lists(
     st.tuples(
-        st.sampled_from(
-            ["input", "neuron", "neuron", "connect", "connect", "disconnect", "remove", "merge", "array"]
-        ),
+        st.sampled_from(["input", "neuron", "neuron", "connect", "connect", "disconnect", "remove", "merge", "array"]),
         st.integers(0, 10**6),
         st.integers(0, 10**6),
         st.booleans(),

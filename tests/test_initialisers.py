@@ -59,9 +59,7 @@ def test_later_draws_do_not_repeat_the_first():
 
 def test_unknown_init():
     assert check_name("auto") == "auto"
-    with pytest.raises(
-        SettingError, match=r"unknown init 'hee'; did you mean 'he'\? allowed: auto, he, glorot, lecun"
-    ):
+    with pytest.raises(SettingError, match=r"unknown init 'hee'; did you mean 'he'\? allowed: auto, he, glorot, lecun"):
         Network(init="hee")
 
 

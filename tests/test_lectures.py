@@ -177,6 +177,16 @@ class TestTheTwoTwoTwoNet:
         assert_error_after_one_step(error_of(net))
 
     @ways
+    def test_error_after_one_step_of_nets_that_train_biases(self, make: Callable[[ns.Network], None]):
+        """Plain SGD without frozen parameters is a kernel of its own; the biases are put back for L4's number."""
+        net = two_two_two(frozen=False)
+        biases = net.biases.copy()
+        make(net)
+        assert (net.biases[2:] != biases[2:]).all()
+        net.biases = biases
+        assert_error_after_one_step(error_of(net))
+
+    @ways
     def test_error_after_one_step_in_float32(self, make: Callable[[ns.Network], None]):
         net = two_two_two("float32")
         make(net)

@@ -76,9 +76,7 @@ def test_cross_entropies_at_the_ends():
 def test_the_errata_of_l2():
     """The derivative of the binary cross-entropy is (1 - t)/(1 - y) - t/y, in natural logarithms."""
     for y, t in [(0.3, 1.0), (0.3, 0.0), (0.9, 0.25)]:
-        assert LOSSES["binary_cross_entropy"].derivative([y], [t]) == [
-            pytest.approx((1 - t) / (1 - y) - t / y)
-        ]
+        assert LOSSES["binary_cross_entropy"].derivative([y], [t]) == [pytest.approx((1 - t) / (1 - y) - t / y)]
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
@@ -103,9 +101,7 @@ def test_softmax_with_cross_entropy_is_fused(t):
         above, below = list(z), list(z)
         above[k] += eps
         below[k] -= eps
-        numeric = (losses.softmax_cross_entropy(above, t) - losses.softmax_cross_entropy(below, t)) / (
-            2 * eps
-        )
+        numeric = (losses.softmax_cross_entropy(above, t) - losses.softmax_cross_entropy(below, t)) / (2 * eps)
         assert delta == pytest.approx(numeric, abs=1e-9)
 
 

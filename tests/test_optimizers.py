@@ -117,9 +117,7 @@ class TestResolve:
         assert resolve(Momentum(0.8), momentum=0.8) == Momentum(0.8)
 
     def test_momentum_for_one_that_takes_none(self):
-        with pytest.raises(
-            SettingError, match="'sgd' takes no momentum; those that do: 'momentum', 'nesterov'"
-        ):
+        with pytest.raises(SettingError, match="'sgd' takes no momentum; those that do: 'momentum', 'nesterov'"):
             resolve("sgd", momentum=0.9)
 
     def test_momentum_given_twice(self):

@@ -160,9 +160,7 @@ class TestL2:
 def random_net(seed, loss="half_squared_error", last="tanh"):
     """A random graph with skips, a bias-only neuron, an output that feeds, an input as output."""
     draw = random.Random(seed)
-    names = [
-        a.name for a in activations.ACTIVATIONS.values() if a.code < activations.ACTIVATIONS["step"].code
-    ]
+    names = [a.name for a in activations.ACTIVATIONS.values() if a.code < activations.ACTIVATIONS["step"].code]
     inputs, neurons = ["x0", "x1", "x2"], {}
     for k in range(14):
         earlier = [*inputs, *neurons]
@@ -281,9 +279,7 @@ def test_from_a_network():
 
 class TestClasses:
     def net(self, z):
-        return ReferenceNetwork(
-            [], {k: Neuron({}, "softmax", bias=v) for k, v in enumerate(z)}, range(len(z))
-        )
+        return ReferenceNetwork([], {k: Neuron({}, "softmax", bias=v) for k, v in enumerate(z)}, range(len(z)))
 
     def test_class_numbers(self):
         net = self.net([0.1, 0.7, -0.3])

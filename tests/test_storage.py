@@ -180,9 +180,7 @@ class TestThereAndBack:
         net = Network(rng=0)
         assert facts(there_and_back(net, tmp_path, ending)) == facts(net)
 
-    def test_activations_of_the_user_s_own(
-        self, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_activations_of_the_user_s_own(self, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(activations, "ACTIVATIONS", dict(activations.ACTIVATIONS))
         monkeypatch.setattr(activations, "_BY_CODE", dict(activations._BY_CODE))
         activations.register("half", lambda z: 0.5 * z, lambda z: 0.5)
@@ -191,9 +189,7 @@ class TestThereAndBack:
         net.add_neuron("y", ["x"], activation="half")
         assert facts(there_and_back(net, tmp_path, ending)) == facts(net)
         del activations.ACTIVATIONS["half"]
-        with pytest.raises(
-            FileError, match=r"activation 'half', which is not registered here.*register\('half'"
-        ):
+        with pytest.raises(FileError, match=r"activation 'half', which is not registered here.*register\('half'"):
             load(tmp_path / f"net{ending}")
 
     def test_a_crash_while_writing_leaves_the_old_file(
@@ -383,9 +379,7 @@ class TestNames:
         assert list(back) == names
         assert [back.row(name) for name in names] == list(range(len(names)))
         assert back.row("h4000") is None
-        assert back.row("h" + str(first + 30)) == (
-            names.index(f"h{first + 30}") if f"h{first + 30}" in names else None
-        )
+        assert back.row("h" + str(first + 30)) == (names.index(f"h{first + 30}") if f"h{first + 30}" in names else None)
 
     def test_numbered_names_stay_short(self) -> None:
         names = [f"x{k}" for k in range(784)] + [f"h1.{k}" for k in range(256)] + ["out"]

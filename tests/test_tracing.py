@@ -354,9 +354,7 @@ class TestCheck:
 
     def test_a_step_checks_its_own_gradients(self):
         for dtype in ("float64", "float32"):
-            mixed_net(dtype=dtype).step(
-                [0.7, -1.1], [0.2, 0.8, -0.3, 0.5], learning_rate=0.5
-            ).check().assert_ok()
+            mixed_net(dtype=dtype).step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], learning_rate=0.5).check().assert_ok()
 
     def test_hidden_errors_from_updated_weights_fail_and_are_named(self):
         """The update-order bug, planted: δ of h1 computed with the outputs' new weights."""

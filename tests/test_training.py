@@ -454,10 +454,10 @@ class TestBatches:
         assert len({bits(net) for net in nets}) == 1
 
     def test_one_sample(self):
-        nets = [awkward_net() for _ in range(3)]
+        nets = [ns.wiring.layered([30, 20, 9, 4], rng=0) for _ in range(3)]
         X, T = data_of(nets[0], 1)
         for net, size in zip(nets, (None, 1, 1000), strict=True):
-            net.fit(X, T, batch_size=size, epochs=3)
+            net.fit(X, T, batch_size=size, epochs=3, learning_rate=0.1)
         assert len({bits(net) for net in nets}) == 1
 
     @pytest.mark.parametrize("n", [1023, 1024, 1025, 2050])
@@ -574,6 +574,16 @@ class TestSameBits:
             found.add((bits(net), repr(history_of(run))))
         assert len(found) == 1
 
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_threads_of_one_network_may_change(self, dtype: str):
+        """Each number of threads has buffers of its own."""
+        nets = [ns.wiring.shortcut([7, 40, 90, 3], dtype=dtype, rng=2) for _ in range(2)]
+        X, T = data_of(nets[0], 48)
+        for threads in (1, 2, 1, 5, 2):
+            nets[0].fit(X, T, threads=threads, batch_size=24, rng=0, shuffle=False)
+            nets[1].fit(X, T, threads=1, batch_size=24, rng=0, shuffle=False)
+            assert bits(nets[0]) == bits(nets[1]), threads
+
     def test_threads_of_a_batch_above_a_block(self):
         found = set()
         for threads in (1, 2):
@@ -613,6 +623,25 @@ class TestSameBits:
             run = fitted.fit([x], [t], batch_size=1, optimizer="sgd", shuffle=False, learning_rate=0.03)
             assert bits(stepped) == bits(fitted), f"after step {i}"
             assert run.history["loss"] == [step.loss]
+
+    @pytest.mark.parametrize("batch_size", [1, 8])
+    def test_two_networks_in_two_threads(self, batch_size: int):
+        """Kernels let other threads run; what they share is locked."""
+        alone = [awkward_net(seed=seed) for seed in range(4)]
+        together = [net.copy() for net in alone]
+        X, T = data_of(alone[0], 64)
+
+        def train(net: ns.Network) -> None:
+            net.fit(X, T, epochs=20, rng=0, batch_size=batch_size, threads=2, evaluate=True)
+
+        for net in alone:
+            train(net)
+        threads = [threading.Thread(target=train, args=(net,)) for net in together]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [bits(net) for net in alone] == [bits(net) for net in together]
 
     def test_copies_and_other_wirings_do_not_disturb(self):
         """Engines lend each other nothing."""
@@ -755,7 +784,17 @@ class TestStopping:
         earlier = awkward_net()
         earlier.fit(X, T, batch_size=None, epochs=n - 1, learning_rate=0.05, rng=0)
         assert self.norm(earlier, X, T) > 0.5
-        assert "gradient's norm" in run.reason
+        assert run.reason == f"the gradient's norm {self.norm(net, X, T):.6g} is at most 0.5"
+
+    def test_gradient_norm_counts_every_kind_of_parameter(self):
+        net = ns.Network(rng=0)
+        net.add_inputs("x")
+        net.add_neuron("y", {"x": -1.0}, activation="prelu", slope=0.5, bias=-0.5)
+        net.set_outputs("y")
+        # z = −1.5, y = −0.75, e = −1.75: ∂w = e·f'·x, ∂b = e·f', ∂slope = e·z
+        norm = np.sqrt(0.875**2 + 0.875**2 + (1.75 * 1.5) ** 2)
+        run = net.fit([[1.0]], [[1.0]], learning_rate=0, stop=ns.stop.GradientNorm(100))
+        assert run.reason == f"the gradient's norm {norm:.6g} is at most 100"
 
     @staticmethod
     def norm(net: ns.Network, X: np.ndarray, T: np.ndarray, reduction: str = "mean") -> float:
@@ -838,7 +877,8 @@ class TestInterrupts:
         net.fit(X[:1], T[:1], learning_rate=0)  # compiled now
         control_c()
         begin = time.perf_counter()
-        run = net.fit(X, T, epochs=10**6, learning_rate=1e-4, shuffle=False, progress=False)
+        settings = {"learning_rate": 1e-4, "shuffle": False}
+        run = net.fit(X, T, epochs=10**6, progress=False, stop=ns.stop.Seconds(20), **settings)
         assert time.perf_counter() - begin < 20
         assert run.status == "interrupted"
         assert f"after step {run.n_steps - 1}" in run.reason
@@ -846,9 +886,9 @@ class TestInterrupts:
         whole, rest = divmod(run.n_steps, n)
         assert run.n_epochs in (whole, whole - 1)
         if whole:
-            again.fit(X, T, epochs=whole, learning_rate=1e-4, shuffle=False)
+            again.fit(X, T, epochs=whole, **settings)
         if rest:
-            again.fit(X[:rest], T[:rest], learning_rate=1e-4, shuffle=False)
+            again.fit(X[:rest], T[:rest], **settings)
         assert bits(net) == bits(again)
         assert net.fit(X[:5], T[:5]).status == "finished"
 
@@ -918,6 +958,25 @@ class TestDivergence:
         again_diverged, _ = self.diverge(one_more, X[:n], T[:n], **settings)
         assert again_diverged.n_steps == steps
 
+    @dtypes
+    @pytest.mark.parametrize("chunk", [8, 1000])
+    @pytest.mark.parametrize("batch_size", [1, 5])
+    @optimizers
+    def test_going_back_repeats_the_very_steps(
+        self, optimizer: str, batch_size: int, chunk: int, dtype: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        """The steps before, made once more, need the optimiser's state as it was too."""
+        fix_chunks(monkeypatch, chunk)
+        net, again = awkward_net(dtype), awkward_net(dtype)
+        X, T = data_of(net, 200)
+        T[152] = 1e200 if dtype == "float64" else 1e30
+        settings = {"optimizer": optimizer, "batch_size": batch_size, "shuffle": False} | OPTIMIZERS[optimizer]
+        run, _ = self.diverge(net, X, T, **settings)
+        steps = 152 // batch_size
+        assert run.n_steps == steps
+        again.fit(X[: steps * batch_size], T[: steps * batch_size], **settings)
+        assert bits(net) == bits(again)
+
     @pytest.mark.parametrize("chunk", [1, 7, 1000])
     @pytest.mark.parametrize("batch_size", [1, 4, 1100])
     @pytest.mark.parametrize("epoch", [0, 2])
@@ -953,6 +1012,17 @@ class TestDivergence:
         net.set_outputs("y")
         return net
 
+    @pytest.mark.parametrize("batch_size", [1, 2])
+    def test_the_first_is_that_of_the_running_order_not_of_the_ids(self, batch_size: int):
+        net = ns.Network(rng=0)
+        net.add_inputs("x0")
+        net.add_neuron("late", activation="sigmoid")
+        net.add_neuron("early", {"x0": 1e10}, activation="identity")
+        net.connect("early", "late", weight=1.0)
+        net.set_outputs("late")
+        _, message = self.diverge(net, [[1e300]] * 2, [[0.0]] * 2, batch_size=batch_size)
+        assert "is z = inf of neuron 'early'" in message
+
     def test_names_the_first_delta(self):
         net = ns.Network(rng=0)
         net.add_inputs("x")
@@ -974,6 +1044,18 @@ class TestDivergence:
         run, message = self.diverge(net, [[1.0]], [[100.0]], learning_rate=1e308)
         assert run.n_steps == 0
         assert "the update makes a parameter of neuron 'y' not finite" in message
+
+    @pytest.mark.parametrize("by_weight", [False, True])
+    def test_names_the_first_of_several_whose_update_overflows(self, by_weight: bool):
+        net = ns.Network(rng=0)
+        net.add_inputs("x")
+        for name in ("a", "b", "c"):
+            net.add_neuron(name, {"x": 1.0}, activation="identity")
+        net.set_outputs("c", "b", "a")
+        net.freeze("a")
+        net.freeze(biases=True) if by_weight else net.freeze(edges=[("x", "b")])
+        _, message = self.diverge(net, [[1.0]], [[100.0] * 3], learning_rate=1e308)
+        assert "parameter of neuron 'b' not finite" in message
 
     def test_a_loss_that_is_not_finite_by_itself(self):
         net = ns.Network(rng=0)
@@ -1100,6 +1182,34 @@ class TestAwkwardGraphs:
                 X, T = data_of(net, 5)
                 assert_fits_as_the_reference(net, X, T, batch_size=1, epochs=1)
                 assert_fits_as_the_reference(net, X, T, batch_size=3, epochs=1)
+
+    @dtypes
+    @sizes
+    @optimizers
+    def test_ids_in_no_order(self, optimizer: str, batch_size: int | None, dtype: str):
+        """Inputs after neurons and between them, sources with higher ids than their sinks."""
+        net = ns.Network(dtype, rng=5)
+        net.add_neuron("y0", activation="sine", bias=0.1)
+        net.add_inputs("a0", "a1")
+        for i in range(5):
+            net.add_neuron(f"h{i}", ["a0", "a1"], bias=0.1 * i)
+        net.add_inputs("b")
+        for i in range(9):
+            net.add_neuron(f"g{i}", ["a*", "b"], activation="prelu", bias=-0.1)
+        net.add_inputs(*[f"c{i}" for i in range(9)])
+        net.add_neuron("y1", activation="softplus")
+        for i in range(3):
+            net.add_neuron(f"e{i}", ["a*", "b", "c*", "g*"])
+        net.connect("e*", "h*")
+        net.connect("h*", "y0")
+        net.connect("c*", "y0")
+        net.connect("y0", "y1")
+        net.connect("b", "y1")
+        net.set_outputs("y1", "c3", "y0")
+        assert net.depth == 5
+        settings = OPTIMIZERS[optimizer] | {"optimizer": optimizer, "batch_size": batch_size, "epochs": 2}
+        assert_fits_as_the_reference(net, *data_of(net), **settings)
+        net.check(*data_of(net, 2)).assert_ok() if dtype == "float64" else None
 
     def test_many_outputs_of_a_softmax(self):
         for dtype in ("float64", "float32"):

@@ -187,8 +187,6 @@ def test_a_million_edges_take_about_a_second():
     keys = rng.permutation(50_000_000)[:1_000_000]
     sources, sinks = keys % 5_000, 5_000 + keys // 5_000
     start = time.perf_counter()
-    net = wiring.from_edges(
-        15_000, sources, sinks, inputs=range(5000), outputs=[14_999], weights=rng.random(10**6)
-    )
+    net = wiring.from_edges(15_000, sources, sinks, inputs=range(5000), outputs=[14_999], weights=rng.random(10**6))
     assert net.n_edges == 10**6
     assert time.perf_counter() - start < 2.0

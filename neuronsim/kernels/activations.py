@@ -28,8 +28,21 @@ from neuronsim.kernels.codes import (
     STEP,
     TANH,
 )
-from neuronsim.kernels.jit import kernel
-from neuronsim.kernels.lanes import Lanes, absolute, filled, fma, lane_count, load_part, select, store_part
+from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.lanes import (
+    Lanes,
+    absolute,
+    filled,
+    first_lane,
+    fma,
+    lane_count,
+    load_few,
+    load_part,
+    select,
+    splat,
+    store_few,
+    store_part,
+)
 from neuronsim.kernels.mathematics import cos, erf, exp, expm1, sigmoid, sin, softplus, tanh
 
 Array = npt.NDArray[Any]
@@ -54,7 +67,7 @@ def call(typingctx, address, z):  # type: ignore[no-untyped-def]
     return types.float64(types.int64, types.float64), codegen
 
 
-@kernel
+@leaf
 def activation(code: int, z: Lanes, slope: Lanes) -> Lanes:
     """f(z) of one built-in activation; softmax is a group's and done elsewhere."""
     if code == RELU:
@@ -93,7 +106,7 @@ def activation(code: int, z: Lanes, slope: Lanes) -> Lanes:
     return z
 
 
-@kernel
+@leaf
 def derivative(code: int, z: Lanes, y: Lanes, slope: Lanes) -> Lanes:
     """f'(z); y = f(z) is at hand where the formula is shorter with it. At a kink: the left side."""
     if code == RELU:
@@ -173,6 +186,38 @@ def times_derivative(
         )
 
 
+@inlined
+def derivative_one(code: int, slope: Any, user: Array, z: Any, y: Any) -> Any:
+    """f'(z) of one neuron."""
+    if code == IDENTITY:
+        return type(z)(1.0)
+    if code >= FIRST_USER:
+        return type(z)(call(user[2 * (code - FIRST_USER) + 1], z))
+    return first_lane(derivative(code, splat(z), splat(y), splat(slope)))
+
+
+@inlined
+def activate_few(code: int, slope: Any, user: Array, z: Array, y: Array, at: int, n: int) -> None:
+    """``activate`` for at most four neurons, online."""
+    if code >= FIRST_USER:
+        activate(code, slope, user, z, at, y, at, n)
+    else:
+        value = load_few(z, at)
+        if code != IDENTITY and code != SOFTMAX:
+            value = activation(code, value, splat(slope))
+        store_few(y, at, value, n)
+
+
+@inlined
+def times_derivative_few(code: int, slope: Any, user: Array, z: Array, y: Array, at: int, d: Array, n: int) -> None:
+    """``times_derivative`` for at most four neurons, online."""
+    if code >= FIRST_USER:
+        times_derivative(code, slope, user, z, y, at, d, at, n)
+    elif code != IDENTITY:
+        slopes = derivative(code, load_few(z, at), load_few(y, at), splat(slope))
+        store_few(d, at, load_few(d, at) * slopes, n)
+
+
 @kernel
 def add_slope_terms(z: Array, zi: int, d: Array, di: int, terms: Array, ti: int, n: int) -> None:
     """terms += ∂L/∂y · ∂y/∂slope of a prelu neuron: z where z ≤ 0, else 0."""
@@ -184,7 +229,7 @@ def add_slope_terms(z: Array, zi: int, d: Array, di: int, terms: Array, ti: int,
         store_part(terms, ti + i, fma(load_part(d, di + i, part), value, load_part(terms, ti + i, part)), part)
 
 
-@kernel
+@leaf
 def softmax(members: Array, z: Array, y: Array, stride: int, start: int, n: int) -> None:
     """y_i = exp(z_i − max z) / Σ_j exp(z_j − max z) over the group, for ``n`` samples in a row (L2)."""
     width = lane_count(z)

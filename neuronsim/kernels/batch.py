@@ -407,8 +407,8 @@ def run_neurons(
             for neuron in range(first + low, first + high):
                 sparse_gradient(work, wiring.sources, s0, n_sources, neuron * stride, stride, padded, scratch)
                 update(
-                    optimizer, rule, decay, parameters.weights, s0 + (neuron - first) * n_sources, work.scratch, scratch,
-                    first_state.weights, second_state.weights, rates.weights, n_sources,
+                    optimizer, rule, decay, parameters.weights, s0 + (neuron - first) * n_sources, work.scratch,
+                    scratch, first_state.weights, second_state.weights, rates.weights, n_sources,
                 )  # fmt: skip
         update_own(
             wiring, work, optimizer, rule, decay, parameters, first_state, second_state, rates,

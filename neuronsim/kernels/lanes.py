@@ -354,6 +354,63 @@ def store_part(typingctx, array, index, value, n):  # type: ignore[no-untyped-de
 
 
 @intrinsic
+def peek(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """``array[index]`` for an index that is not negative: without Numba's test for one that is."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        value = builder.load(_element_pointer(context, builder, sig.args[0], *args))
+        return context.cast(builder, value, sig.args[0].dtype, sig.return_type)
+
+    result = types.int64 if isinstance(array.dtype, types.Integer) else array.dtype
+    return result(array, types.int64), codegen
+
+
+@intrinsic
+def poke(typingctx, array, index, value):  # type: ignore[no-untyped-def]
+    """``array[index] = value`` for an index that is not negative."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        builder.store(args[2], _element_pointer(context, builder, sig.args[0], args[0], args[1]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, array.dtype), codegen
+
+
+@intrinsic
+def load_few(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """The four numbers from ``array[index:]``, loaded one by one, in the first lanes; zeros in the others.
+
+    A vector load right behind the stores of its scalars would wait until they have left the store buffer.
+    """
+    lanes = float_lanes(array.dtype)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        value = ir.Constant(_vector(lanes), [0.0] * lanes.count)
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        for i in range(4):
+            scalar = builder.load(builder.gep(pointer, [_i64(i)]))
+            value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), i))
+        return value
+
+    return lanes(array, types.int64), codegen
+
+
+@intrinsic
+def store_few(typingctx, array, index, value, n):  # type: ignore[no-untyped-def]
+    """Write the first ``n`` ≤ 4 lanes to ``array[index:]``, one by one."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        for i in range(4):
+            with builder.if_then(builder.icmp_signed(">", args[3], _i64(i))):
+                scalar = builder.extract_element(args[2], ir.Constant(ir.IntType(32), i))
+                builder.store(scalar, builder.gep(pointer, [_i64(i)]))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64, value, types.int64), codegen
+
+
+@intrinsic
 def splat(typingctx, scalar):  # type: ignore[no-untyped-def]
     """The lane vector whose every lane is ``scalar`` (float32 or float64)."""
     lanes = float_lanes(scalar)
@@ -494,6 +551,16 @@ def total(typingctx, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def first_lane(typingctx, value):  # type: ignore[no-untyped-def]
+    """The scalar in lane 0."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.extract_element(args[0], ir.Constant(ir.IntType(32), 0))
+
+    return value.element(value), codegen
+
+
+@intrinsic
 def lane_count(typingctx, array):  # type: ignore[no-untyped-def]
     """How many lanes a vector of this array's dtype has, as a compile-time constant."""
     count = BYTES * 8 // array.dtype.bitwidth
@@ -552,7 +619,12 @@ def tile_zero(typingctx, shape, like):  # type: ignore[no-untyped-def]
 
 
 def _multiply_add(
-    builder: ir.IRBuilder, rows: list[list[ir.Value]], tile: TileType, scalar: ir.Value, step: ir.Value, pointer: ir.Value
+    builder: ir.IRBuilder,
+    rows: list[list[ir.Value]],
+    tile: TileType,
+    scalar: ir.Value,
+    step: ir.Value,
+    pointer: ir.Value,
 ) -> list[list[ir.Value]]:
     """``rows[r][c] += scalar[r·step] · pointer[c·lanes :]``, each with one rounding."""
     lanes = tile.lanes
@@ -572,8 +644,8 @@ def _multiply_add(
 def tile_fma(typingctx, tile, n, scalars, index, step, vectors, start, stride):  # type: ignore[no-untyped-def]
     """``tile[r, c] += scalars[index + r·step + u] · vectors[start + u·stride + c·lanes :]`` for u = 0, …, n − 1 in order.
 
-    ``n`` is a `Count`: several terms at a time share the arithmetic of addresses, which else costs a tile of eight rows a
-    fifth of its speed.
+    ``n`` is a `Count`: several terms at a time share the arithmetic of addresses, which else costs a tile of eight
+    rows a fifth of its speed.
     """
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
@@ -591,7 +663,9 @@ def tile_fma(typingctx, tile, n, scalars, index, step, vectors, start, stride): 
 
 @intrinsic
 def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
-    """``tile[r, c] += scalars[index + r·step + u] · vectors[ids[first + u]·stride + lane + c·lanes :]`` for u = 0, …, n − 1."""
+    """``tile[r, c] += scalars[index + r·step + u] · vectors[ids[first + u]·stride + lane + c·lanes :]`` for u = 0, …, n
+    − 1.
+    """
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         rows = _tile_parts(builder, args[0], tile)

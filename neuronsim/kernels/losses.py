@@ -1,7 +1,9 @@
-"""Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation are fused."""
+"""Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation are fused.
+"""
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.codes import (
@@ -17,17 +19,61 @@ from neuronsim.kernels.codes import (
     SOFTMAX,
     SQUARED,
 )
-from neuronsim.kernels.jit import kernel
-from neuronsim.kernels.lanes import absolute, filled, fma, lane_count, load_part, select, sqrt, store_part
+from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.lanes import (
+    Lanes,
+    absolute,
+    filled,
+    first_lane,
+    fma,
+    lane_count,
+    load_part,
+    select,
+    splat,
+    sqrt,
+    store_part,
+)
 from neuronsim.kernels.mathematics import exp, log, log1p, softplus
 
 Array = npt.NDArray[Any]
 
 
-@kernel
+@inlined
 def is_fused(loss: int, code: int) -> bool:
     """Whether this loss gives δ of an output with this activation directly, without ∂L/∂y and f'."""
     return (loss == CROSS_ENTROPY and code == SOFTMAX) or (loss == BINARY_CROSS_ENTROPY and code == SIGMOID)
+
+
+@leaf
+def loss_terms(loss: int, code: int, n_outputs: int, z: Lanes, p: Lanes, t: Lanes) -> tuple[Lanes, Lanes]:
+    """What an output with net input z, output p and target t adds to L, and its ∂L/∂y, or δ where ``is_fused``.
+
+    Of the L2 norm these are the square and half its derivative: its root is taken over all outputs.
+    """
+    e = p - t
+    if loss == HALF_SQUARED:
+        return e * 0.5 * e, e
+    if loss == SQUARED:
+        return e * e, e * 2.0
+    if loss == L2_NORM:
+        return e * e, e
+    if loss == MEAN_SQUARED:
+        share = e / float(n_outputs)
+        return share * e, share * 2.0
+    if loss == ABSOLUTE:
+        return absolute(e), select(e < 0.0, -1.0, select(e > 0.0, 1.0, e))
+    if loss == HUBER:
+        size = absolute(e)
+        return select(size <= 1.0, e * e * 0.5, size - 0.5), select(e < -1.0, -1.0, select(e > 1.0, 1.0, e))
+    if loss == BINARY_CROSS_ENTROPY and code == SIGMOID:
+        # −t log σ(z) − (1 − t) log(1 − σ(z)) = softplus(z) − t·z
+        return fma(-t, z, softplus(z)), e
+    if loss == BINARY_CROSS_ENTROPY:
+        no = 1.0 - t
+        value = select(t == 0.0, t, t * log(p)) + select(no == 0.0, no, no * log1p(-p))
+        return -value, select(no == 0.0, no, no / (1.0 - p)) - select(t == 0.0, t, t / p)
+    # CROSS_ENTROPY of an output that is not softmax
+    return select(t == 0.0, t, -(t * log(p))), select(t == 0.0, t, -t / p)
 
 
 @kernel
@@ -58,48 +104,44 @@ def losses(
             if loss == CROSS_ENTROPY and code == SOFTMAX:
                 continue
             p, t = load_part(y, at, part), load_part(target, to, part)
-            e = p - t
-            if loss == HALF_SQUARED:
-                value, d = fma(e * 0.5, e, value), e
-            elif loss == SQUARED or loss == L2_NORM:
-                value, d = fma(e, e, value), e * 2.0
-            elif loss == MEAN_SQUARED:
-                d = e / float(outputs.size)
-                value, d = fma(d, e, value), d * 2.0
-            elif loss == ABSOLUTE:
-                value, d = value + absolute(e), select(e < 0.0, -1.0, select(e > 0.0, 1.0, e))
-            elif loss == HUBER:
-                size = absolute(e)
-                value = value + select(size <= 1.0, e * e * 0.5, size - 0.5)
-                d = select(e < -1.0, -1.0, select(e > 1.0, 1.0, e))
-            elif loss == BINARY_CROSS_ENTROPY:
-                if code == SIGMOID:
-                    # −t log σ(z) − (1 − t) log(1 − σ(z)) = softplus(z) − t·z
-                    net = load_part(z, at, part)
-                    value = value + fma(-t, net, softplus(net))
-                    d = e
-                else:
-                    no = 1.0 - t
-                    value = value - select(t == 0.0, t, t * log(p)) - select(no == 0.0, no, no * log1p(-p))
-                    d = select(no == 0.0, no, no / (1.0 - p)) - select(t == 0.0, t, t / p)
-            elif loss == CROSS_ENTROPY:
-                value = value - select(t == 0.0, t, t * log(p))
-                d = select(t == 0.0, t, -t / p)
-            elif loss == SINGLE_OUTPUT + o:
-                value, d = p, filled(p, 1.0)
+            if loss >= SINGLE_OUTPUT:
+                chosen = 1.0 if loss == SINGLE_OUTPUT + o else 0.0
+                store_part(own, to, filled(p, chosen), part)
             else:
-                d = filled(p, 0.0)
-            store_part(own, to, d, part)
+                term, d = loss_terms(loss, code, outputs.size, load_part(z, at, part), p, t)
+                value = value + term
+                store_part(own, to, d, part)
         if loss == L2_NORM:
             value = sqrt(value)
             for o in range(outputs.size):
                 # ∂‖y − t‖/∂y = (y − t) / ‖y − t‖, 0 at 0
-                d = load_part(own, o * stride + i, part) * 0.5
+                d = load_part(own, o * stride + i, part)
                 store_part(own, o * stride + i, select(value == 0.0, 0.0, d / value), part)
         store_part(sample_losses, i, value, part)
 
 
-@kernel
+@inlined
+def losses_one(
+    loss: int, outputs: Array, codes: Array, z: Array, y: Array, target: Array, own: Array, sample_losses: Array
+) -> None:
+    """The same for a single sample, output by output."""
+    value = type(sample_losses[0])(0.0)
+    for o in range(outputs.size):
+        neuron = outputs[o]
+        code = codes[neuron]
+        if loss == CROSS_ENTROPY and code == SOFTMAX:
+            continue
+        term, d = loss_terms(loss, code, outputs.size, splat(z[neuron]), splat(y[neuron]), splat(target[o]))
+        value += first_lane(term)
+        own[o] = first_lane(d)
+    if loss == L2_NORM:
+        value = type(value)(np.sqrt(value))
+        for o in range(outputs.size):
+            own[o] = own[o] / value if value != 0 else value
+    sample_losses[0] = value
+
+
+@leaf
 def softmax_cross_entropy(
     members: Array,
     rows: Array,
@@ -138,7 +180,7 @@ def softmax_cross_entropy(
         store_part(sample_losses, i, value, part)
 
 
-@kernel
+@leaf
 def softmax_jacobian(members: Array, rows: Array, y: Array, own: Array, stride: int, start: int, n: int) -> None:
     """own := δ of a softmax group from ∂L/∂y: δ_i = y_i (∂L/∂y_i − Σ_k ∂L/∂y_k · y_k)."""
     width = lane_count(y)

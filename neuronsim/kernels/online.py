@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuronsim.kernels.activations import activate, add_slope_terms, softmax, times_derivative
-from neuronsim.kernels.batch import begin_step, find_own_deltas, squared_norm, update_all
-from neuronsim.kernels.codes import FIRST_USER, PRELU
-from neuronsim.kernels.jit import kernel
+from neuronsim.kernels.activations import (
+    activate,
+    activate_few,
+    derivative_one,
+    softmax,
+    times_derivative,
+    times_derivative_few,
+)
+from neuronsim.kernels.batch import begin_step, squared_norm, update_all
+from neuronsim.kernels.codes import CROSS_ENTROPY, FIRST_USER, PRELU, SOFTMAX
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import (
     fma,
     lane_count,
+    peek,
+    poke,
     tile_descend,
     tile_dot,
     tile_finish,
@@ -23,6 +32,7 @@ from neuronsim.kernels.lanes import (
     tile_start,
     tile_zero,
 )
+from neuronsim.kernels.losses import is_fused, losses_one, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.shapes import ONE, ONLINE_BLOCK, ONLINE_ROWS
 from neuronsim.kernels.update import RATE, SCALE, WRITE, update
@@ -33,7 +43,11 @@ Array = npt.NDArray[Any]
 SHORT = 8
 
 
-@kernel
+#: So few neurons are activated without vector loads and stores.
+FEW_NEURONS = 4
+
+
+@inlined
 def dot_rows(
     shape: Any, weights: Array, w0: int, count: int, y: Array, y0: int, biases: Array, first: int, z: Array
 ) -> None:
@@ -49,31 +63,33 @@ def dot_rows(
     tile_finish(tile, biases, first, z)
 
 
-@kernel
+@inlined
 def is_run(sources: Array, s0: int, count: int) -> bool:
     """Whether these sources (ascending, distinct) have consecutive ids."""
     return bool(sources[s0 + count - 1] - sources[s0] == count - 1)
 
 
-@kernel
+@inlined
 def aggregate(wiring: Wiring, parameters: Parameters, work: Workspace, first: int, size: int) -> None:
     """z = b + Σ w·y for a bundle's neurons."""
     weights, biases, y, z = parameters.weights, parameters.biases, work.y, work.z
-    s0 = wiring.row_start[first]
-    count = wiring.row_start[first + 1] - s0
+    s0 = peek(wiring.row_start, first)
+    count = peek(wiring.row_start, first + 1) - s0
     if count < SHORT:
-        for r in range(size):
-            value = biases[first + r]
+        w = s0
+        for neuron in range(first, first + size):
+            value = peek(biases, neuron)
             for k in range(count):
-                value = fma(weights[s0 + r * count + k], y[wiring.sources[s0 + k]], value)
-            z[first + r] = value
+                value = fma(peek(weights, w), peek(y, peek(wiring.sources, s0 + k)), value)
+                w += 1
+            poke(z, neuron, value)
         return
     if is_run(wiring.sources, s0, count):
         messages, m0 = y, int(wiring.sources[s0])
     else:
         messages, m0 = work.scratch, 0
         for k in range(count):
-            messages[k] = y[wiring.sources[s0 + k]]
+            poke(messages, k, peek(y, peek(wiring.sources, s0 + k)))
     r = 0
     while r + ONLINE_ROWS <= size:
         dot_rows(ONLINE_BLOCK, weights, s0 + r * count, count, messages, m0, biases, first + r, z)
@@ -83,31 +99,34 @@ def aggregate(wiring: Wiring, parameters: Parameters, work: Workspace, first: in
         r += 1
 
 
-@kernel
+@inlined
 def run_end(codes: Array, neuron: int, end: int) -> int:
     """Where the run of neurons ends that can be activated (or derived) together with ``neuron``."""
-    code = codes[neuron]
+    code = peek(codes, neuron)
     stop = neuron + 1
     if code != PRELU and code < FIRST_USER:
-        while stop < end and codes[stop] == code:
+        while stop < end and peek(codes, stop) == code:
             stop += 1
     return stop
 
 
-@kernel
+@inlined
 def forward_one(wiring: Wiring, parameters: Parameters, work: Workspace, samples: Samples, row: int) -> None:
     """One sample through the network: y and z of every neuron."""
     y, z = work.y, work.z
     for j in range(wiring.inputs.size):
-        y[wiring.inputs[j]] = samples.inputs[row * wiring.inputs.size + j]
+        poke(y, peek(wiring.inputs, j), peek(samples.inputs, row * wiring.inputs.size + j))
     for b in range(wiring.bundle_first.size):
-        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+        first, size = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b)
         aggregate(wiring, parameters, work, first, size)
         neuron = first
         while neuron < first + size:
             stop = run_end(wiring.codes, neuron, first + size)
-            code = wiring.codes[neuron]
-            activate(code, parameters.slopes[neuron], wiring.user, z, neuron, y, neuron, stop - neuron)
+            code, slope = peek(wiring.codes, neuron), peek(parameters.slopes, neuron)
+            if stop - neuron <= FEW_NEURONS:
+                activate_few(code, slope, wiring.user, z, y, neuron, stop - neuron)
+            else:
+                activate(code, slope, wiring.user, z, neuron, y, neuron, stop - neuron)
             neuron = stop
     if wiring.softmax_members.size > 0:
         softmax(wiring.softmax_members, z, y, 1, 0, 1)
@@ -119,25 +138,60 @@ def forward_one(wiring: Wiring, parameters: Parameters, work: Workspace, samples
             work.target[o] = samples.targets[row, o]
 
 
-@kernel
+@inlined
+def start_deltas(wiring: Wiring, parameters: Parameters, work: Workspace, loss: int) -> None:
+    """The sample's loss, and the δ that it puts itself on each output."""
+    y, z, own = work.y, work.z, work.own
+    losses_one(loss, wiring.outputs, wiring.codes, z, y, work.target, own, work.losses)
+    members, rows = wiring.softmax_members, wiring.softmax_rows
+    if members.size > 0:
+        if loss == CROSS_ENTROPY:
+            softmax_cross_entropy(members, rows, z, y, work.target, own, work.losses, 1, 0, 1)
+        else:
+            softmax_jacobian(members, rows, y, own, 1, 0, 1)
+    for p in range(wiring.prelus.size):
+        work.slope_terms[p] = 0.0
+    for o in range(wiring.outputs.size):
+        neuron = wiring.outputs[o]
+        code = wiring.codes[neuron]
+        if wiring.is_input[neuron] or is_fused(loss, code) or code == SOFTMAX:
+            continue
+        if code == PRELU:
+            add_slope_term(wiring, work, neuron, own[o])
+        own[o] *= derivative_one(code, parameters.slopes[neuron], wiring.user, z[neuron], y[neuron])
+
+
+@inlined
+def add_slope_term(wiring: Wiring, work: Workspace, neuron: int, error: Any) -> None:
+    """∂L/∂slope += ∂L/∂y · z where z ≤ 0."""
+    row = wiring.slope_row[neuron]
+    z = work.z[neuron]
+    if not z > 0:
+        work.slope_terms[row] = fma(error, z, work.slope_terms[row])
+
+
+@inlined
 def finish_deltas(wiring: Wiring, parameters: Parameters, work: Workspace, first: int, size: int) -> None:
     """δ = (Σ w·δ)·f'(z) + the loss's own part, for a bundle's neurons."""
+    y, z, delta = work.y, work.z, work.delta
     neuron = first
     while neuron < first + size:
         stop = run_end(wiring.codes, neuron, first + size)
-        code = wiring.codes[neuron]
+        code, slope = peek(wiring.codes, neuron), peek(parameters.slopes, neuron)
         if code == PRELU:
-            add_slope_terms(work.z, neuron, work.delta, neuron, work.slope_terms, wiring.slope_row[neuron], 1)
-        times_derivative(
-            code, parameters.slopes[neuron], wiring.user, work.z, work.y, neuron, work.delta, neuron, stop - neuron
-        )
+            add_slope_term(wiring, work, neuron, delta[neuron])
+        if stop - neuron <= FEW_NEURONS:
+            times_derivative_few(code, slope, wiring.user, z, y, neuron, delta, stop - neuron)
+        else:
+            times_derivative(code, slope, wiring.user, z, y, neuron, delta, neuron, stop - neuron)
         neuron = stop
-    for neuron in range(first, first + size):
-        if wiring.output_row[neuron] >= 0:
-            work.delta[neuron] += work.own[wiring.output_row[neuron]]
+    for i in range(first, first + size):
+        row = peek(wiring.output_row, i)
+        if row >= 0:
+            poke(delta, i, peek(delta, i) + peek(work.own, row))
 
 
-@kernel
+@inlined
 def descend_rows(
     shape: Any, weights: Array, w0: int, count: int, work: Workspace, source: int, first: int, pushes: bool
 ) -> None:
@@ -162,7 +216,7 @@ def descend_rows(
             tile_descend(steps, weights, w0 + k, count, y, source + k, count - k)
 
 
-@kernel
+@inlined
 def descend(
     wiring: Wiring, parameters: Parameters, work: Workspace, first: int, size: int, pushes: bool, rate: Any
 ) -> None:
@@ -170,10 +224,10 @@ def descend(
     weights, biases = parameters.weights, parameters.biases
     y, delta = work.y, work.delta
     steps = work.steps
-    s0 = wiring.row_start[first]
-    count = wiring.row_start[first + 1] - s0
+    s0 = peek(wiring.row_start, first)
+    count = peek(wiring.row_start, first + 1) - s0
     for neuron in range(first, first + size):
-        steps[neuron] = -(rate * delta[neuron])
+        poke(steps, neuron, -(rate * peek(delta, neuron)))
     if count >= SHORT and is_run(wiring.sources, s0, count):
         source = int(wiring.sources[s0])
         r = 0
@@ -184,18 +238,21 @@ def descend(
             descend_rows(ONE, weights, s0 + r * count, count, work, source, first + r, pushes)
             r += 1
     else:
-        for r in range(size):
-            d, change = delta[first + r], steps[first + r]
+        w = s0
+        for neuron in range(first, first + size):
+            d, change = peek(delta, neuron), peek(steps, neuron)
             for k in range(count):
-                source = wiring.sources[s0 + k]
-                w = weights[s0 + r * count + k]
-                delta[source] = fma(w, d, delta[source])
-                weights[s0 + r * count + k] = fma(change, y[source], w)
+                source = peek(wiring.sources, s0 + k)
+                old = peek(weights, w)
+                if pushes:
+                    poke(delta, source, fma(old, d, peek(delta, source)))
+                poke(weights, w, fma(change, peek(y, source), old))
+                w += 1
     for neuron in range(first, first + size):
-        biases[neuron] += steps[neuron]
+        poke(biases, neuron, peek(biases, neuron) + peek(steps, neuron))
 
 
-@kernel
+@inlined
 def push_and_update(
     wiring: Wiring,
     parameters: Parameters,
@@ -213,15 +270,15 @@ def push_and_update(
     """Any rule, a row at a time: push δ with the old weights, write the row's gradient δ·y, then update the row."""
     weights = parameters.weights
     y, delta, row = work.y, work.delta, work.scratch
-    s0 = wiring.row_start[first]
-    count = wiring.row_start[first + 1] - s0
+    s0 = peek(wiring.row_start, first)
+    count = peek(wiring.row_start, first + 1) - s0
     for r in range(size):
-        d = delta[first + r]
+        d = peek(delta, first + r)
         w0 = s0 + r * count
         for k in range(count):
-            source = wiring.sources[s0 + k]
-            delta[source] = fma(weights[w0 + k], d, delta[source])
-            row[k] = d * y[source]
+            source = peek(wiring.sources, s0 + k)
+            poke(delta, source, fma(peek(weights, w0 + k), d, peek(delta, source)))
+            poke(row, k, d * peek(y, source))
         update(
             optimizer,
             rule,
@@ -250,7 +307,7 @@ def push_and_update(
     )
 
 
-@kernel
+@inlined
 def backward_one(
     wiring: Wiring,
     parameters: Parameters,
@@ -266,9 +323,9 @@ def backward_one(
 ) -> None:
     """The error back through the network, bundle by bundle, each updated as soon as its δ has been passed on."""
     for i in range(wiring.cleared.size):
-        work.delta[wiring.cleared[i]] = 0.0
+        poke(work.delta, peek(wiring.cleared, i), 0.0)
     for b in range(wiring.bundle_first.size - 1, -1, -1):
-        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+        first, size = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b)
         finish_deltas(wiring, parameters, work, first, size)
         if fused:
             descend(wiring, parameters, work, first, size, wiring.bundle_pushes[b], rule[RATE])
@@ -336,7 +393,7 @@ def train_online(
     for s in range(step_rates.size):
         begin_step(optimizer, rule, settings, powers, step_rates[s])
         forward_one(wiring, parameters, work, samples, samples.order[first_step + s])
-        find_own_deltas(wiring, parameters, work, loss, 1, 1, 0, 1)
+        start_deltas(wiring, parameters, work, loss)
         if not np.isfinite(work.losses[0]):
             return s
         loss_sum[0] += work.losses[0]
