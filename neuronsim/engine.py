@@ -169,9 +169,14 @@ class Engine:
         """One online step of plain SGD, in place; z, y and δ are those that it was made with."""
         session = Session(self, x[None, :], t.reshape(1, -1) if t.dtype.kind == "f" else t.reshape(1), loss)
         work = session.work
-        made = session.advance(np.zeros(1, np.int64), 0, np.array([learning_rate]), self.full_wiring)
+        kept = [values.copy() for values in self.parameters]
+        made = session.advance(np.zeros(1, np.int64), 0, np.array([float(learning_rate)]), self.full_wiring)
         if not made:
             raise FloatingPointError("the loss is not finite")
+        if not self.is_finite():
+            for values, old in zip(self.parameters, kept, strict=True):
+                values[...] = old
+            raise FloatingPointError("the update makes a parameter not finite")
         n = self.graph.n_neurons
         delta = work.delta[:n].copy()
         for row, output in enumerate(self.wiring.outputs):
@@ -186,6 +191,12 @@ class Engine:
         return z
 
     # --- what went wrong
+
+    def is_finite(self) -> bool:
+        """Whether all parameters are finite."""
+        with np.errstate(all="ignore"):
+            # a sum is quick, and finite only where its terms are; where it overflows, look at each
+            return all(bool(np.isfinite(values.sum()) or np.isfinite(values).all()) for values in self.parameters)
 
     def first_not_finite(self, X: Array, T: Array, loss: Loss) -> tuple[str, int, float] | None:
         """The first z (in running order), else the first δ (in reverse), that is not finite for these samples."""
@@ -348,7 +359,7 @@ class Session:
         self.optimizer = code
         self.settings, self.rule = _rule(optimizer, clip_value, dtype)
         self.decay = dtype.type(weight_decay)
-        self.clip_norm = 0.0 if clip_norm is None else clip_norm
+        self.clip_norm = 0.0 if clip_norm is None else float(clip_norm)
         self.powers = np.ones(2)
         self.rates = engine.rates
         n_state = 0 if optimizer is None else optimizer.n_state
@@ -435,7 +446,22 @@ def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) 
         targets = T
     elif T is not None:
         classes = T
-    return Samples(X.reshape(-1), targets, classes, order)
+    return Samples(*(_writable(values) for values in (X.reshape(-1), targets, classes, order)))
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """An array's memory, seen as writable."""
+
+    __array_interface__: dict[str, Any]
+
+
+def _writable(values: Array) -> Array:
+    """A view that Numba types like any other array; kernels never write to samples."""
+    if values.flags.writeable:
+        return values
+    interface = values.__array_interface__
+    return np.asarray(_Memory(interface | {"data": (interface["data"][0], False)}))
 
 
 def _rule(optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype[Any]) -> tuple[Array, Array]:

@@ -537,10 +537,7 @@ class Network:
         from neuronsim.training import fit
 
         settings = {name: value for name, value in locals().items() if name not in ("self", "X", "T", "fit")}
-        try:
-            return fit(self, X, T, **settings)
-        finally:
-            self._forget()
+        return fit(self, X, T, **settings)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a ``.safetensors`` or ``.json`` file, which `neuronsim.load` reads."""

@@ -270,7 +270,8 @@ def effective_weight_decay(optimizer: Optimizer, weight_decay: float) -> float:
     SettingError
         If it is negative or not finite, or the optimiser takes none.
     """
-    if isinstance(weight_decay, bool) or not (math.isfinite(weight_decay) and weight_decay >= 0.0):
+    number = _is_number(weight_decay) and not isinstance(weight_decay, bool)
+    if not number or not (math.isfinite(weight_decay) and weight_decay >= 0.0):
         raise SettingError(f"weight_decay is {weight_decay!r}; it must be a finite number, at least 0")
     if weight_decay and isinstance(optimizer, Rprop):
         raise SettingError("the optimizer 'rprop' takes no weight_decay: it reads only the gradient's sign")

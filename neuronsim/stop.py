@@ -5,7 +5,7 @@ uninterrupted one would have.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -105,7 +105,7 @@ class Plateau(Rule):
         _at_least_0(self.name, "min_delta", self.min_delta)
 
     def reason(self, epoch: EpochReport) -> str | None:
-        values = _monitored(epoch, self.monitor)
+        values = epoch.history[self.monitor]
         sign = -1.0 if _should_rise(self.monitor) else 1.0
         best, since = math.inf, 0
         for value in values:
@@ -130,7 +130,7 @@ class TargetLoss(Rule):
             raise SettingError(f"value of 'target_loss' is {self.value!r}; it must be a number")
 
     def reason(self, epoch: EpochReport) -> str | None:
-        last = _monitored(epoch, self.monitor)[-1]
+        last = epoch.history[self.monitor][-1]
         rise = _should_rise(self.monitor)
         if last >= self.value if rise else last <= self.value:
             return f"{self.monitor} {last:.6g} is at {'least' if rise else 'most'} {self.value:g}"
@@ -186,13 +186,24 @@ def first_reason(rules: Iterable[Rule], epoch: EpochReport) -> str | None:
     return None
 
 
-def _monitored(epoch: EpochReport, name: str) -> Sequence[float]:
-    if name not in epoch.history:
-        hint = "; give validation=(X, T);" if name.startswith("val_") else suggest(name, epoch.history)
-        hint = "; give evaluate=True;" if name == "data_loss" else hint
-        there = ", ".join(epoch.history)
-        raise SettingError(f"the history has no {name!r} to monitor{hint or ';'} it has: {there}")
-    return epoch.history[name]
+def check_monitors(rules: Iterable[Rule], history: Collection[str]) -> None:
+    """Refuse a rule that monitors what the history will not hold.
+
+    Raises
+    ------
+    SettingError
+        Naming what it will hold, and what to do.
+    """
+    for rule in rules:
+        if isinstance(rule, (Plateau, TargetLoss)) and rule.monitor not in history:
+            name = rule.monitor
+            hint = suggest(name, history)
+            if name in ("val_loss", "val_accuracy"):
+                hint = "; give validation=(X, T);"
+            elif name == "data_loss":
+                hint = "; give evaluate=True;"
+            there = ", ".join(history)
+            raise SettingError(f"the history has no {name!r} to monitor{hint or ';'} it has: {there}")
 
 
 def _should_rise(monitor: str) -> bool:

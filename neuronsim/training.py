@@ -137,6 +137,7 @@ def fit(
         if not any(settings[name] is value or settings[name] == value for value in allowed):
             raise SettingError(f"{name}={settings[name]!r}: this version does not record, replay or resume runs")
     trainer = _prepare(net, X, T, settings)
+    net._forget()
     with _interrupts() as interrupted, trainer.bar(progress) as bar:
         trainer.train(interrupted, bar)
     return trainer.run
@@ -154,9 +155,10 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
     threads = None if given["threads"] is None else _whole("threads", given["threads"])
     for name in ("clip_norm", "clip_value"):
         _positive_or_none(name, given[name])
-    monitored = {str(r.monitor) for r in rules if isinstance(r, (stop.Plateau, stop.TargetLoss))}
-    if not monitored <= {"loss"} and given["validation"] is None and any(m.startswith("val_") for m in monitored):
-        raise SettingError("a stopping rule looks at validation figures: give validation=(X, T)")
+    names = ["epoch", "loss", "learning_rate", "seconds"]
+    names += ["data_loss"] if given["evaluate"] else []
+    names += ["val_loss", "val_accuracy"] if given["validation"] is not None else []
+    stop.check_monitors(rules, names)
     engine = net._engine()
     x, t, loss = net._data(X, T, given["loss"])
     validation = None
@@ -183,7 +185,8 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
         initial_rate=float(schedule.rates(0, 1, 0)[0]),
         threads=threads,
     )
-    run = Run(seed, given | {"rng": seed, "loss": loss.name, "optimizer": rule, "learning_rate": schedule})
+    settings = given | {"rng": seed, "loss": loss.name, "optimizer": rule, "learning_rate": schedule}
+    run = Run(seed, settings, {name: [] for name in names})
     return Trainer(
         engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs
     )
@@ -210,10 +213,6 @@ class Trainer:
         self.n_samples = len(self.data[0])
         self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
         self.begin = time.perf_counter()
-        names = ["epoch", "loss", "learning_rate", "seconds"]
-        names += ["data_loss"] if self.evaluate else []
-        names += ["val_loss", "val_accuracy"] if self.validation is not None else []
-        self.run.history = {name: [] for name in names}
 
     @property
     def seconds(self) -> float:
@@ -268,10 +267,10 @@ class Trainer:
         def make(n: int) -> bool:
             for values, old in zip(arrays, kept, strict=True):
                 values[...] = old
-            return self.session.advance(order, first, rates[:n]) == n and self._finite()
+            return self.session.advance(order, first, rates[:n]) == n and self.engine.is_finite()
 
         made = self.session.advance(order, first, rates)
-        if made == len(rates) and self._finite():
+        if made == len(rates) and self.engine.is_finite():
             return made, True
         low, high = 0, made + 1  # low steps are good, high are not; what is not finite stays so
         while high - low > 1:
@@ -279,13 +278,6 @@ class Trainer:
             low, high = (middle, high) if make(middle) else (low, middle)
         make(low)
         return low, False
-
-    def _finite(self) -> bool:
-        with np.errstate(all="ignore"):
-            # a sum is quick, and finite only where its terms are; where it overflows, look at each
-            return all(
-                bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all()) for values in self.engine.parameters
-            )
 
     def _adapt(self, n: int, seconds: float) -> None:
         """Aim the next chunk at CHUNK_SECONDS."""

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 import pytest
 
 from neuronsim.errors import SettingError
-from neuronsim.stop import STOPS, GradientNorm, Plateau, Seconds, StepSize, TargetLoss, first_reason, resolve
+from neuronsim.stop import (
+    STOPS,
+    GradientNorm,
+    Plateau,
+    Seconds,
+    StepSize,
+    TargetLoss,
+    check_monitors,
+    first_reason,
+    resolve,
+)
 
 
 @dataclass
@@ -82,7 +92,8 @@ def test_seconds():
 def test_a_monitored_value_that_is_not_there(monitor, hint):
     for rule in (Plateau(1, monitor=monitor), TargetLoss(0.1, monitor=monitor)):
         with pytest.raises(SettingError, match=f"no '{monitor}' to monitor; {hint} it has: loss"):
-            rule.reason(loss_report(0.1))
+            check_monitors([rule], ["loss"])
+    check_monitors([Plateau(1), TargetLoss(0.1), Seconds(3)], ["loss"])
 
 
 def test_resolve():

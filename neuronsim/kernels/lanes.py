@@ -642,7 +642,7 @@ def _multiply_add(
 
 @intrinsic
 def tile_fma(typingctx, tile, n, scalars, index, step, vectors, start, stride):  # type: ignore[no-untyped-def]
-    """``tile[r, c] += scalars[index + r·step + u] · vectors[start + u·stride + c·lanes :]`` for u = 0, …, n − 1 in order.
+    """``tile[r, c] += scalars[index + r·step + u] · vectors[start + u·stride + c·lanes :]`` for u < n, in order.
 
     ``n`` is a `Count`: several terms at a time share the arithmetic of addresses, which else costs a tile of eight
     rows a fifth of its speed.
