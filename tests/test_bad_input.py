@@ -1,6 +1,6 @@
 """Bad input to what runs and trains: a clear error, and a network that is bit for bit what it was."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -202,22 +202,9 @@ BAD_SETTINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["'val_acuracy'", "'val_accuracy'"],
     ),
 }
-# FIXME by those whose files these are: optimizers.effective_weight_decay, training._prepare
-NOT_YET = {
-    "a decay in words": "TypeError from math.isfinite",
-    "no decay": "TypeError from math.isfinite",
-    "a monitor without evaluate": "found only after an epoch, which has changed the network",
-    "a monitor misspelt": "found only after an epoch, which has changed the network",
-    "a monitored word misspelt": "found only after an epoch, which has changed the network",
-}
 
 
-def with_known_failures(cases: Iterable[str]) -> list[Any]:
-    marks = {bad: [pytest.mark.xfail(strict=True, reason=why)] for bad, why in NOT_YET.items()}
-    return [pytest.param(bad, marks=marks.get(bad, [])) for bad in cases]
-
-
-@pytest.mark.parametrize("bad", with_known_failures(BAD_SETTINGS))
+@pytest.mark.parametrize("bad", list(BAD_SETTINGS))
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_settings(batch_size: int, bad: str):
     settings, words = BAD_SETTINGS[bad]
@@ -245,17 +232,7 @@ SIGNALS: dict[str, Callable[[ns.Network], object]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        pytest.param(
-            call,
-            marks=[pytest.mark.xfail(strict=True, reason="FIXME: Network.fit forgets them in any case")]
-            * (call == "fit"),
-        )
-        for call in SIGNALS
-    ],
-)
+@pytest.mark.parametrize("call", list(SIGNALS))
 def test_what_the_last_step_made_known_stays_known(call: str):
     net = classifier()
     net.step(X[0], 1)
@@ -302,7 +279,6 @@ def test_a_step_with_a_loss_that_is_not_finite_is_not_made():
     refuses(net, lambda net: net.step(X[0], [1e300, 0.0]), NeuronsimError, "the step was not made", "not finite")
 
 
-@pytest.mark.xfail(strict=True, reason="FIXME: engine.step looks at the loss only; fit goes back before such a step")
 def test_a_step_whose_update_is_not_finite_is_not_made():
     refuses(classifier(), lambda net: net.step([1e3, 1e3], 1, learning_rate=1e308), NeuronsimError, "not finite")
 

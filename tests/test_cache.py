@@ -311,14 +311,8 @@ class TestVersions:
         "settings",
         [
             {"clip_norm": 1.0, "clip_value": 1},
-            pytest.param(
-                {"clip_norm": 1},
-                marks=pytest.mark.xfail(strict=True, reason="FIXME: Session passes clip_norm as it is given"),
-            ),
-            pytest.param(
-                {"clip_norm": np.float32(1)},
-                marks=pytest.mark.xfail(strict=True, reason="FIXME: Session passes clip_norm as it is given"),
-            ),
+            {"clip_norm": 1},
+            {"clip_norm": np.float32(1)},
             {"learning_rate": 1, "weight_decay": 0},
             {"learning_rate": np.float32(0.1), "weight_decay": np.float32(0.5)},
             {"reduction": "sum", "epochs": np.int64(2), "rng": np.int32(1)},
@@ -354,12 +348,7 @@ class TestVersions:
 
     @pytest.mark.parametrize(
         "unusual",
-        [
-            pytest.param(
-                read_only, marks=pytest.mark.xfail(strict=True, reason="FIXME: Numba types read-only arrays apart")
-            ),
-            unaligned,
-        ],
+        [read_only, unaligned],
     )
     def test_memory_of_another_kind(self, unusual: Callable[[np.ndarray], np.ndarray], net: ns.Network):
         before = versions()
