@@ -4,6 +4,7 @@ An engine belongs to one version of the wiring: it makes the plan, turns it into
 and lends them its workspace. Everything that it is given has been checked before.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -306,7 +307,7 @@ class Engine:
         samples, cuts = make_samples(X, T, np.arange(n), self.dtype), self.cuts(n_threads)
         for begin in range(0, n, batch.BLOCK_SAMPLES):
             count = min(batch.BLOCK_SAMPLES, n - begin)
-            with PARALLEL:
+            with alone(cuts):
                 batch.block_samples(wiring, self.parameters, work, samples, loss, depth, begin, count, stride, cuts)
             yield begin, count, work
 
@@ -316,7 +317,7 @@ class Engine:
         stride = work.starts.size
         none = Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
         rule, cuts = np.zeros(N_RULE, self.dtype), self.cuts(n_threads)
-        with PARALLEL:
+        with alone(cuts):
             batch.block_neurons(
                 wiring, work, mode, rule, self.dtype.type(0), sums, none, none, none, count, stride, cuts
             )
@@ -383,7 +384,11 @@ class Session:
         else:
             self.n_threads = engine.threads(min(batch_size, batch.BLOCK_SAMPLES), threads)
             self.work, self.stride = engine.workspace(batch_size, self.n_threads)
-        self.cuts = engine.cuts(self.n_threads)
+        self.use_threads(self.n_threads)
+
+    def use_threads(self, n: int) -> None:
+        """Make the next steps on so many threads, at most those that the session was made for."""
+        self.cuts = self.engine.cuts(n)
 
     def advance(self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None) -> int:
         """Make ``len(rates)`` steps of an epoch from ``first_step`` on; returns how many were made.
@@ -412,7 +417,7 @@ class Session:
         if self.batch_size == 1:
             made = online.train_online(*common, self.fused, self.clip_norm, first_step, rates, self.loss_sum)
         else:
-            with PARALLEL:
+            with alone(self.cuts):
                 made = batch.train_batches(
                     *common,
                     self.mean,
@@ -437,6 +442,11 @@ def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
     values = np.zeros(n + BYTES // dtype.itemsize, dtype)
     begin = -values.ctypes.data % BYTES // dtype.itemsize
     return values[begin : begin + n]
+
+
+def alone(cuts: Array | None) -> AbstractContextManager[Any]:
+    """Let one Python thread at a time open parallel regions; those that open none need not wait."""
+    return nullcontext() if cuts is None else PARALLEL
 
 
 def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) -> Samples:

@@ -192,6 +192,35 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
     )
 
 
+class Pace:
+    """Which number of threads is the faster one at the moment.
+
+    Threads that share their processors with other programs wait for each other at every step: two were then fifteen
+    times as slow as one. So both are timed, a chunk each, and now and then again. The bits do not depend on it.
+    """
+
+    AGAIN = 30
+
+    def __init__(self, counts: list[int]) -> None:
+        self.counts = counts
+        self.chunks = dict.fromkeys(counts, 0)
+        self.seconds: dict[int, float] = {}
+
+    def next(self) -> int:
+        """How many threads the next chunk takes."""
+        untimed = [n for n in self.counts if n not in self.seconds]
+        if untimed:
+            return untimed[0]
+        ranked = sorted(self.counts, key=self.seconds.__getitem__)
+        return ranked[-1] if sum(self.chunks.values()) % self.AGAIN == 0 else ranked[0]
+
+    def note(self, n: int, seconds_per_step: float) -> None:
+        """What a chunk took; the first of each count may have compiled, and does not count."""
+        self.chunks[n] += 1
+        if self.chunks[n] > 1:
+            self.seconds[n] = seconds_per_step
+
+
 @dataclass
 class Trainer:
     """One call of ``fit`` under way."""
@@ -213,6 +242,8 @@ class Trainer:
         self.n_samples = len(self.data[0])
         self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
         self.begin = time.perf_counter()
+        asked = self.run.settings["threads"] is not None
+        self.pace = Pace([self.session.n_threads] if asked else sorted({self.session.n_threads, 1}, reverse=True))
 
     @property
     def seconds(self) -> float:
@@ -242,9 +273,13 @@ class Trainer:
         while done < self.steps_per_epoch:
             n = min(self.chunk, self.steps_per_epoch - done)
             rates = self.schedule.rates(self.run.n_steps, n, epoch)
+            n_threads = self.pace.next()
+            self.session.use_threads(n_threads)
             start = time.perf_counter()
             made, finite = self._run_chunk(order, done, rates)
-            self._adapt(n, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            self._adapt(n, seconds)
+            self.pace.note(n_threads, seconds / n)
             done += made
             self.run.n_steps += made
             bar.update(made)

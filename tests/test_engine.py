@@ -137,6 +137,7 @@ def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
     assert frozen.any()
     np.testing.assert_array_equal(w[frozen], start[frozen])
     assert not s1[frozen].any()
+    assert not s2[frozen].any()
     tolerance = 1e-12 if dtype == "float64" else 1e-5
     np.testing.assert_allclose(w, expected, rtol=0, atol=tolerance * (np.abs(start) + 5 * rate * 4).max())
 

@@ -1,5 +1,4 @@
-"""Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation are fused.
-"""
+"""Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation fuse."""
 
 from typing import Any
 
