@@ -61,7 +61,7 @@ def kernel(function: _F) -> _F:
 
 
 def inlined(function: _F) -> _F:
-    """A kernel that LLVM must inline: for what runs once a sample, where passing a few tuples of arrays costs 100 ns."""
+    """A kernel that LLVM must inline: for what runs once a sample, where passing tuples of arrays costs 100 ns."""
     return _compile(function, parallel=False, inline=True)
 
 
