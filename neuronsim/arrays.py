@@ -143,7 +143,8 @@ def _check_not_empty(data: NDArray[Any], what: str) -> None:
 
 def _check_length(data: NDArray[Any], n_samples: int, what: str) -> None:
     if len(data) != n_samples:
-        raise DataError(f"{what} has {_count(len(data), 'row')}, X has {_count(n_samples, 'sample')}")
+        samples = what.replace("T", "X")
+        raise DataError(f"{what} has {_count(len(data), 'row')}, {samples} has {_count(n_samples, 'sample')}")
 
 
 def _shape_message(data: NDArray[Any], names: Sequence[str], loss: Loss, what: str) -> str:

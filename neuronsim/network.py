@@ -562,26 +562,28 @@ class Network:
         self._draw()
         return self._kept_engine
 
-    def _samples(self, X: ArrayLike) -> tuple[Reals, bool]:
+    def _samples(self, X: ArrayLike, what: str = "X") -> tuple[Reals, bool]:
         """X as kernels read it, shape (n_samples, n_inputs), and whether it was a single sample."""
         names = self.graph.name_list(self.inputs)
         if _ndim(X) != 1:
-            return as_samples(X, names, self.dtype), False
+            return as_samples(X, names, self.dtype, what), False
         x = np.asarray(X)
         if len(x) != len(names):
             listed = f" ({names})" if len(names) else ""
             raise DataError(f"x has {_n(len(x), 'value')}, the network has {_n(len(names), 'input')}{listed}")
         return as_samples(x[None], names, self.dtype, "x"), True
 
-    def _data(self, X: ArrayLike, T: ArrayLike, loss: str | Loss | None) -> tuple[Reals, NDArray[Any], Loss]:
-        """X, T and the loss as kernels read them; one sample becomes a batch of one."""
+    def _data(
+        self, X: ArrayLike, T: ArrayLike, loss: str | Loss | None, called: tuple[str, str] = ("X", "T")
+    ) -> tuple[Reals, NDArray[Any], Loss]:
+        """X, T and the loss as kernels read them, ``called`` so in messages; one sample becomes a batch of one."""
         outputs = self.outputs
         used = losses.resolve(loss, self.graph.activation_codes[outputs].tolist())
-        x, single = self._samples(X)
+        x, single = self._samples(X, called[0])
         t: Any = T
         if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
             t = np.asarray(t)[None]
-        return x, as_targets(t, len(x), self.graph.name_list(outputs), self.dtype, used), used
+        return x, as_targets(t, len(x), self.graph.name_list(outputs), self.dtype, used, called[1]), used
 
     def _remember(self, signals: "Signals") -> None:
         """Keep the signals of one sample for ``net["h1"].z`` and the like."""

@@ -167,7 +167,7 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
             Xv, Tv = given["validation"]
         except (TypeError, ValueError):
             raise DataError("validation takes a pair (X, T)") from None
-        validation = net._data(Xv, Tv, given["loss"])[:2]
+        validation = net._data(Xv, Tv, given["loss"], ("Xv", "Tv"))[:2]
     size = given["batch_size"]
     batch_size = len(x) if size is None else min(_whole("batch_size", size), len(x))
     seed = seeds.seed_of(given["rng"])
@@ -258,6 +258,8 @@ class Trainer:
             if not self._run_epoch(epoch, interrupted, bar):
                 return
             self._record(epoch)
+            if self.run.status == "interrupted":
+                return
             bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
             why = stop.first_reason(self.rules, self._report(before))
             if why is not None:
@@ -288,7 +290,7 @@ class Trainer:
                 return False
             if interrupted.is_set():
                 self.run.status, self.run.reason = "interrupted", f"interrupted after step {self.run.n_steps - 1}"
-                return False
+                return done == self.steps_per_epoch
             if self.seconds > limit and done < self.steps_per_epoch:
                 self.run.status, self.run.reason = "stopped", f"{limit:g} seconds are over"
                 return False
@@ -353,8 +355,10 @@ class Trainer:
         return Report(self.run.history, self.seconds, self._gradient_norm, step_size)
 
     def _gradient_norm(self) -> float:
+        """‖∇L‖ over all data, of the parameters that are trained."""
         g = self.engine.gradients(*self.data, self.loss, "mean" if self.session.mean else "sum")
-        return math.sqrt(sum(_sum_of_squares(values) for values in (g.weights, g.biases, g.slopes)))
+        pairs = zip((g.weights, g.biases, g.slopes), self.session.rates, strict=True)
+        return math.sqrt(sum(_sum_of_squares(v[rates >= 0] if rates.size else v) for v, rates in pairs))
 
     def _diverge(self, epoch: int, order: Array, done: int) -> None:
         """Say at which step and neuron; the parameters are those before that step."""

@@ -734,6 +734,30 @@ class TestContinuing:
         assert len({bits(net) for net in nets}) == 1
 
 
+class TestTrainedOnly:
+    def test_gradient_norm_is_that_of_trained_parameters(self):
+        net = ns.wiring.layered([2, 3, 1], rng=0)
+        net.freeze("*")
+        run = net.fit([[1.0, 2.0]], [[5.0]], batch_size=None, epochs=5, stop=ns.stop.GradientNorm(1e-12))
+        assert (run.status, run.n_epochs) == ("stopped", 1)
+
+    def test_rprop_leaves_its_state_alone_where_the_rate_is_0(self):
+        rate = ns.schedules.Step(0.1, every=2, factor=0.0)
+        run_on, stopped = ns.wiring.layered([2, 3, 1], rng=0), ns.wiring.layered([2, 3, 1], rng=0)
+        X, T = np.random.default_rng(0).normal(size=(6, 2)), np.ones((6, 1))
+        run_on.fit(X, T, batch_size=None, epochs=4, optimizer="rprop", learning_rate=rate)
+        stopped.fit(X, T, batch_size=None, epochs=2, optimizer="rprop", learning_rate=rate)
+        assert bits(run_on) == bits(stopped)
+
+    def test_bad_validation_data_are_called_so(self):
+        net = ns.wiring.layered([2, 3, 1], rng=0)
+        X, T = np.ones((4, 2)), np.ones((4, 1))
+        with pytest.raises(ns.errors.DataError, match="Xv has 3 columns, the network has 2 inputs"):
+            net.fit(X, T, validation=(np.ones((4, 3)), T))
+        with pytest.raises(ns.errors.DataError, match="Tv has 2 columns"):
+            net.fit(X, T, validation=(X, np.ones((4, 2))))
+
+
 class TestStopping:
     def fit(self, rule: object, **settings) -> tuple[ns.Run, ns.Run, ns.Network]:
         """The run that a rule stops, the run that goes on, and the stopped network."""

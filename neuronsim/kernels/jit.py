@@ -261,3 +261,7 @@ def worthwhile_threads(multiply_adds: float) -> int:
     # 20 billion a second is what one core does on a poor day; a thread should have ten times the region's cost to do
     seconds = multiply_adds / 20e9
     return int(max(1, min(numba.config.NUMBA_NUM_THREADS, seconds / (20 * region_seconds()))))
+
+
+# Now, before a source can be edited behind the process's back.
+source_digest()

@@ -95,9 +95,10 @@ def update_lanes(
         grown = select(grown < rule[LOWEST], rule[LOWEST], select(grown > rule[HIGHEST], rule[HIGHEST], grown))
         grad = select(product < 0.0, 0.0, grad)
         new = select(grad > 0.0, old - grown, select(grad < 0.0, old + grown, old + grad))
-        new = select(rate == 0.0, old, new)
-        store_part(s1, wi, select(frozen, last, grad), n)
-        store_part(s2, wi, select(frozen, size, grown), n)
+        still = rate <= 0.0  # frozen, or a rate of 0
+        new = select(still, old, new)
+        store_part(s1, wi, select(still, last, grad), n)
+        store_part(s2, wi, select(still, size, grown), n)
     store_part(w, wi, select(frozen, old, new), n)
 
 
