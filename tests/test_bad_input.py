@@ -145,10 +145,9 @@ def test_targets(call: str, bad: str):
 @calls
 def test_what_float32_cannot_hold(call: str):
     bad_x, bad_t = changed(X, 3, 1, 1e40), changed(T, 0, 1, 1e40)
-    refuses(
-        classifier("float32"), lambda net: CALLS[call](net, bad_x, CLASSES), DataError, *said(call, ["X[3, 1]", *words])
-    )
-    refuses(classifier("float32"), lambda net: CALLS[call](net, X, bad_t), DataError, *said(call, ["T[0, 1]", *words]))
+    for x, t, place in ((bad_x, CLASSES, "X[3, 1]"), (X, bad_t, "T[0, 1]")):
+        words = said(call, [place, "1e+40", "too large for float32", "3.403e+38"])
+        refuses(classifier("float32"), lambda net, x=x, t=t: CALLS[call](net, x, t), DataError, *words)
 
 
 def test_class_numbers_with_a_loss_that_takes_none():
