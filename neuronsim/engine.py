@@ -16,7 +16,7 @@ from neuronsim.graph import Graph, check_runnable
 from neuronsim.kernels import batch, codes, online, shapes
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
-from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
     CLIP,
@@ -128,7 +128,7 @@ class Engine:
         """Gradients over the samples, and every sample's δ and ∂L/∂x."""
         n = len(X)
         n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), None)
-        sums = self._like_parameters()
+        sums = self.like_parameters()
         losses = np.empty(n, self.dtype)
         delta = np.empty((n, self.graph.n_neurons), self.dtype)
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
@@ -291,8 +291,13 @@ class Engine:
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
         )
 
-    def _like_parameters(self) -> Parameters:
+    def like_parameters(self) -> Parameters:
+        """Zeros for every parameter."""
         return Parameters(*(np.zeros_like(values) for values in self.parameters))
+
+    def no_parameters(self) -> Parameters:
+        """Empty arrays, where nothing is kept."""
+        return Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
 
     def _by_sample(self, values: Array, work: Workspace) -> Array:
         """A view of a buffer as (stride, n_neurons)."""
@@ -315,12 +320,11 @@ class Engine:
         self, wiring: Wiring, work: Workspace, sums: Parameters, mode: int, count: int, n_threads: int
     ) -> None:
         stride = work.starts.size
-        none = Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
-        rule, cuts = np.zeros(N_RULE, self.dtype), self.cuts(n_threads)
+        none, cuts = self.no_parameters(), self.cuts(n_threads)
+        zero, unused = self.dtype.type(0), np.zeros(2)
+        keep = Learning(mode, np.zeros(N_RULE, self.dtype), unused, unused, zero, sums, none, none, none)
         with alone(cuts):
-            batch.block_neurons(
-                wiring, work, mode, rule, self.dtype.type(0), sums, none, none, none, count, stride, cuts
-            )
+            batch.block_neurons(wiring, work, keep, count, stride, cuts)
 
     def _add_own_to_inputs(self, delta: Array, X: Array, T: Array, loss: Loss) -> None:
         """An input that is an output gets the loss's part on top of what its sinks send back."""
@@ -357,26 +361,31 @@ class Session:
         dtype = engine.dtype
         self.data = (X, T)
         code = codes.SGD if optimizer is None else optimizer.code
-        self.optimizer = code
-        self.settings, self.rule = _rule(optimizer, clip_value, dtype)
-        self.decay = dtype.type(weight_decay)
-        self.clip_norm = 0.0 if clip_norm is None else float(clip_norm)
-        self.powers = np.ones(2)
-        self.rates = engine.rates
         n_state = 0 if optimizer is None else optimizer.n_state
-        none = Parameters(*(np.empty(0, dtype) for _ in range(3)))
-        self.first_state = engine._like_parameters() if n_state > 0 else none
-        self.second_state = engine._like_parameters() if n_state > 1 else none
+        none = engine.no_parameters()
+        settings, numbers = _rule(optimizer, clip_value, dtype)
+        self.clip_norm = 0.0 if clip_norm is None else float(clip_norm)
+        self.learning = Learning(
+            optimizer=code,
+            numbers=numbers,
+            settings=settings,
+            powers=np.ones(2),
+            decay=dtype.type(weight_decay),
+            parameters=engine.parameters,
+            first_state=engine.like_parameters() if n_state > 0 else none,
+            second_state=engine.like_parameters() if n_state > 1 else none,
+            rates=engine.rates,
+        )
         if code == codes.RPROP:
-            for steps, factors in zip(self.second_state, self.rates, strict=True):
+            for steps, factors in zip(self.learning.second_state, self.learning.rates, strict=True):
                 steps[:] = initial_rate
                 if factors.size:
                     steps *= np.maximum(factors, 0)
         buffered = clip_norm is not None or batch_size > batch.BLOCK_SAMPLES
-        self.gradient = engine._like_parameters() if buffered else none
+        self.gradient = engine.like_parameters() if buffered else none
         # plain SGD with nothing in its way takes the fused pass
         plain = code == codes.SGD and weight_decay == 0 and clip_norm is None and clip_value is None
-        self.fused = plain and all(r.size == 0 for r in self.rates)
+        self.fused = plain and all(r.size == 0 for r in self.learning.rates)
         self.loss_sum = np.zeros(1)
         if batch_size == 1:
             self.n_threads, self.stride = 1, 1
@@ -400,41 +409,28 @@ class Session:
         wiring = engine.wiring if wiring is None else wiring
         common = (
             wiring,
-            engine.parameters,
-            self.first_state,
-            self.second_state,
-            self.rates,
+            self.learning,
             self.gradient,
             self.work,
             samples,
             self.loss.code,
-            self.optimizer,
-            self.settings,
-            self.rule,
-            self.powers,
-            self.decay,
+            self.clip_norm,
+            first_step,
+            rates,
+            self.loss_sum,
         )
         if self.batch_size == 1:
-            made = online.train_online(*common, self.fused, self.clip_norm, first_step, rates, self.loss_sum)
+            made = online.train_online(*common, self.fused)
         else:
             with alone(self.cuts):
-                made = batch.train_batches(
-                    *common,
-                    self.mean,
-                    self.clip_norm,
-                    self.batch_size,
-                    first_step,
-                    rates,
-                    self.stride,
-                    self.cuts,
-                    self.loss_sum,
-                )
+                made = batch.train_batches(*common, self.mean, self.batch_size, self.stride, self.cuts)
         return int(made)
 
     def arrays(self) -> list[Array]:
         """Everything that a step changes: parameters, optimiser state, running products, the sum of losses."""
-        parts = (self.engine.parameters, self.first_state, self.second_state)
-        return [*(values for part in parts for values in part), self.powers, self.loss_sum]
+        learning = self.learning
+        parts = (learning.parameters, learning.first_state, learning.second_state)
+        return [*(values for part in parts for values in part), learning.powers, self.loss_sum]
 
 
 def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:

@@ -357,7 +357,7 @@ class Trainer:
     def _gradient_norm(self) -> float:
         """‖∇L‖ over all data, of the parameters that are trained."""
         g = self.engine.gradients(*self.data, self.loss, "mean" if self.session.mean else "sum")
-        pairs = zip((g.weights, g.biases, g.slopes), self.session.rates, strict=True)
+        pairs = zip((g.weights, g.biases, g.slopes), self.session.learning.rates, strict=True)
         return math.sqrt(sum(_sum_of_squares(v[rates >= 0] if rates.size else v) for v, rates in pairs))
 
     def _diverge(self, epoch: int, order: Array, done: int) -> None:

@@ -8,7 +8,7 @@ from strategies import Case, cases
 import neuronsim as ns
 from neuronsim import optimizers
 from neuronsim.kernels import codes, update
-from neuronsim.kernels.records import Parameters
+from neuronsim.kernels.records import Learning, Parameters
 from neuronsim.magnitudes import gradient_magnitudes, signal_magnitudes
 from neuronsim.reference import bias_of, slope_of, weight_of
 
@@ -109,7 +109,6 @@ RULES = [
 @pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
     from neuronsim.engine import _rule
-    from neuronsim.kernels.batch import begin_step
 
     n, rate, decay = 37, 0.1, 0.0 if rule.name == "rprop" else 0.01
     rng = np.random.default_rng(3)
@@ -119,15 +118,16 @@ def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
     states = [[0.0] * rule.n_state for _ in range(n)]
     settings_, numbers = _rule(rule, None, np.dtype(dtype))
     numbers[update.SCALE] = 1.0
-    powers = np.ones(2)
     s1, s2 = np.zeros(n, dtype), np.zeros(n, dtype)
     if rule.name == "rprop":
         s2[:] = rate * np.maximum(factors, 0)
-    start = w.copy()
+    start, none = w.copy(), np.empty(0, dtype)
+    triples = [Parameters(values, none, none) for values in (w, s1, s2, factors)]
+    learning = Learning(rule.code, numbers, settings_, np.ones(2), w.dtype.type(decay), *triples)
     for t in range(1, 6):
         g = rng.normal(size=n).astype(dtype)
-        begin_step(rule.code, numbers, settings_, powers, rate)
-        update.update(rule.code, numbers, w.dtype.type(decay), w, 0, g, 0, s1, s2, factors, n)
+        update.begin_step(learning, rate)
+        update.update_weights(learning, 0, g, 0, n)
         for i in range(n):
             if factors[i] >= 0:
                 own = rate * float(factors[i])

@@ -17,7 +17,6 @@ from neuronsim.kernels.activations import (
     times_derivative,
     times_derivative_few,
 )
-from neuronsim.kernels.batch import begin_step, squared_norm, update_all
 from neuronsim.kernels.codes import CROSS_ENTROPY, FIRST_USER, PRELU, SOFTMAX
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import (
@@ -33,9 +32,20 @@ from neuronsim.kernels.lanes import (
     tile_zero,
 )
 from neuronsim.kernels.losses import is_fused, losses_one, softmax_cross_entropy, softmax_jacobian
-from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.shapes import ONE, ONLINE_BLOCK, ONLINE_ROWS
-from neuronsim.kernels.update import RATE, SCALE, WRITE, update
+from neuronsim.kernels.update import (
+    RATE,
+    SCALE,
+    WRITE,
+    begin_step,
+    into,
+    squared_norm,
+    update_all,
+    update_biases,
+    update_slopes,
+    update_weights,
+)
 
 Array = npt.NDArray[Any]
 
@@ -253,22 +263,8 @@ def descend(
 
 
 @inlined
-def push_and_update(
-    wiring: Wiring,
-    parameters: Parameters,
-    work: Workspace,
-    first: int,
-    size: int,
-    optimizer: int,
-    rule: Array,
-    decay: Any,
-    updated: Parameters,
-    first_state: Parameters,
-    second_state: Parameters,
-    rates: Parameters,
-) -> None:
+def push_and_update(wiring: Wiring, weights: Array, work: Workspace, learning: Learning, first: int, size: int) -> None:
     """Any rule, a row at a time: push δ with the old weights, write the row's gradient δ·y, then update the row."""
-    weights = parameters.weights
     y, delta, row = work.y, work.delta, work.scratch
     s0 = peek(wiring.row_start, first)
     count = peek(wiring.row_start, first + 1) - s0
@@ -279,108 +275,42 @@ def push_and_update(
             source = peek(wiring.sources, s0 + k)
             poke(delta, source, fma(peek(weights, w0 + k), d, peek(delta, source)))
             poke(row, k, d * peek(y, source))
-        update(
-            optimizer,
-            rule,
-            decay,
-            updated.weights,
-            w0,
-            row,
-            0,
-            first_state.weights,
-            second_state.weights,
-            rates.weights,
-            count,
-        )
-    update(
-        optimizer,
-        rule,
-        decay * 0,
-        updated.biases,
-        first,
-        delta,
-        first,
-        first_state.biases,
-        second_state.biases,
-        rates.biases,
-        size,
-    )
+        update_weights(learning, w0, row, 0, count)
+    update_biases(learning, first, delta, first, size)
 
 
 @inlined
-def backward_one(
-    wiring: Wiring,
-    parameters: Parameters,
-    work: Workspace,
-    fused: bool,
-    optimizer: int,
-    rule: Array,
-    decay: Any,
-    updated: Parameters,
-    first_state: Parameters,
-    second_state: Parameters,
-    rates: Parameters,
-) -> None:
-    """The error back through the network, bundle by bundle, each updated as soon as its δ has been passed on."""
+def backward_one(wiring: Wiring, parameters: Parameters, work: Workspace, learning: Learning, fused: bool) -> None:
+    """The error back through the network, bundle by bundle, each updated as soon as its δ has been passed on.
+
+    ``learning`` updates ``parameters``, or keeps gradients.
+    """
     for i in range(wiring.cleared.size):
         poke(work.delta, peek(wiring.cleared, i), 0.0)
     for b in range(wiring.bundle_first.size - 1, -1, -1):
         first, size = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b)
         finish_deltas(wiring, parameters, work, first, size)
         if fused:
-            descend(wiring, parameters, work, first, size, wiring.bundle_pushes[b], rule[RATE])
+            descend(wiring, parameters, work, first, size, wiring.bundle_pushes[b], learning.numbers[RATE])
         else:
-            push_and_update(
-                wiring,
-                parameters,
-                work,
-                first,
-                size,
-                optimizer,
-                rule,
-                decay,
-                updated,
-                first_state,
-                second_state,
-                rates,
-            )
+            push_and_update(wiring, parameters.weights, work, learning, first, size)
     for p in range(wiring.prelus.size):
-        update(
-            optimizer,
-            rule,
-            decay * 0,
-            updated.slopes,
-            wiring.prelus[p],
-            work.slope_terms,
-            p,
-            first_state.slopes,
-            second_state.slopes,
-            rates.slopes,
-            1,
-        )
+        update_slopes(learning, wiring.prelus[p], work.slope_terms, p)
 
 
 @kernel
 def train_online(
     wiring: Wiring,
-    parameters: Parameters,
-    first_state: Parameters,
-    second_state: Parameters,
-    rates: Parameters,
+    learning: Learning,
     gradient: Parameters,
     work: Workspace,
     samples: Samples,
     loss: int,
-    optimizer: int,
-    settings: Array,
-    rule: Array,
-    powers: Array,
-    decay: Any,
-    fused: bool,
     clip_norm: float,
     first_step: int,
     step_rates: Array,
     loss_sum: Array,
+    fused: bool,
 ) -> int:
     """Steps ``first_step``, … of an epoch, a sample each, one for each entry of ``step_rates``.
 
@@ -388,34 +318,20 @@ def train_online(
     asked where a loss was not finite, before the update of that step. ``fused``: plain SGD, nothing frozen, scaled,
     decayed or clipped.
     """
-    rule[SCALE] = 1.0
-    buffered = clip_norm > 0.0
+    parameters = learning.parameters
+    learning.numbers[SCALE] = 1.0
     for s in range(step_rates.size):
-        begin_step(optimizer, rule, settings, powers, step_rates[s])
+        begin_step(learning, step_rates[s])
         forward_one(wiring, parameters, work, samples, samples.order[first_step + s])
         start_deltas(wiring, parameters, work, loss)
         if not np.isfinite(work.losses[0]):
             return s
         loss_sum[0] += work.losses[0]
-        if buffered:
-            backward_one(
-                wiring, parameters, work, False, WRITE, rule, decay, gradient, first_state, second_state, rates
-            )
-            norm = np.sqrt(squared_norm(wiring, gradient, rates))
-            rule[SCALE] = clip_norm / norm if norm > clip_norm else 1.0
-            update_all(wiring, gradient, optimizer, rule, decay, parameters, first_state, second_state, rates)
+        if clip_norm > 0.0:
+            backward_one(wiring, parameters, work, into(learning, gradient, WRITE), False)
+            norm = np.sqrt(squared_norm(wiring, gradient, learning.rates))
+            learning.numbers[SCALE] = clip_norm / norm if norm > clip_norm else 1.0
+            update_all(wiring, learning, gradient)
         else:
-            backward_one(
-                wiring,
-                parameters,
-                work,
-                fused,
-                optimizer,
-                rule,
-                decay,
-                parameters,
-                first_state,
-                second_state,
-                rates,
-            )
+            backward_one(wiring, parameters, work, learning, fused)
     return step_rates.size

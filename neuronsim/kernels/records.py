@@ -38,6 +38,20 @@ class Parameters(NamedTuple):
     slopes: Array
 
 
+class Learning(NamedTuple):
+    """How parameters change: the optimiser, its numbers, and everything that lies beside each parameter."""
+
+    optimizer: int
+    numbers: Array  # of one step, in the network's dtype; their places are in ``update.py``
+    settings: Array  # float64, the same before rounding
+    powers: Array  # float64 (2,): β₁ᵗ and β₂ᵗ as running products
+    decay: Any  # of weights
+    parameters: Parameters
+    first_state: Parameters
+    second_state: Parameters
+    rates: Parameters  # factors on the learning rate, −1 where frozen
+
+
 class Workspace(NamedTuple):
     """Buffers of one block of samples, neuron by neuron, ``stride`` samples to a row, padded to whole lane vectors."""
 

@@ -5,11 +5,13 @@ Each rule is its formula on lanes; ``reference_update`` in ``optimizers.py`` is 
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.codes import ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, SGD
-from neuronsim.kernels.jit import kernel
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import filled, fma, lane_count, load_part, select, sqrt, store_part
+from neuronsim.kernels.records import Learning, Parameters, Wiring
 
 Array = npt.NDArray[Any]
 
@@ -124,3 +126,86 @@ def update(
         k += width
     if k < n:
         update_lanes(optimizer, rule, decay, w, wi + k, g, gi + k, s1, s2, rates, n - k)
+
+
+@inlined
+def update_weights(learning: Learning, at: int, g: Array, gi: int, n: int) -> None:
+    """One step for the ``n`` weights from ``at`` on; they decay."""
+    update(
+        learning.optimizer, learning.numbers, learning.decay, learning.parameters.weights, at, g, gi,
+        learning.first_state.weights, learning.second_state.weights, learning.rates.weights, n,
+    )  # fmt: skip
+
+
+@inlined
+def update_biases(learning: Learning, at: int, g: Array, gi: int, n: int) -> None:
+    """One step for the ``n`` biases from ``at`` on."""
+    update(
+        learning.optimizer, learning.numbers, learning.decay * 0, learning.parameters.biases, at, g, gi,
+        learning.first_state.biases, learning.second_state.biases, learning.rates.biases, n,
+    )  # fmt: skip
+
+
+@inlined
+def update_slopes(learning: Learning, at: int, g: Array, gi: int) -> None:
+    """One step for one slope."""
+    update(
+        learning.optimizer, learning.numbers, learning.decay * 0, learning.parameters.slopes, at, g, gi,
+        learning.first_state.slopes, learning.second_state.slopes, learning.rates.slopes, 1,
+    )  # fmt: skip
+
+
+@inlined
+def into(learning: Learning, gradient: Parameters, mode: int) -> Learning:
+    """The same with WRITE or ADD for the optimiser: what would be used to update is kept in ``gradient``."""
+    return Learning(
+        mode, learning.numbers, learning.settings, learning.powers, learning.decay, gradient,
+        learning.first_state, learning.second_state, learning.rates,
+    )  # fmt: skip
+
+
+@leaf
+def update_all(wiring: Wiring, learning: Learning, gradient: Parameters) -> None:
+    """One step of every parameter from a finished gradient."""
+    update_weights(learning, 0, gradient.weights, 0, gradient.weights.size)
+    for neuron in range(wiring.is_input.size):
+        if not wiring.is_input[neuron]:
+            update_biases(learning, neuron, gradient.biases, neuron, 1)
+    for p in range(wiring.prelus.size):
+        update_slopes(learning, wiring.prelus[p], gradient.slopes, wiring.prelus[p])
+
+
+@kernel
+def add_squares(gradient: Array, rates: Array, start: int, end: int) -> float:
+    """Σ g² in float64 over the parameters that are not frozen, in index order."""
+    result = 0.0
+    for i in range(start, end):
+        if rates.size == 0 or rates[i] >= 0:
+            result += float(gradient[i]) * float(gradient[i])
+    return result
+
+
+@leaf
+def squared_norm(wiring: Wiring, gradient: Parameters, rates: Parameters) -> float:
+    """‖g‖² over all trained parameters: a sum for each neuron's row, added by id; then biases, then slopes."""
+    result = 0.0
+    for neuron in range(wiring.is_input.size):
+        result += add_squares(gradient.weights, rates.weights, wiring.row_start[neuron], wiring.row_start[neuron + 1])
+    for neuron in range(wiring.is_input.size):
+        if not wiring.is_input[neuron]:
+            result += add_squares(gradient.biases, rates.biases, neuron, neuron + 1)
+    for p in range(wiring.prelus.size):
+        result += add_squares(gradient.slopes, rates.slopes, wiring.prelus[p], wiring.prelus[p] + 1)
+    return result
+
+
+@kernel
+def begin_step(learning: Learning, rate: float) -> None:
+    """Set the numbers of this step: its rate, and for Adam 1 − β₁ᵗ and √(1 − β₂ᵗ) from running products."""
+    numbers, powers = learning.numbers, learning.powers
+    numbers[RATE] = rate
+    if learning.optimizer == ADAM or learning.optimizer == ADAMW:
+        powers[0] *= learning.settings[FIRST]
+        powers[1] *= learning.settings[SECOND]
+        numbers[CORRECTION_1] = 1.0 - powers[0]
+        numbers[CORRECTION_2] = np.sqrt(1.0 - powers[1])

@@ -1,0 +1,96 @@
+"""Samples come in: inputs and targets by neuron for aggregation, and y sample by sample, in panels, for gradients."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.lanes import lane_count, load, store, transpose
+from neuronsim.kernels.records import Samples, Wiring, Workspace
+
+Array = npt.NDArray[Any]
+
+
+@kernel
+def is_vector(ids: Array, at: int, width: int) -> bool:
+    """Whether the ids from ``at`` on are a lane vector: consecutive, and starting at a multiple of its width."""
+    return bool(at + width <= ids.size and ids[at] % width == 0 and ids[at + width - 1] - ids[at] == width - 1)
+
+
+@kernel
+def place_in_rows(neuron: int, sample: int, stride: int, width: int) -> int:
+    """Where y of a neuron lies in ``Workspace.rows``: panels of two lane vectors of neurons, in each sample by sample.
+
+    A gradient tile then reads its panel from end to end; with whole samples one after another its loads were 4.7 kB
+    apart.
+    """
+    panel = 2 * width
+    return (neuron // panel * stride + sample) * panel + neuron % panel
+
+
+@leaf
+def gather(
+    wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
+) -> None:
+    """Fetch the samples at ``order[position + start : position + end]``: y of the inputs, and targets.
+
+    Places beyond ``count`` repeat the last sample; their δ stays zero.
+    """
+    n_inputs, n_outputs = wiring.inputs.size, wiring.outputs.size
+    width = lane_count(work.y)
+    for i in range(start, end):
+        row = samples.order[position + min(i, count - 1)]
+        work.starts[i] = row * n_inputs
+        if samples.classes.size > 0:
+            for o in range(n_outputs):
+                work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
+        elif samples.targets.size > 0:
+            for o in range(n_outputs):
+                work.target[o * stride + i] = samples.targets[row, o]
+    for first in range(start, end, width):
+        j = 0
+        while j < n_inputs:
+            if is_vector(wiring.inputs, j, width):
+                transpose(samples.inputs, work.starts, first, j, work.y, wiring.inputs[j] * stride + first, stride)
+                j += width
+            else:
+                for i in range(first, first + width):
+                    work.y[wiring.inputs[j] * stride + i] = samples.inputs[work.starts[i] + j]
+                j += 1
+    if work.rows.size > 0:
+        copy_inputs(wiring, samples, work, stride, start, end)
+
+
+@kernel
+def copy_inputs(wiring: Wiring, samples: Samples, work: Workspace, stride: int, start: int, end: int) -> None:
+    """Write the inputs' y sample by sample too, as gradients read it."""
+    ids = wiring.inputs
+    width = lane_count(work.y)
+    j = 0
+    while j < ids.size:
+        vector = is_vector(ids, j, width)
+        for i in range(start, end):
+            to, at = place_in_rows(ids[j], i, stride, width), work.starts[i] + j
+            if vector:
+                store(work.rows, to, load(samples.inputs, at))
+            else:
+                work.rows[to] = samples.inputs[at]
+        j += width if vector else 1
+
+
+@kernel
+def copy_columns(wiring: Wiring, work: Workspace, stride: int, start: int, end: int) -> None:
+    """Write y of neurons that dense bundles listen to sample by sample, as their gradients read it."""
+    ids = wiring.columns
+    width = lane_count(work.y)
+    c = 0
+    while c < ids.size:
+        vector = is_vector(ids, c, width)
+        for first in range(start, end, width):
+            if vector:
+                to = place_in_rows(ids[c], first, stride, width)
+                transpose(work.y, work.places, 0, ids[c] * stride + first, work.rows, to, 2 * width)
+            else:
+                for i in range(first, first + width):
+                    work.rows[place_in_rows(ids[c], i, stride, width)] = work.y[ids[c] * stride + i]
+        c += width if vector else 1
