@@ -41,6 +41,8 @@ Array = npt.NDArray[Any]
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
 _DENSE_ROWS = 4
 _DENSE_SOURCES = 64
+# Bundles that listen to inputs alone are shared out by neurons where they hold this much of all edges.
+_LEADING_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -509,6 +511,10 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         inputs_before = np.concatenate(([0], np.cumsum(is_input)))
         only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
         pushes &= ~only_inputs
+    leading = int(pushes.argmax()) if pushes.any() else 0
+    edges = size * count
+    if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
+        leading = 0
     output_row = np.full(n, -1, np.int64)
     output_row[graph.outputs] = np.arange(graph.n_outputs)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
@@ -522,6 +528,8 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_size=size,
         bundle_pushes=pushes,
         bundle_dense=dense,
+        leading=leading,
+        leading_rows=int(size[:leading].sum()),
         codes=graph.activation_codes.astype(np.int64),
         user=_user_addresses(graph),
         is_input=is_input,

@@ -201,8 +201,19 @@ def test_kernel_codes_are_the_registries():
     assert [getattr(codes, n) for n in named] == [loss.code for loss in LOSSES.values()]
 
 
-def test_records_for_kernels_are_flat_arrays():
+def test_records_for_kernels_are_flat_arrays_and_numbers():
     engine = ns.wiring.layered([2, 3, 1], rng=0)._engine()
-    assert all(isinstance(values, np.ndarray) and values.ndim == 1 for values in engine.wiring)
+    assert all(isinstance(field, int) or (field.ndim, field.flags.c_contiguous) == (1, True) for field in engine.wiring)
     assert isinstance(engine.parameters, Parameters)
     assert engine.parameters.weights is engine.graph.weights
+
+
+def test_first_bundles_are_shared_out_by_neurons_where_they_are_large():
+    large, small = ns.wiring.layered([30, 50, 4], rng=0), ns.wiring.layered([30, 5, 60, 4], rng=0)
+    assert (large._engine().wiring.leading, large._engine().wiring.leading_rows) == (1, 50)
+    assert small._engine().wiring.leading == 0
+    X, T = np.random.default_rng(0).normal(size=(100, 30)), np.ones((100, 4))
+    one, two = large.copy(), large.copy()
+    for net, threads in ((one, 1), (two, 3)):
+        net.fit(X, T, batch_size=40, epochs=2, threads=threads, rng=0)
+    np.testing.assert_array_equal(one.weights, two.weights)

@@ -16,6 +16,7 @@ from neuronsim.kernels.jit import kernel, leaf, parallel_kernel
 from neuronsim.kernels.lanes import lane_count
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.shapes import ROWS
 from neuronsim.kernels.update import (
     ADD,
     SCALE,
@@ -50,30 +51,21 @@ def run_samples(
     stride: int,
     start: int,
     end: int,
+    bundle: int,
 ) -> None:
-    """Gather, forward, loss and backward for the places ``start`` to ``end`` of a block of ``count`` samples."""
-    weights, biases, slopes = parameters
+    """Gather, forward, loss and backward for the places ``start`` to ``end`` of a block of ``count`` samples.
+
+    With a ``bundle`` above 0 they have been gathered, and the bundles before that one have run.
+    """
+    weights, _, slopes = parameters
     together = VECTORS_TOGETHER * lane_count(work.y)
+    n_bundles, n_neurons = wiring.bundle_first.size, wiring.is_input.size
     for first in range(start, end, together):
         stop = min(first + together, end)
         n = stop - first
-        gather(wiring, samples, work, position, count, stride, first, stop)
-        forward(
-            wiring.bundle_first,
-            wiring.bundle_size,
-            wiring.row_start,
-            wiring.sources,
-            weights,
-            biases,
-            slopes,
-            wiring.codes,
-            wiring.user,
-            work.y,
-            work.z,
-            stride,
-            first,
-            stop,
-        )
+        if bundle == 0:
+            gather(wiring, samples, work, position, count, stride, first, stop)
+        forward(wiring, parameters, work, stride, first, stop, bundle, n_bundles, 0, n_neurons)
         if wiring.softmax_members.size > 0:
             softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
         if depth == FORWARD:
@@ -148,6 +140,38 @@ def slice_of(n: int, parts: int, part: int) -> int:
 
 
 @parallel_kernel
+def share_gather(
+    wiring: Wiring, work: Workspace, samples: Samples, position: int, count: int, stride: int, n_threads: int
+) -> None:
+    """``gather`` for a whole block, the samples spread over threads."""
+    width = lane_count(work.y)
+    vectors = (count + width - 1) // width
+    for t in prange(n_threads):
+        start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
+        gather(wiring, samples, work, position, count, stride, start, end)
+
+
+@parallel_kernel
+def share_first_bundles(
+    wiring: Wiring, parameters: Parameters, work: Workspace, count: int, stride: int, n_threads: int
+) -> None:
+    """The leading bundles, which listen to inputs alone, for a whole block, their *neurons* spread over threads.
+
+    Each core then reads weights that it has itself written in the last step, not those of another core's cache.
+    """
+    width = lane_count(work.y)
+    end = (count + width - 1) // width * width
+    rows = wiring.leading_rows
+    for t in prange(n_threads):
+        low = slice_of(rows, n_threads, t) // ROWS * ROWS
+        high = slice_of(rows, n_threads, t + 1) // ROWS * ROWS if t + 1 < n_threads else rows
+        together = VECTORS_TOGETHER * width
+        for first in range(0, end, together):
+            stop = min(first + together, end)
+            forward(wiring, parameters, work, stride, first, stop, 0, wiring.leading, low, high)
+
+
+@parallel_kernel
 def share_samples(
     wiring: Wiring,
     parameters: Parameters,
@@ -163,10 +187,11 @@ def share_samples(
     """``run_samples`` for a whole block, the samples spread over threads."""
     width = lane_count(work.y)
     vectors = (count + width - 1) // width
+    leading = wiring.leading
     for t in prange(n_threads):
         start = slice_of(vectors, n_threads, t) * width
         end = slice_of(vectors, n_threads, t + 1) * width
-        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end)
+        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, leading)
 
 
 @parallel_kernel
@@ -211,9 +236,13 @@ def block_samples(
     if cuts is None:
         width = lane_count(work.y)
         end = (count + width - 1) // width * width
-        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, 0, end)
+        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, 0, end, 0)
     else:
-        share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, cuts.size - 1)
+        n_threads = cuts.size - 1
+        if wiring.leading > 0:
+            share_gather(wiring, work, samples, position, count, stride, n_threads)
+            share_first_bundles(wiring, parameters, work, count, stride, n_threads)
+        share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, n_threads)
 
 
 @kernel

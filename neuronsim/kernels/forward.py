@@ -7,6 +7,7 @@ import numpy.typing as npt
 from neuronsim.kernels.activations import activate
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import lane_count, tile_gather_fma, tile_start, tile_store
+from neuronsim.kernels.records import Parameters, Wiring, Workspace
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ONE, ROW, ROWS, TERM, TERMS
 
 Array = npt.NDArray[Any]
@@ -77,45 +78,55 @@ def aggregate(
     z: Array,
     stride: int,
     first: int,
-    size: int,
+    begin: int,
+    stop: int,
     start: int,
     last: int,
 ) -> None:
-    """z of a bundle's neurons for the samples ``start`` to ``last`` (whole lane vectors), cut into tiles."""
+    """z of a bundle's neurons ``begin`` to ``stop`` for the samples ``start`` to ``last``, cut into tiles."""
     s0 = row_start[first]
     count = row_start[first + 1] - s0
-    whole = size // ROWS * ROWS
-    for r in range(0, whole, ROWS):
+    r = begin
+    while r + ROWS <= stop:
         w0 = s0 + r * count
         forward_rows(
             BLOCK, COLUMN, COLUMNS, weights, w0, sources, s0, count, y, biases, first + r, z, stride, start, last
         )
-    for r in range(whole, size):
+        r += ROWS
+    while r < stop:
         w0 = s0 + r * count
         forward_rows(ROW, ONE, 4, weights, w0, sources, s0, count, y, biases, first + r, z, stride, start, last)
+        r += 1
 
 
 @leaf
 def forward(
-    bundle_first: Array,
-    bundle_size: Array,
-    row_start: Array,
-    sources: Array,
-    weights: Array,
-    biases: Array,
-    slopes: Array,
-    codes: Array,
-    user: Array,
-    y: Array,
-    z: Array,
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
     stride: int,
     start: int,
     end: int,
+    bundle: int,
+    last_bundle: int,
+    low: int,
+    high: int,
 ) -> None:
-    """Run every bundle, in topological order, for the samples ``start`` to ``end``: z, then y = f(z)."""
-    for b in range(bundle_first.size):
-        first, size = bundle_first[b], bundle_size[b]
-        aggregate(weights, row_start, sources, biases, y, z, stride, first, size, start, end)
-        for neuron in range(first, first + size):
+    """Run bundles ``bundle`` to ``last_bundle`` for the samples ``start`` to ``end``: z, then y = f(z).
+
+    Of their neurons, counted through, those from ``low`` to ``high``.
+    """
+    weights, biases, slopes = parameters
+    place = 0
+    for b in range(bundle, last_bundle):
+        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+        begin, stop = max(low - place, 0), min(high - place, size)
+        place += size
+        if begin >= stop:
+            continue
+        aggregate(
+            weights, wiring.row_start, wiring.sources, biases, work.y, work.z, stride, first, begin, stop, start, end
+        )
+        for neuron in range(first + begin, first + stop):
             at = neuron * stride + start
-            activate(codes[neuron], slopes[neuron], user, z, at, y, at, end - start)
+            activate(wiring.codes[neuron], slopes[neuron], wiring.user, work.z, at, work.y, at, end - start)

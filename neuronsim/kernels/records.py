@@ -16,6 +16,8 @@ class Wiring(NamedTuple):
     bundle_size: Array  # int64 (n_bundles,)
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
     bundle_dense: Array  # bool (n_bundles,): consecutive sources, enough of them to gain from sample-major columns
+    leading: int  # so many bundles from the first listen to inputs alone and are shared out by neurons; or 0
+    leading_rows: int  # neurons of theirs
     codes: Array  # int64 (n_neurons,) activations
     user: Array  # int64 (2 · n_user,) addresses of f and f' of registered activations
     is_input: Array  # bool (n_neurons,)
