@@ -22,8 +22,11 @@ from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import (
     fma,
     lane_count,
+    load_part,
     peek,
     poke,
+    splat,
+    store_part,
     tile_descend,
     tile_dot,
     tile_finish,
@@ -263,20 +266,40 @@ def descend(
 
 
 @inlined
-def push_and_update(wiring: Wiring, weights: Array, work: Workspace, learning: Learning, first: int, size: int) -> None:
-    """Any rule, a row at a time: push δ with the old weights, write the row's gradient δ·y, then update the row."""
+def push_row(
+    wiring: Wiring, weights: Array, w0: int, s0: int, count: int, work: Workspace, d: Any, pushes: bool
+) -> None:
+    """One neuron's row with its old weights: ``acc[source] += w·δ``, and its gradient δ·y into the scratch array."""
     y, delta, row = work.y, work.delta, work.scratch
+    if count >= SHORT and is_run(wiring.sources, s0, count):
+        width = lane_count(y)
+        source = peek(wiring.sources, s0)
+        for k in range(0, count, width):
+            n = min(width, count - k)
+            if pushes:
+                sums = load_part(delta, source + k, n)
+                store_part(delta, source + k, fma(load_part(weights, w0 + k, n), splat(d), sums), n)
+            store_part(row, k, load_part(y, source + k, n) * splat(d), n)
+    else:
+        for k in range(count):
+            source = peek(wiring.sources, s0 + k)
+            if pushes:
+                poke(delta, source, fma(peek(weights, w0 + k), d, peek(delta, source)))
+            poke(row, k, d * peek(y, source))
+
+
+@inlined
+def push_and_update(
+    wiring: Wiring, weights: Array, work: Workspace, learning: Learning, first: int, size: int, pushes: bool
+) -> None:
+    """Any rule, a row at a time: push δ with the old weights, then update the row with its gradient."""
     s0 = peek(wiring.row_start, first)
     count = peek(wiring.row_start, first + 1) - s0
     for r in range(size):
-        d = peek(delta, first + r)
         w0 = s0 + r * count
-        for k in range(count):
-            source = peek(wiring.sources, s0 + k)
-            poke(delta, source, fma(peek(weights, w0 + k), d, peek(delta, source)))
-            poke(row, k, d * peek(y, source))
-        update_weights(learning, w0, row, 0, count)
-    update_biases(learning, first, delta, first, size)
+        push_row(wiring, weights, w0, s0, count, work, peek(work.delta, first + r), pushes)
+        update_weights(learning, w0, work.scratch, 0, count)
+    update_biases(learning, first, work.delta, first, size)
 
 
 @inlined
@@ -293,7 +316,7 @@ def backward_one(wiring: Wiring, parameters: Parameters, work: Workspace, learni
         if fused:
             descend(wiring, parameters, work, first, size, wiring.bundle_pushes[b], learning.numbers[RATE])
         else:
-            push_and_update(wiring, parameters.weights, work, learning, first, size)
+            push_and_update(wiring, parameters.weights, work, learning, first, size, wiring.bundle_pushes[b])
     for p in range(wiring.prelus.size):
         update_slopes(learning, wiring.prelus[p], work.slope_terms, p)
 
