@@ -125,11 +125,6 @@ def float_lanes(element: types.Type) -> LanesType:
     return LanesType(element, BYTES * 8 // element.bitwidth)
 
 
-def int_lanes(element: types.Type) -> LanesType:
-    """The integer lanes with the bit width of a float scalar type."""
-    return LanesType(types.int32 if element.bitwidth == 32 else types.int64, BYTES * 8 // element.bitwidth)
-
-
 # --- operators: + − × ÷, comparisons, integer arithmetic
 # ----------------------------------------------------------------
 
@@ -472,59 +467,6 @@ def _unary(name: str):  # type: ignore[no-untyped-def]
 
 sqrt = intrinsic(_unary("sqrt"))
 absolute = intrinsic(_unary("fabs"))
-nearest = intrinsic(_unary("rint"))  # to the nearest integer, halves to even
-
-
-@intrinsic
-def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
-    """The magnitude of the one, the sign of the other."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _call(builder, f"llvm.copysign.{_suffix(args[0].type)}", args[0].type, list(args))
-
-    return magnitude(magnitude, magnitude), codegen
-
-
-@intrinsic
-def bits(typingctx, value):  # type: ignore[no-untyped-def]
-    """The bit patterns of float lanes as integer lanes."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.bitcast(args[0], _vector(sig.return_type))
-
-    return int_lanes(value.element)(value), codegen
-
-
-@intrinsic
-def from_bits(typingctx, value):  # type: ignore[no-untyped-def]
-    """Float lanes with the given bit patterns."""
-    lanes = float_lanes(types.float32 if value.element.bitwidth == 32 else types.float64)
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.bitcast(args[0], _vector(lanes))
-
-    return lanes(value), codegen
-
-
-@intrinsic
-def to_int(typingctx, value):  # type: ignore[no-untyped-def]
-    """Float lanes to integers, towards zero. Out-of-range or NaN lanes are undefined: clamp them first."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.fptosi(args[0], _vector(sig.return_type))
-
-    return int_lanes(value.element)(value), codegen
-
-
-@intrinsic
-def to_float(typingctx, value):  # type: ignore[no-untyped-def]
-    """Integer lanes to float lanes of the same width."""
-    lanes = float_lanes(types.float32 if value.element.bitwidth == 32 else types.float64)
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.sitofp(args[0], _vector(lanes))
-
-    return lanes(value), codegen
 
 
 def _tree_sum(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
