@@ -80,7 +80,7 @@ class Engine:
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
         self.wiring = _wiring(graph, self.plan, wants_inputs=False)
-        self._spaces: dict[tuple[int, int, bool], Workspace] = {}
+        self._spaces: dict[tuple[int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
     @property
@@ -247,25 +247,26 @@ class Engine:
             return asked
         return worthwhile_threads(3.0 * samples * max(self.graph.n_edges, 1))
 
-    def workspace(self, samples: int, n_threads: int, dense: bool = True) -> tuple[Workspace, int]:
+    def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
         count = min(samples, batch.BLOCK_SAMPLES)
         stride = -(-count // self.width) * self.width
         if stride > batch.VECTORS_TOGETHER * self.width:
             stride += self.width  # rows a power of two apart would share few cache sets
-        key = (stride, n_threads, dense)
-        if key not in self._spaces:
-            self._spaces = {key: self._make_workspace(stride, n_threads, dense)}
-        return self._spaces[key], stride
+        return self._kept_workspace(stride, n_threads), stride
 
     def online_workspace(self) -> Workspace:
         """Buffers for one sample at a time."""
-        key = (1, 1, False)
+        return self._kept_workspace(1, 1)
+
+    def _kept_workspace(self, stride: int, n_threads: int) -> Workspace:
+        """The last one asked for is kept."""
+        key = (stride, n_threads)
         if key not in self._spaces:
-            self._spaces = {key: self._make_workspace(1, 1, False)}
+            self._spaces = {key: self._make_workspace(stride, n_threads)}
         return self._spaces[key]
 
-    def _make_workspace(self, stride: int, n_threads: int, dense: bool) -> Workspace:
+    def _make_workspace(self, stride: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
         # a tile may read, never write, up to four lane vectors behind the last value it needs
         spare = 4 * self.width
@@ -275,7 +276,7 @@ class Engine:
 
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
-        panels = -(-n // (2 * self.width)) if dense and bool(self.wiring.bundle_dense.any()) else 0
+        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.bundle_dense.any()) else 0
         rows = panels * 2 * self.width * stride
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
@@ -395,11 +396,13 @@ class Session:
         else:
             self.n_threads = engine.threads(min(batch_size, batch.BLOCK_SAMPLES), threads)
             self.work, self.stride = engine.workspace(batch_size, self.n_threads)
-        self.use_threads(self.n_threads)
+        self._threads_now = self.n_threads
+        self.cuts = engine.cuts(self.n_threads)
 
     def use_threads(self, n: int) -> None:
         """Make the next steps on so many threads, at most those that the session was made for."""
-        self.cuts = self.engine.cuts(n)
+        if n != self._threads_now:
+            self._threads_now, self.cuts = n, self.engine.cuts(n)
 
     def advance(self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None) -> int:
         """Make ``len(rates)`` steps of an epoch from ``first_step`` on; returns how many were made.

@@ -87,16 +87,6 @@ def find_bundles(row_start: Array, sources: Array, is_input: Array, first: Array
     return n
 
 
-@kernel
-def mark_reaching(row_start: Array, sources: Array, order: Array, reaches: Array) -> None:
-    """Extend ``reaches`` (True at the outputs) to every neuron from which a path leads to an output."""
-    for i in range(order.size - 1, -1, -1):
-        neuron = order[i]
-        if reaches[neuron]:
-            for e in range(row_start[neuron], row_start[neuron + 1]):
-                reaches[sources[e]] = True
-
-
 def work_arrays(n: int) -> tuple[Array, Array, Array]:
     """The level, path and progress arrays that ``find_levels`` needs for ``n`` neurons."""
     return np.empty(n, np.int32), np.empty(max(n, 1), np.int32), np.empty(max(n, 1), np.int64)
