@@ -104,6 +104,7 @@ def forward(
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
+    heard: Array,
     stride: int,
     start: int,
     end: int,
@@ -114,7 +115,8 @@ def forward(
 ) -> None:
     """Run bundles ``bundle`` to ``last_bundle`` for the samples ``start`` to ``end``: z, then y = f(z).
 
-    Of their neurons, counted through, those from ``low`` to ``high``.
+    Of their neurons, counted through, those from ``low`` to ``high``. y of their sources is read from ``heard``:
+    ``work.y``, or a thread's own copy of the inputs.
     """
     weights, biases, slopes = parameters
     place = 0
@@ -125,7 +127,7 @@ def forward(
         if begin >= stop:
             continue
         aggregate(
-            weights, wiring.row_start, wiring.sources, biases, work.y, work.z, stride, first, begin, stop, start, end
+            weights, wiring.row_start, wiring.sources, biases, heard, work.z, stride, first, begin, stop, start, end
         )
         for neuron in range(first + begin, first + stop):
             at = neuron * stride + start
