@@ -41,8 +41,11 @@ Array = npt.NDArray[Any]
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
 _DENSE_ROWS = 4
 _DENSE_SOURCES = 64
-# Bundles that listen to inputs alone are shared out by neurons where they hold this much of all edges.
+# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
+_SHARED_ROWS = 4
+# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
 _LEADING_SHARE = 0.25
+# Each thread then copies the inputs, whose ids may be this many times as many as they are.
 _INPUTS_SPREAD = 4
 
 
@@ -226,14 +229,16 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where neurons, in running order, are shared out: about as many edges to each thread, tiles kept whole.
+        """Where the neurons of bundles that are not shared, in running order, are cut: about as many edges to each
+        thread, tiles kept whole.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
         starts = self.wiring.row_start
-        size, first = self.wiring.bundle_size, self.wiring.bundle_first
+        first = self.wiring.bundle_first
+        size = np.where(self.wiring.bundle_shared, 0, self.wiring.bundle_size)
         in_degree = np.repeat(starts[first + 1] - starts[first], size)
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
@@ -525,9 +530,11 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         inputs_before = np.concatenate(([0], np.cumsum(is_input)))
         only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
         pushes &= ~only_inputs
-    leading = int(pushes.argmax()) if pushes.any() else 0
+    shared = size >= _SHARED_ROWS * shapes.ROWS
+    follows = pushes | ~shared
+    leading = int(follows.argmax()) if follows.any() else len(follows)
     edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
+    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
         leading = 0
     inputs_end = int(graph.inputs.max()) + 1
     if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
@@ -549,8 +556,8 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_size=size,
         bundle_pushes=pushes,
         bundle_dense=dense,
+        bundle_shared=shared,
         leading=leading,
-        leading_rows=int(size[:leading].sum()),
         inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
         inputs_end=inputs_end,
         codes=graph.activation_codes.astype(np.int64),

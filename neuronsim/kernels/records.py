@@ -16,8 +16,8 @@ class Wiring(NamedTuple):
     bundle_size: Array  # int64 (n_bundles,)
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
     bundle_dense: Array  # bool (n_bundles,): consecutive sources, enough of them to gain from sample-major columns
-    leading: int  # so many bundles from the first listen to inputs alone and are shared out by neurons; or 0
-    leading_rows: int  # neurons of theirs
+    bundle_shared: Array  # bool (n_bundles,): so large that every thread takes its part
+    leading: int  # so many bundles from the first listen to inputs alone, are shared and hold many edges; or 0
     inputs_heard_later: bool  # other bundles listen to inputs too, or an input is an output
     inputs_end: int  # the highest id of an input, + 1
     codes: Array  # int64 (n_neurons,) activations
