@@ -536,7 +536,7 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     edges = size * count
     if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
         leading = 0
-    inputs_end = int(graph.inputs.max()) + 1
+    inputs_end = int(graph.inputs.max(initial=-1)) + 1
     if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
         leading = 0  # copies of the inputs would be mostly gaps
     later = np.ones(n, bool)
