@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import prange
 
 from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
@@ -12,11 +11,12 @@ from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
 from neuronsim.kernels.gather import copy_columns, gather
 from neuronsim.kernels.gradient import run_neurons
-from neuronsim.kernels.jit import kernel, leaf, parallel_kernel
+from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import lane_count
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.shapes import ROWS
+from neuronsim.kernels.share import share
 from neuronsim.kernels.update import (
     ADD,
     SCALE,
@@ -139,40 +139,40 @@ def slice_of(n: int, parts: int, part: int) -> int:
     return n * part // parts
 
 
-@parallel_kernel
+@leaf
 def share_gather(
-    wiring: Wiring, work: Workspace, samples: Samples, position: int, count: int, stride: int, n_threads: int
+    t: int, n_threads: int, wiring: Wiring, work: Workspace, samples: Samples, position: int, count: int, stride: int
 ) -> None:
-    """``gather`` for a whole block, the samples spread over threads."""
+    """``gather`` for a thread's samples of a whole block."""
     width = lane_count(work.y)
     vectors = (count + width - 1) // width
-    for t in prange(n_threads):
-        start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
-        gather(wiring, samples, work, position, count, stride, start, end)
+    start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
+    gather(wiring, samples, work, position, count, stride, start, end)
 
 
-@parallel_kernel
+@leaf
 def share_first_bundles(
-    wiring: Wiring, parameters: Parameters, work: Workspace, count: int, stride: int, n_threads: int
+    t: int, n_threads: int, wiring: Wiring, parameters: Parameters, work: Workspace, count: int, stride: int
 ) -> None:
-    """The leading bundles, which listen to inputs alone, for a whole block, their *neurons* spread over threads.
+    """The leading bundles, which listen to inputs alone, for a whole block, a thread's part of their *neurons*.
 
     Each core then reads weights that it has itself written in the last step, not those of another core's cache.
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
     rows = wiring.leading_rows
-    for t in prange(n_threads):
-        low = slice_of(rows, n_threads, t) // ROWS * ROWS
-        high = slice_of(rows, n_threads, t + 1) // ROWS * ROWS if t + 1 < n_threads else rows
-        together = VECTORS_TOGETHER * width
-        for first in range(0, end, together):
-            stop = min(first + together, end)
-            forward(wiring, parameters, work, stride, first, stop, 0, wiring.leading, low, high)
+    low = slice_of(rows, n_threads, t) // ROWS * ROWS
+    high = slice_of(rows, n_threads, t + 1) // ROWS * ROWS if t + 1 < n_threads else rows
+    together = VECTORS_TOGETHER * width
+    for first in range(0, end, together):
+        stop = min(first + together, end)
+        forward(wiring, parameters, work, stride, first, stop, 0, wiring.leading, low, high)
 
 
-@parallel_kernel
+@leaf
 def share_samples(
+    t: int,
+    n_threads: int,
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
@@ -182,41 +182,20 @@ def share_samples(
     position: int,
     count: int,
     stride: int,
-    n_threads: int,
 ) -> None:
-    """``run_samples`` for a whole block, the samples spread over threads."""
+    """``run_samples`` for a thread's samples of a whole block."""
     width = lane_count(work.y)
     vectors = (count + width - 1) // width
-    leading = wiring.leading
-    for t in prange(n_threads):
-        start = slice_of(vectors, n_threads, t) * width
-        end = slice_of(vectors, n_threads, t + 1) * width
-        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, leading)
+    start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
+    run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, wiring.leading)
 
 
-@parallel_kernel
+@leaf
 def share_neurons(
-    wiring: Wiring,
-    work: Workspace,
-    optimizer: int,
-    numbers: Array,
-    settings: Array,
-    powers: Array,
-    decay: Any,
-    parameters: Parameters,
-    first_state: Parameters,
-    second_state: Parameters,
-    rates: Parameters,
-    count: int,
-    stride: int,
-    cuts: Array,
+    t: int, n_threads: int, wiring: Wiring, work: Workspace, learning: Learning, count: int, stride: int, cuts: Array
 ) -> None:
-    """``run_neurons`` for all neurons, spread over threads at ``cuts``. Numba hands no nested tuples to threads."""
-    n_threads = cuts.size - 1
-    length = work.scratch.size // n_threads
-    for t in prange(n_threads):
-        learning = Learning(optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates)
-        run_neurons(wiring, work, learning, count, stride, cuts[t], cuts[t + 1], t * length)
+    """``run_neurons`` for a thread's neurons, those between two ``cuts``."""
+    run_neurons(wiring, work, learning, count, stride, cuts[t], cuts[t + 1], t * (work.scratch.size // n_threads))
 
 
 @kernel
@@ -240,9 +219,9 @@ def block_samples(
     else:
         n_threads = cuts.size - 1
         if wiring.leading > 0:
-            share_gather(wiring, work, samples, position, count, stride, n_threads)
-            share_first_bundles(wiring, parameters, work, count, stride, n_threads)
-        share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, n_threads)
+            share(share_gather, n_threads, (wiring, work, samples, position, count, stride))
+            share(share_first_bundles, n_threads, (wiring, parameters, work, count, stride))
+        share(share_samples, n_threads, (wiring, parameters, work, samples, loss, depth, position, count, stride))
 
 
 @kernel
@@ -259,11 +238,7 @@ def block_neurons(
         end = wiring.is_input.size - wiring.inputs.size
         run_neurons(wiring, work, learning, count, stride, 0, end, 0)
     else:
-        optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates = learning
-        share_neurons(
-            wiring, work, optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates,
-            count, stride, cuts,
-        )  # fmt: skip
+        share(share_neurons, cuts.size - 1, (wiring, work, learning, count, stride, cuts))
 
 
 @kernel
