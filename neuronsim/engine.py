@@ -41,8 +41,12 @@ Array = npt.NDArray[Any]
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
 _DENSE_ROWS = 4
 _DENSE_SOURCES = 64
-# Bundles that listen to inputs alone are shared out by neurons where they hold this much of all edges.
+# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
+_SHARED_ROWS = 4
+# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
 _LEADING_SHARE = 0.25
+# Each thread then copies the inputs, whose ids may be this many times as many as they are.
+_INPUTS_SPREAD = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,14 +229,16 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where neurons, in running order, are shared out: about as many edges to each thread, tiles kept whole.
+        """Where the neurons of bundles that are not shared, in running order, are cut: about as many edges to each
+        thread, tiles kept whole.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
         starts = self.wiring.row_start
-        size, first = self.wiring.bundle_size, self.wiring.bundle_first
+        first = self.wiring.bundle_first
+        size = np.where(self.wiring.bundle_shared, 0, self.wiring.bundle_size)
         in_degree = np.repeat(starts[first + 1] - starts[first], size)
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
@@ -278,6 +284,10 @@ class Engine:
         longest = int(degrees.max()) if degrees.size else 0
         panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.bundle_dense.any()) else 0
         rows = panels * 2 * self.width * stride
+        # one thread needs no copies of its own
+        copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
+        heard = self.wiring.inputs_end
+        own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
             y=buffer(n),
@@ -288,10 +298,12 @@ class Engine:
             slope_terms=buffer(len(self.wiring.prelus)),
             losses=buffer(1),
             rows=_aligned_zeros(rows, self.dtype),
-            starts=np.zeros(stride, np.int64),
+            starts=np.zeros(n_threads * stride, np.int64),
             places=np.arange(self.width) * stride,
             steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
+            own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
+            own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
         )
 
     def like_parameters(self) -> Parameters:
@@ -302,9 +314,13 @@ class Engine:
         """Empty arrays, where nothing is kept."""
         return Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
 
+    def _stride(self, work: Workspace) -> int:
+        """The row length of a workspace's buffers."""
+        return int(work.places[1])
+
     def _by_sample(self, values: Array, work: Workspace) -> Array:
         """A view of a buffer as (stride, n_neurons)."""
-        n, stride = self.graph.n_neurons, work.starts.size
+        n, stride = self.graph.n_neurons, self._stride(work)
         return values[: n * stride].reshape(n, stride).T
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
@@ -322,7 +338,7 @@ class Engine:
     def _run_neurons(
         self, wiring: Wiring, work: Workspace, sums: Parameters, mode: int, count: int, n_threads: int
     ) -> None:
-        stride = work.starts.size
+        stride = self._stride(work)
         none, cuts = self.no_parameters(), self.cuts(n_threads)
         zero, unused = self.dtype.type(0), np.zeros(2)
         keep = Learning(mode, np.zeros(N_RULE, self.dtype), unused, unused, zero, sums, none, none, none)
@@ -334,7 +350,7 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = work.starts.size
+                    stride = self._stride(work)
                     delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
 
 
@@ -514,10 +530,19 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         inputs_before = np.concatenate(([0], np.cumsum(is_input)))
         only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
         pushes &= ~only_inputs
-    leading = int(pushes.argmax()) if pushes.any() else 0
+    shared = size >= _SHARED_ROWS * shapes.ROWS
+    follows = pushes | ~shared
+    leading = int(follows.argmax()) if follows.any() else len(follows)
     edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
+    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
         leading = 0
+    inputs_end = int(graph.inputs.max()) + 1
+    if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
+        leading = 0  # copies of the inputs would be mostly gaps
+    later = np.ones(n, bool)
+    for b in range(leading):
+        later[first[b] : first[b] + size[b]] = False
+    heard_later = leading > 0 and bool((is_input[sources] & np.repeat(later, np.diff(row_start))).any())
     output_row = np.full(n, -1, np.int64)
     output_row[graph.outputs] = np.arange(graph.n_outputs)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
@@ -531,8 +556,10 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_size=size,
         bundle_pushes=pushes,
         bundle_dense=dense,
+        bundle_shared=shared,
         leading=leading,
-        leading_rows=int(size[:leading].sum()),
+        inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
+        inputs_end=inputs_end,
         codes=graph.activation_codes.astype(np.int64),
         user=_user_addresses(graph),
         is_input=is_input,

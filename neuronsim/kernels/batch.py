@@ -9,13 +9,12 @@ from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
-from neuronsim.kernels.gather import copy_columns, gather
+from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size
 from neuronsim.kernels.gradient import run_neurons
-from neuronsim.kernels.jit import kernel, leaf
-from neuronsim.kernels.lanes import lane_count
+from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
-from neuronsim.kernels.shapes import ROWS
 from neuronsim.kernels.share import share
 from neuronsim.kernels.update import (
     ADD,
@@ -33,6 +32,8 @@ Array = npt.NDArray[Any]
 BLOCK_SAMPLES = 1024
 #: Lane vectors that go through the whole network together, so that the rows in use stay in the L2 cache.
 VECTORS_TOGETHER = 4
+#: Weights of a bundle that are fetched ahead from the cache of the core that wrote them: what fits beside the rest.
+FETCHED = 65536
 
 # How far the samples' phase goes.
 FORWARD, LOSS, BACKWARD = range(3)
@@ -55,17 +56,18 @@ def run_samples(
 ) -> None:
     """Gather, forward, loss and backward for the places ``start`` to ``end`` of a block of ``count`` samples.
 
-    With a ``bundle`` above 0 they have been gathered, and the bundles before that one have run.
+    The bundles before ``bundle`` have run, on copies of the inputs that threads made for themselves.
     """
     weights, _, slopes = parameters
     together = VECTORS_TOGETHER * lane_count(work.y)
-    n_bundles, n_neurons = wiring.bundle_first.size, wiring.is_input.size
+    n_bundles = wiring.bundle_first.size
     for first in range(start, end, together):
         stop = min(first + together, end)
         n = stop - first
-        if bundle == 0:
-            gather(wiring, samples, work, position, count, stride, first, stop)
-        forward(wiring, parameters, work, stride, first, stop, bundle, n_bundles, 0, n_neurons)
+        gather_targets(wiring, samples, work, position, count, stride, first, stop)
+        if bundle == 0 or wiring.inputs_heard_later:
+            gather_inputs(wiring, samples, work, position, count, stride, first, stop)
+        forward(wiring, parameters, work, work.y, stride, first, stop, bundle, n_bundles, 0, 1)
         if wiring.softmax_members.size > 0:
             softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
         if depth == FORWARD:
@@ -139,34 +141,58 @@ def slice_of(n: int, parts: int, part: int) -> int:
     return n * part // parts
 
 
-@leaf
-def share_gather(
-    t: int, n_threads: int, wiring: Wiring, work: Workspace, samples: Samples, position: int, count: int, stride: int
-) -> None:
-    """``gather`` for a thread's samples of a whole block."""
-    width = lane_count(work.y)
-    vectors = (count + width - 1) // width
-    start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
-    gather(wiring, samples, work, position, count, stride, start, end)
+@inlined
+def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Workspace:
+    """The workspace with thread t's own copies of the inputs for y and for y's rows."""
+    y, rows, starts = work.own_inputs, work.own_rows, work.starts
+    y_size, row_size = wiring.inputs_end * stride, panels_size(wiring.inputs_end, stride, lane_count(y))
+    if work.rows.size == 0:
+        row_size = 0
+    return Workspace(
+        y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms, work.losses,
+        rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places, work.steps,
+        work.scratch, y, rows,
+    )  # fmt: skip
+
+
+@kernel
+def fetch_weights(wiring: Wiring, parameters: Parameters) -> None:
+    """Have the weights of the bundles behind the leading ones fetched, which other cores have written."""
+    weights = parameters.weights
+    for b in range(wiring.leading, wiring.bundle_first.size):
+        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+        if not wiring.bundle_shared[b] or wiring.row_start[first + size] - wiring.row_start[first] > FETCHED:
+            return
+        for i in range(wiring.row_start[first], wiring.row_start[first + size], lane_count(weights)):
+            prefetch(weights, i)
 
 
 @leaf
-def share_first_bundles(
-    t: int, n_threads: int, wiring: Wiring, parameters: Parameters, work: Workspace, count: int, stride: int
+def share_leading(
+    t: int,
+    n_threads: int,
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
+    samples: Samples,
+    position: int,
+    count: int,
+    stride: int,
 ) -> None:
     """The leading bundles, which listen to inputs alone, for a whole block, a thread's part of their *neurons*.
 
-    Each core then reads weights that it has itself written in the last step, not those of another core's cache.
+    Each core then reads weights that it has itself written in the last step, and inputs that it has itself gathered,
+    not those in another core's cache: both cores gathering everything costs 9 µs, handing halves over cost 50.
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
-    rows = wiring.leading_rows
-    low = slice_of(rows, n_threads, t) // ROWS * ROWS
-    high = slice_of(rows, n_threads, t + 1) // ROWS * ROWS if t + 1 < n_threads else rows
+    own = with_own_inputs(wiring, work, stride, t)
+    fetch_weights(wiring, parameters)
     together = VECTORS_TOGETHER * width
     for first in range(0, end, together):
         stop = min(first + together, end)
-        forward(wiring, parameters, work, stride, first, stop, 0, wiring.leading, low, high)
+        gather_inputs(wiring, samples, own, position, count, stride, first, stop)
+        forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
 
 
 @leaf
@@ -195,7 +221,9 @@ def share_neurons(
     t: int, n_threads: int, wiring: Wiring, work: Workspace, learning: Learning, count: int, stride: int, cuts: Array
 ) -> None:
     """``run_neurons`` for a thread's neurons, those between two ``cuts``."""
-    run_neurons(wiring, work, learning, count, stride, cuts[t], cuts[t + 1], t * (work.scratch.size // n_threads))
+    length = work.scratch.size // n_threads
+    own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
+    run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
 
 
 @kernel
@@ -219,8 +247,7 @@ def block_samples(
     else:
         n_threads = cuts.size - 1
         if wiring.leading > 0:
-            share(share_gather, n_threads, (wiring, work, samples, position, count, stride))
-            share(share_first_bundles, n_threads, (wiring, parameters, work, count, stride))
+            share(share_leading, n_threads, (wiring, parameters, work, samples, position, count, stride))
         share(share_samples, n_threads, (wiring, parameters, work, samples, loss, depth, position, count, stride))
 
 
@@ -236,7 +263,7 @@ def block_neurons(
     """A block's neurons, on one thread where ``cuts`` is None."""
     if cuts is None:
         end = wiring.is_input.size - wiring.inputs.size
-        run_neurons(wiring, work, learning, count, stride, 0, end, 0)
+        run_neurons(wiring, work, work, learning, count, stride, 0, end, 0, 1, 0)
     else:
         share(share_neurons, cuts.size - 1, (wiring, work, learning, count, stride, cuts))
 

@@ -5,12 +5,18 @@ from typing import Any
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import activate
-from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, tile_gather_fma, tile_start, tile_store
 from neuronsim.kernels.records import Parameters, Wiring, Workspace
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ONE, ROW, ROWS, TERM, TERMS
 
 Array = npt.NDArray[Any]
+
+
+@inlined
+def share(size: int, parts: int, part: int) -> int:
+    """Where part ``part`` of a bundle's neurons begins, in whole tiles."""
+    return int(min((size + ROWS - 1) // ROWS * part // parts * ROWS, size))
 
 
 @kernel
@@ -104,28 +110,26 @@ def forward(
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
+    heard: Array,
     stride: int,
     start: int,
     end: int,
     bundle: int,
     last_bundle: int,
-    low: int,
-    high: int,
+    part: int,
+    parts: int,
 ) -> None:
     """Run bundles ``bundle`` to ``last_bundle`` for the samples ``start`` to ``end``: z, then y = f(z).
 
-    Of their neurons, counted through, those from ``low`` to ``high``.
+    Of each one's neurons, part ``part`` of ``parts``. y of their sources is read from ``heard``: ``work.y``, or a
+    thread's own copy of the inputs.
     """
     weights, biases, slopes = parameters
-    place = 0
     for b in range(bundle, last_bundle):
         first, size = wiring.bundle_first[b], wiring.bundle_size[b]
-        begin, stop = max(low - place, 0), min(high - place, size)
-        place += size
-        if begin >= stop:
-            continue
+        begin, stop = share(size, parts, part), share(size, parts, part + 1)
         aggregate(
-            weights, wiring.row_start, wiring.sources, biases, work.y, work.z, stride, first, begin, stop, start, end
+            weights, wiring.row_start, wiring.sources, biases, heard, work.z, stride, first, begin, stop, start, end
         )
         for neuron in range(first + begin, first + stop):
             at = neuron * stride + start

@@ -28,7 +28,7 @@ BLOCK = Shape(ROWS, COLUMNS)
 COLUMN = Shape(ROWS, 1)
 #: A single neuron × several lane vectors: four independent sums hide the latency of the multiply-add.
 ROW = Shape(1, 4)
-PANEL = Shape(1, 2)
+FLAT = Shape(1, COLUMNS)
 ONE = Shape(1, 1)
 
 #: Terms of a sum taken together.
