@@ -245,7 +245,7 @@ def run_neurons(
 
     They are part ``part`` of ``parts`` of each shared bundle and, of the others' neurons in running order, those from
     ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of
-    scratch array begins.
+    the scratch array begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
