@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import prange
 
 from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
@@ -12,10 +11,11 @@ from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
 from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size
 from neuronsim.kernels.gradient import run_neurons
-from neuronsim.kernels.jit import inlined, kernel, leaf, parallel_kernel
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.share import share
 from neuronsim.kernels.update import (
     ADD,
     SCALE,
@@ -167,8 +167,10 @@ def fetch_weights(wiring: Wiring, parameters: Parameters) -> None:
             prefetch(weights, i)
 
 
-@parallel_kernel
+@leaf
 def share_leading(
+    t: int,
+    n_threads: int,
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
@@ -176,27 +178,27 @@ def share_leading(
     position: int,
     count: int,
     stride: int,
-    n_threads: int,
 ) -> None:
-    """The leading bundles, which listen to inputs alone, for a whole block, their *neurons* spread over threads.
+    """The leading bundles, which listen to inputs alone, for a whole block, a thread's part of their *neurons*.
 
     Each core then reads weights that it has itself written in the last step, and inputs that it has itself gathered,
     not those in another core's cache: both cores gathering everything costs 9 µs, handing halves over cost 50.
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
-    for t in prange(n_threads):
-        own = with_own_inputs(wiring, work, stride, t)
-        fetch_weights(wiring, parameters)
-        together = VECTORS_TOGETHER * width
-        for first in range(0, end, together):
-            stop = min(first + together, end)
-            gather_inputs(wiring, samples, own, position, count, stride, first, stop)
-            forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
+    own = with_own_inputs(wiring, work, stride, t)
+    fetch_weights(wiring, parameters)
+    together = VECTORS_TOGETHER * width
+    for first in range(0, end, together):
+        stop = min(first + together, end)
+        gather_inputs(wiring, samples, own, position, count, stride, first, stop)
+        forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
 
 
-@parallel_kernel
+@leaf
 def share_samples(
+    t: int,
+    n_threads: int,
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
@@ -206,42 +208,22 @@ def share_samples(
     position: int,
     count: int,
     stride: int,
-    n_threads: int,
 ) -> None:
-    """``run_samples`` for a whole block, the samples spread over threads."""
+    """``run_samples`` for a thread's samples of a whole block."""
     width = lane_count(work.y)
     vectors = (count + width - 1) // width
-    leading = wiring.leading
-    for t in prange(n_threads):
-        start = slice_of(vectors, n_threads, t) * width
-        end = slice_of(vectors, n_threads, t + 1) * width
-        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, leading)
+    start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
+    run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, wiring.leading)
 
 
-@parallel_kernel
+@leaf
 def share_neurons(
-    wiring: Wiring,
-    work: Workspace,
-    optimizer: int,
-    numbers: Array,
-    settings: Array,
-    powers: Array,
-    decay: Any,
-    parameters: Parameters,
-    first_state: Parameters,
-    second_state: Parameters,
-    rates: Parameters,
-    count: int,
-    stride: int,
-    cuts: Array,
+    t: int, n_threads: int, wiring: Wiring, work: Workspace, learning: Learning, count: int, stride: int, cuts: Array
 ) -> None:
-    """``run_neurons`` for all neurons, spread over threads at ``cuts``. Numba hands no nested tuples to threads."""
-    n_threads = cuts.size - 1
+    """``run_neurons`` for a thread's neurons, those between two ``cuts``."""
     length = work.scratch.size // n_threads
-    for t in prange(n_threads):
-        learning = Learning(optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates)
-        own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
-        run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
+    own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
+    run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
 
 
 @kernel
@@ -265,8 +247,8 @@ def block_samples(
     else:
         n_threads = cuts.size - 1
         if wiring.leading > 0:
-            share_leading(wiring, parameters, work, samples, position, count, stride, n_threads)
-        share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, n_threads)
+            share(share_leading, n_threads, (wiring, parameters, work, samples, position, count, stride))
+        share(share_samples, n_threads, (wiring, parameters, work, samples, loss, depth, position, count, stride))
 
 
 @kernel
@@ -283,11 +265,7 @@ def block_neurons(
         end = wiring.is_input.size - wiring.inputs.size
         run_neurons(wiring, work, work, learning, count, stride, 0, end, 0, 1, 0)
     else:
-        optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates = learning
-        share_neurons(
-            wiring, work, optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates,
-            count, stride, cuts,
-        )  # fmt: skip
+        share(share_neurons, cuts.size - 1, (wiring, work, learning, count, stride, cuts))
 
 
 @kernel

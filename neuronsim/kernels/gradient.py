@@ -244,8 +244,8 @@ def run_neurons(
     """Gradients of a thread's neurons, each used at once to update its row.
 
     They are part ``part`` of ``parts`` of each shared bundle and, of the others' neurons in running order, those from
-    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; the thread has scratch space
-    from ``scratch`` on.
+    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of
+    the scratch array begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
