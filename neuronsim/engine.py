@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
-from neuronsim.kernels import batch, codes, online, shapes
+from neuronsim.kernels import batch, codes, shapes, watch
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
+from neuronsim.kernels.record import Recorder
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -98,6 +99,15 @@ class Engine:
         graph, none = self.graph, np.empty(0, self.dtype)
         rates = (graph.weight_rates, graph.bias_rates, graph.slope_rates)
         return Parameters(*(none if r is None else r for r in rates))
+
+    @property
+    def is_dense(self) -> Array:
+        """By neuron, whether its gradients are summed sample after sample, as those of dense bundles are."""
+        wiring = self.wiring
+        dense = np.zeros(self.graph.n_neurons, np.bool_)
+        for first, size in zip(wiring.bundle_first[wiring.bundle_dense], wiring.bundle_size[wiring.bundle_dense]):
+            dense[first : first + size] = True
+        return dense
 
     @property
     def full_wiring(self) -> Wiring:
@@ -217,6 +227,13 @@ class Engine:
                     sample = int(found[:, neuron].argmax())
                     return what, neuron, float(self._by_sample(values, work)[sample, neuron])
         return None
+
+    def judge(self, recorder: Recorder, X: Array, T: Array, loss: Loss, rows: Array) -> None:
+        """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
+        samples = make_samples(X, T, rows, self.dtype)
+        blocks = self._blocks(self.full_wiring, X[rows], T[rows], loss.code, batch.BACKWARD, 1)
+        for begin, count, work in blocks:
+            watch.judge_block(recorder, work, samples, self.parameters, begin, count, self._stride(work))
 
     def first_parameter_not_finite(self) -> int | None:
         """The neuron with the lowest id that has a weight, bias or slope that is not finite."""
@@ -374,6 +391,8 @@ class Session:
         threads: int | None = None,
     ) -> None:
         self.engine = engine
+        self.wiring = engine.wiring
+        self.recorder: Recorder | None = None
         self.loss = loss
         self.mean = mean
         self.batch_size = batch_size
@@ -420,16 +439,24 @@ class Session:
         if n != self._threads_now:
             self._threads_now, self.cuts = n, self.engine.cuts(n)
 
-    def advance(self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None) -> int:
+    def watch(self, recorder: Recorder, wants_inputs: bool) -> None:
+        """Have the steps from now on recorded; ``wants_inputs``: ∂L/∂x too."""
+        self.recorder = recorder
+        if wants_inputs:
+            self.wiring = self.engine.full_wiring
+
+    def advance(
+        self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None, watched: bool = True
+    ) -> int:
         """Make ``len(rates)`` steps of an epoch from ``first_step`` on; returns how many were made.
 
         Fewer than asked: the next step's loss was not finite, and its update was not made.
         """
         engine = self.engine
         samples = make_samples(*self.data, order, engine.dtype)
-        wiring = engine.wiring if wiring is None else wiring
         common = (
-            wiring,
+            self.recorder if watched else None,
+            self.wiring if wiring is None else wiring,
             self.learning,
             self.gradient,
             self.work,
@@ -441,10 +468,10 @@ class Session:
             self.loss_sum,
         )
         if self.batch_size == 1:
-            made = online.train_online(*common, self.fused)
+            made = watch.watch_online(*common, self.fused)
         else:
             with alone(self.cuts):
-                made = batch.train_batches(*common, self.mean, self.batch_size, self.stride, self.cuts)
+                made = watch.watch_batches(*common, self.mean, self.batch_size, self.stride, self.cuts)
         return int(made)
 
     def arrays(self) -> list[Array]:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from neuronsim.arrays import accuracy
 from neuronsim.engine import Engine, Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.losses import Loss
+from neuronsim.recording import Recording, Setting, Watcher
 from neuronsim.run import Run
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ Array = npt.NDArray[Any]
 CHUNK_SECONDS = 0.1
 # Later versions record, replay and resume; until then these arguments take their defaults only.
 _RESERVED: dict[str, tuple[Any, ...]] = {
-    "monitors": ((), [], None),
     "snapshots": ("auto", False),
     "checkpoint": (None,),
     "resume": (False,),
@@ -113,6 +113,8 @@ def fit(
         Adds data_loss, over all data after each epoch.
     stop : Rule or list of Rule
         See ``neuronsim.stop``.
+    monitors : Monitor, Alarm, or list of them
+        What to record, and what to look out for.
     progress : bool, optional
         A bar on stderr; None: where stderr is a terminal.
     threads : int, optional
@@ -138,7 +140,7 @@ def fit(
             raise SettingError(f"{name}={settings[name]!r}: this version does not record, replay or resume runs")
     trainer = _prepare(net, X, T, settings)
     net._forget()
-    with _interrupts() as interrupted, trainer.bar(progress) as bar:
+    with _interrupts() as interrupted, trainer.bar(progress) as bar, trainer.watched():
         trainer.train(interrupted, bar)
     return trainer.run
 
@@ -187,9 +189,24 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
     )
     settings = given | {"rng": seed, "loss": loss.name, "optimizer": rule, "learning_rate": schedule}
     run = Run(seed, settings, {name: [] for name in names})
+    n_steps = epochs * -(-len(x) // batch_size)
+    recording = _recording(Setting(engine, n_steps, len(x), batch_size), given["monitors"])
+    if recording is not None:
+        session.watch(recording.recorder, recording.wants_inputs)
     return Trainer(
-        engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs
-    )
+        engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs,
+        recording,
+    )  # fmt: skip
+
+
+def _recording(setting: Setting, monitors: Any) -> Recording | None:
+    """What monitors and alarms ask for, or None; it checks them."""
+    given = () if monitors is None else monitors
+    listed: list[Watcher] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    for watcher in listed:
+        if not hasattr(watcher, "_begin") or sum(watcher is other for other in listed) > 1:
+            raise SettingError(f"monitors has {watcher!r}; give Monitor and Alarm objects, each once")
+    return Recording(setting, listed) if listed else None
 
 
 class Pace:
@@ -236,6 +253,7 @@ class Trainer:
     shuffle: bool
     evaluate: bool
     epochs: int
+    recording: Recording | None = None
     chunk: int = 1
 
     def __post_init__(self) -> None:
@@ -258,7 +276,7 @@ class Trainer:
             if not self._run_epoch(epoch, interrupted, bar):
                 return
             self._record(epoch)
-            if self.run.status == "interrupted":
+            if self.run.status != "finished":
                 return
             bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
             why = stop.first_reason(self.rules, self._report(before))
@@ -291,6 +309,9 @@ class Trainer:
             if interrupted.is_set():
                 self.run.status, self.run.reason = "interrupted", f"interrupted after step {self.run.n_steps - 1}"
                 return done == self.steps_per_epoch
+            if self.recording is not None and self.recording.stopped:
+                self.run.status = "stopped"
+                return done == self.steps_per_epoch
             if self.seconds > limit and done < self.steps_per_epoch:
                 self.run.status, self.run.reason = "stopped", f"{limit:g} seconds are over"
                 return False
@@ -298,17 +319,27 @@ class Trainer:
 
     def _run_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
         """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
-        arrays = self.session.arrays()
+        arrays, recording = self.session.arrays(), self.recording
         kept = [values.copy() for values in arrays]
+        records = None if recording is None else recording.keep()
+
+        def advance(n: int) -> int:
+            if recording is not None:
+                recording.begin(self.run.n_steps, n)
+            return self.session.advance(order, first, rates[:n])
 
         def make(n: int) -> bool:
             for values, old in zip(arrays, kept, strict=True):
                 values[...] = old
-            return self.session.advance(order, first, rates[:n]) == n and self.engine.is_finite()
+            if recording is not None:
+                recording.restore(records)
+            return advance(n) == n and self.engine.is_finite()
 
-        made = self.session.advance(order, first, rates)
-        if made == len(rates) and self.engine.is_finite():
-            return made, True
+        made = advance(len(rates))
+        stopped = recording is not None and recording.stopped
+        if (stopped or made == len(rates)) and self.engine.is_finite():
+            # the last step is recorded too, wherever an alarm ends the run
+            return (made, make(made)) if stopped and made < len(rates) else (made, True)
         low, high = 0, made + 1  # low steps are good, high are not; what is not finite stays so
         while high - low > 1:
             middle = (low + high) // 2
@@ -363,7 +394,10 @@ class Trainer:
     def _diverge(self, epoch: int, order: Array, done: int) -> None:
         """Say at which step and neuron; the parameters are those before that step."""
         size = self.session.batch_size
-        where = self._first_not_finite(order, done, order[done * size : (done + 1) * size])
+        rows = order[done * size : (done + 1) * size]
+        if self.recording is not None:
+            self.recording.judge(*self.data, self.loss, rows, self.run.n_steps)
+        where = self._first_not_finite(order, done, rows)
         self.run.status = "diverged"
         self.run.reason = f"diverged at step {self.run.n_steps} (epoch {epoch}): {where}"
         warnings.warn(
@@ -384,13 +418,24 @@ class Trainer:
         arrays = self.session.arrays()
         kept = [values.copy() for values in arrays]
         epoch = self.run.n_steps // self.steps_per_epoch
-        self.session.advance(order, step, self.schedule.rates(self.run.n_steps, 1, epoch))
+        self.session.advance(order, step, self.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
         culprit = self.engine.first_parameter_not_finite()
         for values, old in zip(arrays, kept, strict=True):
             values[...] = old
         if culprit is None:
             return "the loss is not finite"
         return f"the update makes a parameter of neuron {self.engine.graph.name(culprit)!r} not finite"
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Monitors and alarms get what was recorded, however the run ends."""
+        try:
+            yield
+        finally:
+            if self.recording is not None:
+                self.recording.end()
+                if self.run.status == "stopped" and self.recording.stopped:
+                    self.run.reason = self.recording.reason()
 
     @contextmanager
     def bar(self, progress: bool | None) -> Iterator[Any]:

@@ -20,6 +20,7 @@ FLOORS = [
     ["graph"],
     ["plan", "records"],
     ["engine"],
+    ["recording"],
     ["network", "training"],
     ["wiring", "reference", "storage", "plots"],
     ["magnitudes", "tracing", "demo", "info"],

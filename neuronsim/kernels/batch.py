@@ -14,6 +14,7 @@ from neuronsim.kernels.gradient import run_neurons
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
+from neuronsim.kernels.record import Recorder, look_at_block
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.share import share
 from neuronsim.kernels.update import (
@@ -268,8 +269,9 @@ def block_neurons(
         share(share_neurons, cuts.size - 1, (wiring, work, learning, count, stride, cuts))
 
 
-@kernel
+@leaf
 def train_batches(
+    recorder: Recorder | None,
     wiring: Wiring,
     learning: Learning,
     gradient: Parameters,
@@ -307,6 +309,8 @@ def train_batches(
                 step_sum += work.losses[i]
             if not np.isfinite(step_sum):
                 return s
+            if recorder is not None:
+                look_at_block(recorder, work, samples, at, start, count, stride)
             if buffered:
                 mode = WRITE if start == 0 else ADD
                 block_neurons(wiring, work, into(learning, gradient, mode), count, stride, cuts)

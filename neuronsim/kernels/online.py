@@ -18,7 +18,7 @@ from neuronsim.kernels.activations import (
     times_derivative_few,
 )
 from neuronsim.kernels.codes import CROSS_ENTROPY, FIRST_USER, PRELU, SOFTMAX
-from neuronsim.kernels.jit import inlined, kernel
+from neuronsim.kernels.jit import inlined, leaf
 from neuronsim.kernels.lanes import (
     fma,
     lane_count,
@@ -321,7 +321,7 @@ def backward_one(wiring: Wiring, parameters: Parameters, work: Workspace, learni
         update_slopes(learning, wiring.prelus[p], work.slope_terms, p)
 
 
-@kernel
+@leaf
 def train_online(
     wiring: Wiring,
     learning: Learning,

@@ -1,0 +1,162 @@
+"""`Alarm`: a condition that every step of a run is held against, inside the compiled loops."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.errors import NotKnownError
+from neuronsim.recording import Condition, Records, Setting
+from neuronsim.tracing.conditions import Program, parse
+from neuronsim.tracing.monitor import Monitor, whole
+
+if TYPE_CHECKING:
+    from neuronsim.graph import Selection
+
+__all__ = ["Alarm"]
+
+#: Firings that are kept; all are counted.
+KEPT = 1000
+_FIELDS = ("z", "y", "delta", "b")
+
+
+class Alarm:
+    """Looks at some neurons in each step and each sample, and notes where a condition holds.
+
+    Parameters
+    ----------
+    condition
+        Of ``z``, ``y``, ``delta``, ``b`` (as it was before the step) and numbers, with ``+ - * /``, comparisons,
+        ``& | ~`` (or ``and or not``), ``abs``, ``isnan``, ``isinf``, ``isfinite``; computed in float64. It is parsed,
+        never evaluated as Python. ``&`` and ``|`` bind more tightly than comparisons: put those in brackets.
+    neurons
+        Names, ids, globs, or a list of them; None: all but inputs.
+    keep_last
+        Of so many steps before the first firing, and of its own, z, y and delta are kept: see ``before``.
+    stop
+        Whether the first firing ends the run, behind its step.
+
+    Attributes
+    ----------
+    count : int
+        How often the condition held: neurons, samples and steps all count.
+    step, neuron, sample, value
+        Of the first firing: the step, the neuron's name, the row of X, and a dict of z, y, delta and b. Within a step
+        neurons are looked at in running order, sources first. None if there was none.
+
+    Notes
+    -----
+    A step whose loss or update is not finite is not made, and ends the run; alarms look at it all the same, and its
+    number is ``run.n_steps``.
+    """
+
+    def __init__(
+        self,
+        condition: str,
+        neurons: "Selection | None" = None,
+        *,
+        keep_last: int = 3,
+        stop: bool = False,
+    ) -> None:
+        self.condition = condition.strip() if isinstance(condition, str) else condition
+        self._program: Program = parse(condition)
+        self.neurons = neurons
+        self.keep_last = whole("keep_last", keep_last, 0)
+        self.stop = bool(stop)
+        self._records: Records | None = None
+        self._names: dict[int, str] = {}
+        self._before: Monitor | None = None
+
+    def _begin(self, setting: Setting) -> Condition:
+        graph, order = setting.engine.graph, setting.engine.plan.order
+        chosen = ~graph.is_input
+        if self.neurons is not None:
+            chosen = np.zeros(graph.n_neurons, np.bool_)
+            chosen[graph.ids(self.neurons)] = True
+        ids = order[chosen[order]].astype(np.int64)
+        before = None
+        self._before = None
+        if self.keep_last:
+            self._before = Monitor(ids.tolist(), every=1, keep_last=self.keep_last + 1, max_bytes=np.inf)
+            before = self._before._begin(setting)
+        self._records = None
+        self._graph_names = graph.names.copy()
+        program = self._program
+        return Condition(program.code, program.constants, program.depth, ids, self.stop, KEPT, before)
+
+    def _end(self, records: Records) -> None:
+        self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(records.firings[:, 1])}
+        self._records = records
+        if self._before is not None:
+            self._before._end(records)
+
+    def _stopped(self) -> str:
+        return f"alarm {self.condition}: {self._first()}"
+
+    # --- reading
+
+    @property
+    def _known(self) -> Records:
+        if self._records is None:
+            raise NotKnownError("nothing is known yet: give it to net.fit(..., monitors=[alarm]) first")
+        return self._records
+
+    @property
+    def count(self) -> int:
+        """How often the condition held."""
+        return self._known.count
+
+    @property
+    def step(self) -> int | None:
+        """The step of the first firing."""
+        return int(self._known.firings[0, 0]) if self.count else None
+
+    @property
+    def neuron(self) -> str | None:
+        """The name of the first neuron."""
+        return self._names[int(self._known.firings[0, 1])] if self.count else None
+
+    @property
+    def sample(self) -> int | None:
+        """The row of X of the first firing."""
+        return int(self._known.firings[0, 2]) if self.count else None
+
+    @property
+    def value(self) -> dict[str, float] | None:
+        """z, y, delta and b of the first firing."""
+        return dict(zip(_FIELDS, self._known.firing_values[0].tolist(), strict=True)) if self.count else None
+
+    @property
+    def firings(self) -> NDArray[Any]:
+        """The first firings, at most 1,000, as a structured array: step, neuron, sample, z, y, delta, b."""
+        records = self._known
+        names = np.array([self._names[int(i)] for i in records.firings[:, 1]], np.str_)
+        names = names if len(names) else np.empty(0, "U1")
+        dtype = [("step", "i8"), ("neuron", names.dtype), ("sample", "i8")]
+        table = np.empty(len(names), [*dtype, *((f, records.firing_values.dtype) for f in _FIELDS)])
+        table["step"], table["neuron"], table["sample"] = records.firings[:, 0], names, records.firings[:, 2]
+        for k, field in enumerate(_FIELDS):
+            table[field] = records.firing_values[:, k]
+        return table
+
+    @property
+    def before(self) -> Monitor:
+        """z, y and delta of the neurons in the ``keep_last`` steps before the first firing, and in its own if it was made.
+
+        Means over batches; without a firing, the last steps of the run. ``run.at(step)`` shows everything.
+        """
+        self._known  # noqa: B018
+        if self._before is None:
+            raise NotKnownError("keep_last=0 keeps nothing: give Alarm(..., keep_last=3)")
+        return self._before
+
+    def _first(self) -> str:
+        values = ", ".join(f"{field} = {value:.9g}" for field, value in (self.value or {}).items())
+        return f"step {self.step}, neuron {self.neuron!r}, sample {self.sample}: {values}"
+
+    def __repr__(self) -> str:
+        if self._records is None:
+            return f"<Alarm {self.condition}: not used yet>"
+        if not self.count:
+            return f"<Alarm {self.condition}: never>"
+        return f"<Alarm {self.condition}: {self.count:,} times, first in {self._first()}>"
