@@ -372,22 +372,60 @@ def poke(typingctx, array, index, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def load_few(typingctx, array, index):  # type: ignore[no-untyped-def]
-    """The four numbers from ``array[index:]``, loaded one by one, in the first lanes; zeros in the others.
-
-    A vector load right behind the stores of its scalars would wait until they have left the store buffer.
-    """
+def gather_part(typingctx, array, ids, index, n):  # type: ignore[no-untyped-def]
+    """``array[ids[index + i]]`` in lane i < ``n``, zeros in the others; ``ids`` are int32."""
     lanes = float_lanes(array.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        value = ir.Constant(_vector(lanes), [0.0] * lanes.count)
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        for i in range(4):
-            scalar = builder.load(builder.gep(pointer, [_i64(i)]))
+        vector, count = _vector(lanes), lanes.count
+        mask = _part_mask(builder, args[3], count)
+        numbers = ir.VectorType(ir.IntType(32), count)
+        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        arguments = [
+            builder.bitcast(first, numbers.as_pointer()),
+            ir.Constant(ir.IntType(32), 4),
+            mask,
+            ir.Constant(numbers, [0] * count),
+        ]
+        places = _call(builder, f"llvm.masked.load.v{count}i32.p0", numbers, arguments)
+        # llvmlite's address arithmetic knows no vectors of indices
+        wide = ir.VectorType(ir.IntType(64), count)
+        begin = builder.ptrtoint(_element_pointer(context, builder, sig.args[0], args[0], _i64(0)), ir.IntType(64))
+        offsets = builder.mul(builder.sext(places, wide), ir.Constant(wide, [_itemsize(lanes)] * count))
+        addresses = builder.add(_splat_value(builder, begin, count), offsets)
+        pointers = builder.inttoptr(addresses, ir.VectorType(vector.element.as_pointer(), count))
+        arguments = [pointers, ir.Constant(ir.IntType(32), _itemsize(lanes)), mask, ir.Constant(vector, [0.0] * count)]
+        return _call(builder, f"llvm.masked.gather.{_suffix(vector)}.v{count}p0", vector, arguments)
+
+    return lanes(array, ids, types.int64, types.int64), codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """Fetch the cache line of ``array[index]`` for what comes later."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        place = _element_pointer(context, builder, sig.args[0], *args)
+        pointer = builder.bitcast(place, ir.IntType(8).as_pointer())
+        numbers = [ir.Constant(ir.IntType(32), k) for k in (0, 3, 1)]
+        _call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *numbers])
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64), codegen
+
+
+@intrinsic
+def few(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
+    """A vector of four lanes from four scalars that are in registers."""
+    lanes = LanesType(a, 4)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        value = ir.Constant(_vector(lanes), ir.Undefined)
+        for i, scalar in enumerate(args):
             value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), i))
         return value
 
-    return lanes(array, types.int64), codegen
+    return lanes(a, a, a, a), codegen
 
 
 @intrinsic
