@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
-from neuronsim.kernels import batch, codes, online, shapes
+from neuronsim.kernels import batch, codes, online, shapes, tiny
+from neuronsim.kernels.activations import USUAL
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
@@ -300,7 +301,8 @@ class Engine:
             rows=_aligned_zeros(rows, self.dtype),
             starts=np.zeros(n_threads * stride, np.int64),
             places=np.arange(self.width) * stride,
-            steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
+            steps=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
+            primes=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
             own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
             own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
@@ -440,7 +442,9 @@ class Session:
             rates,
             self.loss_sum,
         )
-        if self.batch_size == 1:
+        if wiring.tiny and self.batch_size == 1 and self.fused and self.loss.code == codes.HALF_SQUARED:
+            made = tiny.train_tiny(wiring, engine.parameters, self.work, samples, first_step, rates, self.loss_sum)
+        elif self.batch_size == 1:
             made = online.train_online(*common, self.fused)
         else:
             with alone(self.cuts):
@@ -525,11 +529,14 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     np.add.at(edges_of_runs, low[dense], 1)
     np.add.at(edges_of_runs, high[dense] + 1, -1)
     heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    pushes = has.copy()
-    if not wants_inputs:
-        inputs_before = np.concatenate(([0], np.cumsum(is_input)))
-        only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
-        pushes &= ~only_inputs
+    # at level 1 sources are inputs, or neurons without sources of their own
+    only_inputs = (plan.levels[first] == 1) & bool(np.all(is_input[plan.levels == 0]))
+    pushes = has if wants_inputs else has & ~only_inputs
+    # bundles side by side: of one level, and consecutive neurons
+    level, alike = plan.levels[first], _are_alike(graph, first, size)
+    short = (count < online.SHORT) & alike & np.isin(graph.activation_codes[first], USUAL)
+    apart = (level[1:] != level[:-1]) | (first[1:] != first[:-1] + size[:-1])
+    groups = np.flatnonzero(np.concatenate(([True], apart, [True]))) if len(first) else np.zeros(1, np.int64)
     shared = size >= _SHARED_ROWS * shapes.ROWS
     follows = pushes | ~shared
     leading = int(follows.argmax()) if follows.any() else len(follows)
@@ -557,6 +564,9 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_pushes=pushes,
         bundle_dense=dense,
         bundle_shared=shared,
+        groups=groups,
+        tiny=bool(short.all()) and not len(softmax_rows),
+        run_end=_run_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
         leading=leading,
         inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
         inputs_end=inputs_end,
@@ -564,6 +574,7 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         user=_user_addresses(graph),
         is_input=is_input,
         inputs=graph.inputs.astype(np.int64),
+        first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
         outputs=graph.outputs.astype(np.int64),
         output_row=output_row,
         columns=np.flatnonzero(heard_densely & ~is_input),
@@ -573,6 +584,26 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         prelus=prelus,
         slope_row=slope_row,
     )
+
+
+def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
+    """By bundle, whether its neurons have one activation."""
+    codes_ = graph.activation_codes
+    changes = np.concatenate(([0], np.cumsum(codes_[1:] != codes_[:-1])))
+    alike: Array = changes[first + size - 1] == changes[first]
+    return alike
+
+
+def _run_ends(graph: Graph, starts: Array, ends: Array) -> Array:
+    """By neuron, where the run ends in which all have one activation, without parameters of their own."""
+    codes_ = graph.activation_codes
+    alone = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
+    begins = np.ones(graph.n_neurons + 1, np.bool_)
+    begins[1:-1] = (codes_[1:] != codes_[:-1]) | alone[1:]
+    begins[starts] = True
+    begins[ends] = True
+    begin = np.flatnonzero(begins)
+    return np.repeat(begin[1:], np.diff(begin))
 
 
 def _user_addresses(graph: Graph) -> Array:

@@ -33,19 +33,19 @@ from neuronsim.kernels.lanes import (
     Lanes,
     absolute,
     filled,
-    first_lane,
     fma,
     lane_count,
-    load_few,
     load_part,
+    poke,
     select,
-    splat,
-    store_few,
     store_part,
 )
 from neuronsim.kernels.mathematics import cos, erf, exp, expm1, sigmoid, sin, softplus, tanh
 
 Array = npt.NDArray[Any]
+
+#: Activations that `usual` knows.
+USUAL = (IDENTITY, SIGMOID, TANH, RELU, SOFTMAX)
 
 LEAK = 0.01
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -188,36 +188,27 @@ def times_derivative(
         )
 
 
-@inlined
-def derivative_one(code: int, slope: Any, user: Array, z: Any, y: Any) -> Any:
-    """f'(z) of one neuron."""
-    if code == IDENTITY:
-        return type(z)(1.0)
-    if code >= FIRST_USER:
-        return type(z)(call(user[2 * (code - FIRST_USER) + 1], z))
-    return first_lane(derivative(code, splat(z), splat(y), splat(slope)))
+@kernel
+def activate_run(code: int, slope: Any, user: Array, z: Array, y: Array, primes: Array, at: int, n: int) -> None:
+    """y = f(z) and f'(z) for ``n`` neurons in a row, online."""
+    activate(code, slope, user, z, at, y, at, n)
+    for i in range(at, at + n):
+        poke(primes, i, type(slope)(1.0))
+    times_derivative(code, slope, user, z, y, at, primes, at, n)
 
 
 @inlined
-def activate_few(code: int, slope: Any, user: Array, z: Array, y: Array, at: int, n: int) -> None:
-    """``activate`` for at most four neurons, online."""
-    if code >= FIRST_USER:
-        activate(code, slope, user, z, at, y, at, n)
-    else:
-        value = load_few(z, at)
-        if code != IDENTITY and code != SOFTMAX:
-            value = activation(code, value, splat(slope))
-        store_few(y, at, value, n)
-
-
-@inlined
-def times_derivative_few(code: int, slope: Any, user: Array, z: Array, y: Array, at: int, d: Array, n: int) -> None:
-    """``times_derivative`` for at most four neurons, online."""
-    if code >= FIRST_USER:
-        times_derivative(code, slope, user, z, y, at, d, at, n)
-    elif code != IDENTITY:
-        slopes = derivative(code, load_few(z, at), load_few(y, at), splat(slope))
-        store_few(d, at, load_few(d, at) * slopes, n)
+def usual(code: int, x: Lanes) -> tuple[Lanes, Lanes]:
+    """f(z) and f'(z) of the usual activations (`USUAL`) for any number of lanes, without a call."""
+    if code == SIGMOID:
+        y = sigmoid(x)
+        return y, y * (1.0 - y)
+    if code == TANH:
+        y = tanh(x)
+        return y, fma(-y, y, filled(x, 1.0))
+    if code == RELU:
+        return select(x <= 0.0, 0.0, x), select(x <= 0.0, 0.0, select(x > 0.0, 1.0, x))
+    return x, filled(x, 1.0)
 
 
 @kernel

@@ -151,7 +151,7 @@ def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Wor
     return Workspace(
         y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms, work.losses,
         rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places, work.steps,
-        work.scratch, y, rows,
+        work.primes, work.scratch, y, rows,
     )  # fmt: skip
 
 

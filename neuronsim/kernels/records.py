@@ -17,6 +17,9 @@ class Wiring(NamedTuple):
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
     bundle_dense: Array  # bool (n_bundles,): consecutive sources, enough of them to gain from sample-major columns
     bundle_shared: Array  # bool (n_bundles,): so large that every thread takes its part
+    groups: Array  # int64 (n_groups + 1,): bundles that run side by side, consecutive neurons, by their first bundle
+    tiny: bool  # every bundle has few sources and one usual activation, none softmax
+    run_end: Array  # int64 (n_neurons,): where the neurons end that are activated together with this one
     leading: int  # so many bundles from the first listen to inputs alone, are shared and hold many edges; or 0
     inputs_heard_later: bool  # other bundles listen to inputs too, or an input is an output
     inputs_end: int  # the highest id of an input, + 1
@@ -24,6 +27,7 @@ class Wiring(NamedTuple):
     user: Array  # int64 (2 · n_user,) addresses of f and f' of registered activations
     is_input: Array  # bool (n_neurons,)
     inputs: Array  # int64 (n_inputs,)
+    first_input: int  # where their ids are consecutive, else −1
     outputs: Array  # int64 (n_outputs,)
     output_row: Array  # int64 (n_neurons,): place among the outputs, or −1
     columns: Array  # int64: neurons, not inputs, that a dense bundle listens to
@@ -70,6 +74,7 @@ class Workspace(NamedTuple):
     starts: Array  # int64 (n_threads · stride,): where each sample of the block begins in X
     places: Array  # int64 (lanes,): where the rows of consecutive neurons begin, counted from the first: 0, stride, …
     steps: Array  # (n_neurons,): −μ·δ, online
+    primes: Array  # (n_neurons,): f'(z), online
     scratch: Array  # (n_threads · scratch length,): gradients of a few neurons, on their way into an update
     own_inputs: Array  # (n_threads · inputs_end · stride,): y of inputs that each thread gathered, for leading bundles
     own_rows: Array  # (n_threads · panels of inputs,): the same as ``rows``
