@@ -225,19 +225,17 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where neurons, in running order, are shared out: about as many edges to each thread, tiles kept whole.
+        """Where neurons, by id without inputs, are shared out: about as many edges to each thread, tiles kept whole.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
-        starts = self.wiring.row_start
-        size, first = self.wiring.bundle_size, self.wiring.bundle_first
-        in_degree = np.repeat(starts[first + 1] - starts[first], size)
+        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input]
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
-        bundle_starts = np.concatenate(([0], np.cumsum(size)))
-        within = bundle_starts[np.searchsorted(bundle_starts, cuts, side="right") - 1]
+        run_starts = np.concatenate(([0], np.cumsum(self.wiring.run_size)))
+        within = run_starts[np.searchsorted(run_starts, cuts, side="right") - 1]
         cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
         return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
 
@@ -276,7 +274,7 @@ class Engine:
 
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
-        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.bundle_dense.any()) else 0
+        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
@@ -509,6 +507,7 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     np.add.at(edges_of_runs, low[dense], 1)
     np.add.at(edges_of_runs, high[dense] + 1, -1)
     heard_densely = np.cumsum(edges_of_runs)[:n] > 0
+    run_first, run_size, run_dense = _runs(first, size, dense)
     pushes = has.copy()
     if not wants_inputs:
         inputs_before = np.concatenate(([0], np.cumsum(is_input)))
@@ -530,7 +529,9 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_first=first,
         bundle_size=size,
         bundle_pushes=pushes,
-        bundle_dense=dense,
+        run_first=run_first,
+        run_size=run_size,
+        run_dense=run_dense,
         leading=leading,
         leading_rows=int(size[:leading].sum()),
         codes=graph.activation_codes.astype(np.int64),
@@ -546,6 +547,15 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         prelus=prelus,
         slope_row=slope_row,
     )
+
+
+def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array, Array]:
+    """Bundles by id, neighbours joined where neither is dense: first neurons, how many, and whether they are dense."""
+    by_id = np.argsort(first)
+    first, size, dense = first[by_id], size[by_id], dense[by_id]
+    joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])
+    starts = np.flatnonzero(np.concatenate((np.ones(min(len(first), 1), bool), ~joined)))
+    return first[starts], np.add.reduceat(size, starts) if len(starts) else size, dense[starts]
 
 
 def _user_addresses(graph: Graph) -> Array:

@@ -8,7 +8,8 @@ from neuronsim.kernels.activations import activate
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import lane_count, tile_gather_fma, tile_start, tile_store
 from neuronsim.kernels.records import Parameters, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ONE, ROW, ROWS, TERM, TERMS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERM, TERMS
+from neuronsim.kernels.single import forward_one
 
 Array = npt.NDArray[Any]
 
@@ -83,7 +84,7 @@ def aggregate(
     start: int,
     last: int,
 ) -> None:
-    """z of a bundle's neurons ``begin`` to ``stop`` for the samples ``start`` to ``last``, cut into tiles."""
+    """z of a bundle's neurons ``begin`` to ``stop``, whole tiles of them, for the samples ``start`` to ``last``."""
     s0 = row_start[first]
     count = row_start[first + 1] - s0
     r = begin
@@ -93,10 +94,6 @@ def aggregate(
             BLOCK, COLUMN, COLUMNS, weights, w0, sources, s0, count, y, biases, first + r, z, stride, start, last
         )
         r += ROWS
-    while r < stop:
-        w0 = s0 + r * count
-        forward_rows(ROW, ONE, 4, weights, w0, sources, s0, count, y, biases, first + r, z, stride, start, last)
-        r += 1
 
 
 @leaf
@@ -124,9 +121,27 @@ def forward(
         place += size
         if begin >= stop:
             continue
-        aggregate(
-            weights, wiring.row_start, wiring.sources, biases, work.y, work.z, stride, first, begin, stop, start, end
-        )
+        whole = begin + (stop - begin) // ROWS * ROWS
+        if whole > begin:
+            aggregate(
+                weights,
+                wiring.row_start,
+                wiring.sources,
+                biases,
+                work.y,
+                work.z,
+                stride,
+                first,
+                begin,
+                whole,
+                start,
+                end,
+            )
+        s0 = wiring.row_start[first]
+        count = wiring.row_start[first + 1] - s0
         for neuron in range(first + begin, first + stop):
+            if neuron >= first + whole:
+                w0 = s0 + (neuron - first) * count
+                forward_one(weights, w0, wiring.sources, s0, count, work.y, biases, neuron, work.z, stride, start, end)
             at = neuron * stride + start
             activate(wiring.codes[neuron], slopes[neuron], wiring.user, work.z, at, work.y, at, end - start)

@@ -6,9 +6,10 @@ import numpy.typing as npt
 
 from neuronsim.kernels.gather import place_in_rows
 from neuronsim.kernels.jit import kernel, leaf
-from neuronsim.kernels.lanes import fma, lane_count, load, tile_fma, tile_store, tile_zero, total
+from neuronsim.kernels.lanes import lane_count, load, tile_fma, tile_store, tile_zero, total
 from neuronsim.kernels.records import Learning, Wiring, Workspace
 from neuronsim.kernels.shapes import BLOCK, COLUMNS, FEW, PANEL, ROWS, TERM, TERMS
+from neuronsim.kernels.single import gradient_one
 from neuronsim.kernels.update import update_biases, update_slopes, update_weights
 
 Array = npt.NDArray[Any]
@@ -81,18 +82,20 @@ def update_dense(
 
 
 @kernel
-def sparse_gradient(
-    work: Workspace, sources: Array, s0: int, n_sources: int, at: int, stride: int, end: int, out: int
+def update_sparse(
+    wiring: Wiring, work: Workspace, learning: Learning, begin: int, end: int, padded: int, stride: int, scratch: int
 ) -> None:
-    """∂L/∂w = Σ_i δ_i · y_i for one neuron with scattered sources: a partial sum per lane, then their tree."""
-    delta, y = work.delta, work.y
-    width = lane_count(y)
-    for k in range(n_sources):
-        row = sources[s0 + k] * stride
-        sums = load(delta, at) * load(y, row)
-        for i in range(width, end, width):
-            sums = fma(load(delta, at + i), load(y, row + i), sums)
-        work.scratch[out + k] = total(sums)
+    """Gradients and updates of the weights of neurons with sources of their own: a few neighbours' rows, one update."""
+    starts = wiring.row_start
+    for neuron in range(begin, end, ROWS):
+        n = min(ROWS, end - neuron)
+        at = starts[neuron]
+        for i in range(neuron, neuron + n):
+            s0, out = starts[i], scratch + starts[i] - at
+            gradient_one(
+                wiring.sources, s0, starts[i + 1] - s0, work.y, work.delta, i, stride, padded, work.scratch, out
+            )
+        update_weights(learning, at, work.scratch, scratch, starts[neuron + n] - at)
 
 
 @kernel
@@ -141,25 +144,21 @@ def run_neurons(
     end: int,
     scratch: int,
 ) -> None:
-    """Gradients of the neurons ``begin`` to ``end`` of the running order, each used at once to update its row.
+    """Gradients of the neurons ``begin`` to ``end``, counted by id without inputs, each used at once.
 
     ``scratch`` is where this thread's part of the scratch array begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
     place = 0
-    for b in range(wiring.bundle_first.size):
-        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+    for run in range(wiring.run_first.size):
+        first, size = wiring.run_first[run], wiring.run_size[run]
         low, high = max(begin - place, 0), min(end - place, size)
         place += size
         if low >= high:
             continue
-        s0 = wiring.row_start[first]
-        n_sources = wiring.row_start[first + 1] - s0
-        if wiring.bundle_dense[b]:
+        if wiring.run_dense[run]:
             update_dense(wiring, work, learning, first, first + low, first + high, count, stride, scratch)
         else:
-            for neuron in range(first + low, first + high):
-                sparse_gradient(work, wiring.sources, s0, n_sources, neuron * stride, stride, padded, scratch)
-                update_weights(learning, s0 + (neuron - first) * n_sources, work.scratch, scratch, n_sources)
+            update_sparse(wiring, work, learning, first + low, first + high, padded, stride, scratch)
         update_own(wiring, work, learning, first + low, first + high, stride, padded, scratch)

@@ -31,6 +31,10 @@ ROW = Shape(1, 4)
 PANEL = Shape(1, 2)
 ONE = Shape(1, 1)
 
+#: Sources whose gradients are summed together for one neuron: eight trees share their additions.
+SUMMED = 8
+SUMS = Shape(SUMMED, 1)
+
 #: Terms of a sum taken together.
 FEW = 4
 TERMS = Count(FEW)
