@@ -16,6 +16,7 @@ from neuronsim.graph import Graph, check_runnable
 from neuronsim.kernels import batch, codes, online, shapes
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
+from neuronsim.kernels.order import count_leading
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -508,11 +509,10 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     np.add.at(edges_of_runs, high[dense] + 1, -1)
     heard_densely = np.cumsum(edges_of_runs)[:n] > 0
     run_first, run_size, run_dense = _runs(first, size, dense)
-    pushes = has.copy()
+    unasked = np.zeros_like(first)
     if not wants_inputs:
-        inputs_before = np.concatenate(([0], np.cumsum(is_input)))
-        only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
-        pushes &= ~only_inputs
+        count_leading(row_start, sources, is_input, first, unasked)
+    pushes = unasked < count
     leading = int(pushes.argmax()) if pushes.any() else 0
     edges = size * count
     if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
@@ -529,6 +529,7 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_first=first,
         bundle_size=size,
         bundle_pushes=pushes,
+        bundle_leading=unasked,
         run_first=run_first,
         run_size=run_size,
         run_dense=run_dense,

@@ -102,6 +102,7 @@ def backward(
     bundle_first: Array,
     bundle_size: Array,
     bundle_pushes: Array,
+    bundle_leading: Array,
     row_start: Array,
     sources: Array,
     weights: Array,
@@ -141,10 +142,11 @@ def backward(
             whole = size // ROWS * ROWS
             if whole > 0:
                 push(weights, row_start, sources, delta, stride, first, whole, start, end)
-            s0 = row_start[first]
-            count = row_start[first + 1] - s0
+            count = row_start[first + 1] - row_start[first]
+            unasked = bundle_leading[b]
+            s0 = row_start[first] + unasked
             for r in range(whole, size):
-                push_one(weights, s0 + r * count, sources, s0, count, delta, first + r, stride, start, end)
+                push_one(weights, s0 + r * count, sources, s0, count - unasked, delta, first + r, stride, start, end)
 
 
 @kernel

@@ -79,6 +79,7 @@ def run_samples(
             wiring.bundle_first,
             wiring.bundle_size,
             wiring.bundle_pushes,
+            wiring.bundle_leading,
             wiring.row_start,
             wiring.sources,
             weights,

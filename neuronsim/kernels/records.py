@@ -15,9 +15,8 @@ class Wiring(NamedTuple):
     bundle_first: Array  # int64 (n_bundles,) in topological order
     bundle_size: Array  # int64 (n_bundles,)
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
-    run_first: (
-        Array  # int64 (n_runs,) ascending: neurons with consecutive ids, of any level, that learn together
-    )
+    bundle_leading: Array  # int64 (n_bundles,): sources, from the first on, that want none
+    run_first: Array  # int64 (n_runs,) ascending: neurons with consecutive ids, of any level, that learn together
     run_size: Array  # int64 (n_runs,)
     run_dense: Array  # bool (n_runs,): a bundle of consecutive sources, enough to gain from sample-major columns
     leading: int  # so many bundles from the first listen to inputs alone and are shared out by neurons; or 0
