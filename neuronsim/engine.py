@@ -44,6 +44,7 @@ _DENSE_ROWS = 4
 _DENSE_SOURCES = 64
 # Bundles that listen to inputs alone are shared out by neurons where they hold this much of all edges.
 _LEADING_SHARE = 0.25
+_INPUTS_SPREAD = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +278,10 @@ class Engine:
         longest = int(degrees.max()) if degrees.size else 0
         panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
+        # one thread needs no copies of its own
+        copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
+        heard = self.wiring.inputs_end
+        own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
             y=buffer(n),
@@ -287,10 +292,12 @@ class Engine:
             slope_terms=buffer(len(self.wiring.prelus)),
             losses=buffer(1),
             rows=_aligned_zeros(rows, self.dtype),
-            starts=np.zeros(stride, np.int64),
+            starts=np.zeros(n_threads * stride, np.int64),
             places=np.arange(self.width) * stride,
             steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
+            own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
+            own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
         )
 
     def like_parameters(self) -> Parameters:
@@ -301,9 +308,13 @@ class Engine:
         """Empty arrays, where nothing is kept."""
         return Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
 
+    def _stride(self, work: Workspace) -> int:
+        """The row length of a workspace's buffers."""
+        return int(work.places[1])
+
     def _by_sample(self, values: Array, work: Workspace) -> Array:
         """A view of a buffer as (stride, n_neurons)."""
-        n, stride = self.graph.n_neurons, work.starts.size
+        n, stride = self.graph.n_neurons, self._stride(work)
         return values[: n * stride].reshape(n, stride).T
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
@@ -321,7 +332,7 @@ class Engine:
     def _run_neurons(
         self, wiring: Wiring, work: Workspace, sums: Parameters, mode: int, count: int, n_threads: int
     ) -> None:
-        stride = work.starts.size
+        stride = self._stride(work)
         none, cuts = self.no_parameters(), self.cuts(n_threads)
         zero, unused = self.dtype.type(0), np.zeros(2)
         keep = Learning(mode, np.zeros(N_RULE, self.dtype), unused, unused, zero, sums, none, none, none)
@@ -333,7 +344,7 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = work.starts.size
+                    stride = self._stride(work)
                     delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
 
 
@@ -508,15 +519,23 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     np.add.at(edges_of_runs, low[dense], 1)
     np.add.at(edges_of_runs, high[dense] + 1, -1)
     heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    run_first, run_size, run_dense = _runs(first, size, dense)
+    runs, run_size = _runs(first, size, dense)
     unasked = np.zeros_like(first)
     if not wants_inputs:
         count_leading(row_start, sources, is_input, first, unasked)
     pushes = unasked < count
-    leading = int(pushes.argmax()) if pushes.any() else 0
+    others = pushes | ~dense
+    leading = int(others.argmax()) if others.any() else 0
     edges = size * count
     if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
         leading = 0
+    inputs_end = int(graph.inputs.max()) + 1
+    if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
+        leading = 0  # copies of the inputs would be mostly gaps
+    later = np.ones(n, bool)
+    for b in range(leading):
+        later[first[b] : first[b] + size[b]] = False
+    heard_later = leading > 0 and bool((is_input[sources] & np.repeat(later, np.diff(row_start))).any())
     output_row = np.full(n, -1, np.int64)
     output_row[graph.outputs] = np.arange(graph.n_outputs)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
@@ -530,11 +549,14 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_size=size,
         bundle_pushes=pushes,
         bundle_leading=unasked,
-        run_first=run_first,
+        run_first=first[runs],
         run_size=run_size,
-        run_dense=run_dense,
+        run_leading=runs < leading,
+        run_dense=dense[runs],
         leading=leading,
         leading_rows=int(size[:leading].sum()),
+        inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
+        inputs_end=inputs_end,
         codes=graph.activation_codes.astype(np.int64),
         user=_user_addresses(graph),
         is_input=is_input,
@@ -550,13 +572,13 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     )
 
 
-def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array, Array]:
-    """Bundles by id, neighbours joined where neither is dense: first neurons, how many, and whether they are dense."""
+def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
+    """Bundles by id, neighbours joined where neither is dense: the first bundle of each run, and how many neurons."""
     by_id = np.argsort(first)
     first, size, dense = first[by_id], size[by_id], dense[by_id]
     joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])
     starts = np.flatnonzero(np.concatenate((np.ones(min(len(first), 1), bool), ~joined)))
-    return first[starts], np.add.reduceat(size, starts) if len(starts) else size, dense[starts]
+    return by_id[starts], np.add.reduceat(size, starts) if len(starts) else size
 
 
 def _user_addresses(graph: Graph) -> Array:

@@ -10,9 +10,9 @@ from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
-from neuronsim.kernels.gather import copy_columns, gather
+from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size
 from neuronsim.kernels.gradient import run_neurons
-from neuronsim.kernels.jit import kernel, leaf, parallel_kernel
+from neuronsim.kernels.jit import inlined, kernel, leaf, parallel_kernel
 from neuronsim.kernels.lanes import lane_count
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
@@ -55,7 +55,7 @@ def run_samples(
 ) -> None:
     """Gather, forward, loss and backward for the places ``start`` to ``end`` of a block of ``count`` samples.
 
-    With a ``bundle`` above 0 they have been gathered, and the bundles before that one have run.
+    The bundles before ``bundle`` have run, on copies of the inputs that threads made for themselves.
     """
     weights, _, slopes = parameters
     together = VECTORS_TOGETHER * lane_count(work.y)
@@ -63,9 +63,10 @@ def run_samples(
     for first in range(start, end, together):
         stop = min(first + together, end)
         n = stop - first
-        if bundle == 0:
-            gather(wiring, samples, work, position, count, stride, first, stop)
-        forward(wiring, parameters, work, stride, first, stop, bundle, n_bundles, 0, n_neurons)
+        gather_targets(wiring, samples, work, position, count, stride, first, stop)
+        if bundle == 0 or wiring.inputs_heard_later:
+            gather_inputs(wiring, samples, work, position, count, stride, first, stop)
+        forward(wiring, parameters, work, work.y, stride, first, stop, bundle, n_bundles, 0, n_neurons)
         if wiring.softmax_members.size > 0:
             softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
         if depth == FORWARD:
@@ -140,36 +141,48 @@ def slice_of(n: int, parts: int, part: int) -> int:
     return n * part // parts
 
 
-@parallel_kernel
-def share_gather(
-    wiring: Wiring, work: Workspace, samples: Samples, position: int, count: int, stride: int, n_threads: int
-) -> None:
-    """``gather`` for a whole block, the samples spread over threads."""
-    width = lane_count(work.y)
-    vectors = (count + width - 1) // width
-    for t in prange(n_threads):
-        start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
-        gather(wiring, samples, work, position, count, stride, start, end)
+@inlined
+def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Workspace:
+    """The workspace with thread t's own copies of the inputs for y and for y's rows."""
+    y, rows, starts = work.own_inputs, work.own_rows, work.starts
+    y_size, row_size = wiring.inputs_end * stride, panels_size(wiring.inputs_end, stride, lane_count(y))
+    if work.rows.size == 0:
+        row_size = 0
+    return Workspace(
+        y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms, work.losses,
+        rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places, work.steps,
+        work.scratch, y, rows,
+    )  # fmt: skip
 
 
 @parallel_kernel
-def share_first_bundles(
-    wiring: Wiring, parameters: Parameters, work: Workspace, count: int, stride: int, n_threads: int
+def share_leading(
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
+    samples: Samples,
+    position: int,
+    count: int,
+    stride: int,
+    n_threads: int,
 ) -> None:
     """The leading bundles, which listen to inputs alone, for a whole block, their *neurons* spread over threads.
 
-    Each core then reads weights that it has itself written in the last step, not those of another core's cache.
+    Each core then reads weights that it has itself written in the last step, and inputs that it has itself gathered,
+    not those in another core's cache: both cores gathering everything costs 9 µs, handing halves over cost 50.
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
     rows = wiring.leading_rows
     for t in prange(n_threads):
+        own = with_own_inputs(wiring, work, stride, t)
+        gather_inputs(wiring, samples, own, position, count, stride, 0, end)
         low = slice_of(rows, n_threads, t) // ROWS * ROWS
         high = slice_of(rows, n_threads, t + 1) // ROWS * ROWS if t + 1 < n_threads else rows
         together = VECTORS_TOGETHER * width
         for first in range(0, end, together):
             stop = min(first + together, end)
-            forward(wiring, parameters, work, stride, first, stop, 0, wiring.leading, low, high)
+            forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, low, high)
 
 
 @parallel_kernel
@@ -217,7 +230,8 @@ def share_neurons(
     length = work.scratch.size // n_threads
     for t in prange(n_threads):
         learning = Learning(optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates)
-        run_neurons(wiring, work, learning, count, stride, cuts[t], cuts[t + 1], t * length)
+        own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
+        run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t * length)
 
 
 @kernel
@@ -241,8 +255,7 @@ def block_samples(
     else:
         n_threads = cuts.size - 1
         if wiring.leading > 0:
-            share_gather(wiring, work, samples, position, count, stride, n_threads)
-            share_first_bundles(wiring, parameters, work, count, stride, n_threads)
+            share_leading(wiring, parameters, work, samples, position, count, stride, n_threads)
         share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, n_threads)
 
 
@@ -258,7 +271,7 @@ def block_neurons(
     """A block's neurons, on one thread where ``cuts`` is None."""
     if cuts is None:
         end = wiring.is_input.size - wiring.inputs.size
-        run_neurons(wiring, work, learning, count, stride, 0, end, 0)
+        run_neurons(wiring, work, work, learning, count, stride, 0, end, 0)
     else:
         optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates = learning
         share_neurons(

@@ -101,6 +101,7 @@ def forward(
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
+    heard: Array,
     stride: int,
     start: int,
     end: int,
@@ -111,7 +112,8 @@ def forward(
 ) -> None:
     """Run bundles ``bundle`` to ``last_bundle`` for the samples ``start`` to ``end``: z, then y = f(z).
 
-    Of their neurons, counted through, those from ``low`` to ``high``.
+    Of their neurons, counted through, those from ``low`` to ``high``. y of their sources is read from ``heard``:
+    ``work.y``, or a thread's own copy of the inputs.
     """
     weights, biases, slopes = parameters
     place = 0
@@ -123,25 +125,13 @@ def forward(
             continue
         whole = begin + (stop - begin) // ROWS * ROWS
         if whole > begin:
-            aggregate(
-                weights,
-                wiring.row_start,
-                wiring.sources,
-                biases,
-                work.y,
-                work.z,
-                stride,
-                first,
-                begin,
-                whole,
-                start,
-                end,
-            )
+            rows, sources = wiring.row_start, wiring.sources
+            aggregate(weights, rows, sources, biases, heard, work.z, stride, first, begin, whole, start, end)
         s0 = wiring.row_start[first]
         count = wiring.row_start[first + 1] - s0
         for neuron in range(first + begin, first + stop):
             if neuron >= first + whole:
                 w0 = s0 + (neuron - first) * count
-                forward_one(weights, w0, wiring.sources, s0, count, work.y, biases, neuron, work.z, stride, start, end)
+                forward_one(weights, w0, wiring.sources, s0, count, heard, biases, neuron, work.z, stride, start, end)
             at = neuron * stride + start
             activate(wiring.codes[neuron], slopes[neuron], wiring.user, work.z, at, work.y, at, end - start)

@@ -28,25 +28,40 @@ def place_in_rows(neuron: int, sample: int, stride: int, width: int) -> int:
     return (neuron // panel * stride + sample) * panel + neuron % panel
 
 
-@leaf
-def gather(
+@kernel
+def panels_size(neurons: int, stride: int, width: int) -> int:
+    """Numbers in the panels of the first ``neurons`` neurons."""
+    panel = 2 * width
+    return (neurons + panel - 1) // panel * panel * stride
+
+
+@kernel
+def gather_targets(
     wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
 ) -> None:
-    """Fetch the samples at ``order[position + start : position + end]``: y of the inputs, and targets.
+    """Fetch the targets of the samples at ``order[position + start : position + end]``.
 
     Places beyond ``count`` repeat the last sample; their δ stays zero.
     """
-    n_inputs, n_outputs = wiring.inputs.size, wiring.outputs.size
-    width = lane_count(work.y)
     for i in range(start, end):
         row = samples.order[position + min(i, count - 1)]
-        work.starts[i] = row * n_inputs
         if samples.classes.size > 0:
-            for o in range(n_outputs):
+            for o in range(wiring.outputs.size):
                 work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
         elif samples.targets.size > 0:
-            for o in range(n_outputs):
+            for o in range(wiring.outputs.size):
                 work.target[o * stride + i] = samples.targets[row, o]
+
+
+@leaf
+def gather_inputs(
+    wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
+) -> None:
+    """Fetch the inputs of the same samples: y neuron by neuron, and in panels where gradients will read them."""
+    n_inputs = wiring.inputs.size
+    width = lane_count(work.y)
+    for i in range(start, end):
+        work.starts[i] = samples.order[position + min(i, count - 1)] * n_inputs
     for first in range(start, end, width):
         j = 0
         while j < n_inputs:

@@ -4,21 +4,34 @@ from typing import Any
 
 import numpy.typing as npt
 
+from neuronsim.kernels.codes import MOMENTUM
 from neuronsim.kernels.gather import place_in_rows
-from neuronsim.kernels.jit import kernel, leaf
-from neuronsim.kernels.lanes import lane_count, load, tile_fma, tile_store, tile_zero, total
+from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.lanes import (
+    Tile,
+    lane_count,
+    load,
+    tile_fma,
+    tile_momentum,
+    tile_prefetch,
+    tile_sgd,
+    tile_store,
+    tile_zero,
+    total,
+)
 from neuronsim.kernels.records import Learning, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMNS, FEW, PANEL, ROWS, TERM, TERMS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, FLAT, ROWS, TERM, TERMS
 from neuronsim.kernels.single import gradient_one
-from neuronsim.kernels.update import update_biases, update_slopes, update_weights
+from neuronsim.kernels.update import FIRST, RATE, SCALE, is_plain, update_biases, update_slopes, update_weights
 
 Array = npt.NDArray[Any]
 
+#: Neurons that a panel of sources is used for while it lies in the L1 cache.
+TOGETHER = 8 * ROWS
 
-@kernel
-def gradient_tile(
-    shape: Any, delta: Array, d0: int, stride: int, rows: Array, r0: int, count: int, out: Array, o0: int, step: int
-) -> None:
+
+@inlined
+def gradient_tile(shape: Any, delta: Array, d0: int, stride: int, rows: Array, r0: int, count: int) -> Tile:
     """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order."""
     panel = 2 * lane_count(rows)
     tile = tile_zero(shape, delta)
@@ -29,29 +42,100 @@ def gradient_tile(
     while i < count:
         tile = tile_fma(tile, TERM, delta, d0 + i, stride, rows, r0 + i * panel, panel)
         i += 1
-    tile_store(tile, out, o0, step)
+    return tile
+
+
+@inlined
+def descend_tile(
+    shape: Any,
+    work: Workspace,
+    learning: Learning,
+    neuron: int,
+    source: int,
+    at: int,
+    step: int,
+    count: int,
+    stride: int,
+) -> None:
+    """A tile's gradients, used by SGD or momentum while they are in registers."""
+    rule, weights, decay = learning.numbers, learning.parameters.weights, learning.decay
+    r0 = place_in_rows(source, 0, stride, lane_count(work.y))
+    tile_prefetch(shape, weights, at, step)
+    if learning.optimizer == MOMENTUM:
+        tile_prefetch(shape, learning.first_state.weights, at, step)
+    tile = gradient_tile(shape, work.delta, neuron * stride, stride, work.rows, r0, count)
+    if learning.optimizer == MOMENTUM:
+        state = learning.first_state.weights
+        tile_momentum(tile, weights, state, at, step, rule[SCALE], decay, rule[RATE], rule[FIRST])
+    else:
+        tile_sgd(tile, weights, at, step, rule[SCALE], decay, rule[RATE])
 
 
 @kernel
-def dense_gradient(
-    work: Workspace, neuron: int, n: int, low: int, high: int, count: int, stride: int, out: int, step: int
+def descend_rows(
+    work: Workspace,
+    learning: Learning,
+    neuron: int,
+    end: int,
+    low: int,
+    high: int,
+    at: int,
+    step: int,
+    count: int,
+    stride: int,
 ) -> None:
-    """Gradients of ``n`` ≤ ROWS neurons' weights from the sources ``low`` to ``high``, into rows of ``work.scratch``.
+    """SGD or momentum for the weights of ``neuron`` to ``end`` from the sources ``low`` to ``high``, in whole tiles.
 
-    ``low`` begins a panel; what is computed for neurons that are not sources is not read.
+    The weight of ``low`` is found at ``at``, rows are ``step`` apart. Of each row a cache line or two is needed next,
+    which no processor foresees: fetched ahead.
     """
     width = lane_count(work.y)
-    d0 = neuron * stride
-    delta, rows, scratch = work.delta, work.rows, work.scratch
-    if n == ROWS:
-        for source in range(low, high, COLUMNS * width):
-            r0 = place_in_rows(source, 0, stride, width)
-            gradient_tile(BLOCK, delta, d0, stride, rows, r0, count, scratch, out + source - low, step)
-    else:
-        for r in range(n):
-            for source in range(low, high, 2 * width):
-                r0, o0 = place_in_rows(source, 0, stride, width), out + r * step + source - low
-                gradient_tile(PANEL, delta, d0 + r * stride, stride, rows, r0, count, scratch, o0, step)
+    source = low
+    while source < high:
+        columns = 1
+        if source % (COLUMNS * width) == 0 and source + COLUMNS * width <= high:
+            columns = COLUMNS
+        for r in range(0, end - neuron, ROWS):
+            place = at + r * step + source - low
+            if columns == COLUMNS:
+                descend_tile(BLOCK, work, learning, neuron + r, source, place, step, count, stride)
+            else:
+                descend_tile(COLUMN, work, learning, neuron + r, source, place, step, count, stride)
+        source += columns * width
+
+
+@kernel
+def update_rows(
+    work: Workspace,
+    learning: Learning,
+    neuron: int,
+    n: int,
+    low: int,
+    high: int,
+    at: int,
+    step: int,
+    count: int,
+    stride: int,
+    scratch: int,
+) -> None:
+    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``."""
+    width = lane_count(work.y)
+    delta, rows = work.delta, work.rows
+    if low == high:
+        return
+    ahead = low % (COLUMNS * width)
+    length = (high - low + 6 * width) // width * width
+    for source in range(low - ahead, high, COLUMNS * width):
+        r0 = place_in_rows(source, 0, stride, width)
+        out = scratch + source - low + ahead
+        if n == ROWS:
+            tile_store(gradient_tile(BLOCK, delta, neuron * stride, stride, rows, r0, count), work.scratch, out, length)
+        else:
+            for r in range(n):
+                tile = gradient_tile(FLAT, delta, (neuron + r) * stride, stride, rows, r0, count)
+                tile_store(tile, work.scratch, out + r * length, length)
+    for r in range(n):
+        update_weights(learning, at + r * step, work.scratch, scratch + r * length + ahead, high - low)
 
 
 @kernel
@@ -70,15 +154,26 @@ def update_dense(
     width = lane_count(work.y)
     s0 = wiring.row_start[first]
     n_sources = wiring.row_start[first + 1] - s0
-    source = int(wiring.sources[s0])
-    ahead = source % (2 * width)  # scratch rows begin with the panel of the first source
-    step = (n_sources + 6 * width) // width * width
+    low = int(wiring.sources[s0])
+    high = low + n_sources
+    # whole lane vectors of sources
+    begins = (low + width - 1) // width * width
+    ends = max(high // width * width, begins)
+    whole = begin
+    if is_plain(learning) and begins < ends:
+        whole = begin + (end - begin) // ROWS * ROWS
+        at = s0 + (begin - first) * n_sources + begins - low
+        for r in range(0, whole - begin, TOGETHER):
+            stop = min(begin + r + TOGETHER, whole)
+            descend_rows(work, learning, begin + r, stop, begins, ends, at + r * n_sources, n_sources, count, stride)
     for neuron in range(begin, end, ROWS):
         n = min(ROWS, end - neuron)
-        dense_gradient(work, neuron, n, source - ahead, source + n_sources, count, stride, scratch, step)
-        for r in range(n):
-            at, row = s0 + (neuron + r - first) * n_sources, scratch + r * step + ahead
-            update_weights(learning, at, work.scratch, row, n_sources)
+        at = s0 + (neuron - first) * n_sources - low
+        if neuron < whole:
+            update_rows(work, learning, neuron, n, low, begins, at + low, n_sources, count, stride, scratch)
+            update_rows(work, learning, neuron, n, ends, high, at + ends, n_sources, count, stride, scratch)
+        else:
+            update_rows(work, learning, neuron, n, low, high, at + low, n_sources, count, stride, scratch)
 
 
 @kernel
@@ -137,6 +232,7 @@ def update_own(
 def run_neurons(
     wiring: Wiring,
     work: Workspace,
+    own: Workspace,
     learning: Learning,
     count: int,
     stride: int,
@@ -146,7 +242,7 @@ def run_neurons(
 ) -> None:
     """Gradients of the neurons ``begin`` to ``end``, counted by id without inputs, each used at once.
 
-    ``scratch`` is where this thread's part of the scratch array begins.
+    ``own`` has the y that leading bundles listen to; ``scratch`` is where this thread's part of the scratch begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
@@ -158,7 +254,8 @@ def run_neurons(
         if low >= high:
             continue
         if wiring.run_dense[run]:
-            update_dense(wiring, work, learning, first, first + low, first + high, count, stride, scratch)
+            space = own if wiring.run_leading[run] else work
+            update_dense(wiring, space, learning, first, first + low, first + high, count, stride, scratch)
         else:
             update_sparse(wiring, work, learning, first + low, first + high, padded, stride, scratch)
         update_own(wiring, work, learning, first + low, first + high, stride, padded, scratch)

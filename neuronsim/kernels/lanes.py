@@ -668,6 +668,77 @@ def tile_store(typingctx, tile, array, index, step):  # type: ignore[no-untyped-
 
 
 @intrinsic
+def tile_prefetch(typingctx, shape, array, index, step):  # type: ignore[no-untyped-def]
+    """Have the cache lines of ``array[index + r·step + c·lanes :]`` fetched, for a tile that will be used there."""
+    lanes = float_lanes(array.dtype)
+    byte = ir.IntType(8).as_pointer()
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        hints = [ir.Constant(ir.IntType(32), hint) for hint in (1, 3, 1)]  # to be written, into L1, data
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte] + [h.type for h in hints]), "llvm.prefetch.p0"
+        )
+        for r in range(shape.rows):
+            row = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
+            for c in range(shape.columns):
+                place = builder.gep(row, [_i64(c * lanes.count)])
+                builder.call(function, [builder.bitcast(place, byte), *hints])
+        return context.get_dummy_value()
+
+    return types.none(shape, array, types.int64, types.int64), codegen
+
+
+@intrinsic
+def tile_sgd(typingctx, tile, weights, index, step, scale, decay, rate):  # type: ignore[no-untyped-def]
+    """w := w − μ·(g·scale + λ·w) for ``weights[index + r·step + c·lanes :]``; the tile is the gradient g."""
+
+    def rule(builder, old, grad, place, numbers):  # type: ignore[no-untyped-def]
+        return _fma_value(builder, builder.fneg(numbers[2]), grad, old)
+
+    codegen = _tile_rule(tile, 0, rule)
+    scalar = tile.lanes.element
+    return types.none(tile, weights, types.int64, types.int64, scalar, scalar, scalar), codegen
+
+
+@intrinsic
+def tile_momentum(typingctx, tile, weights, state, index, step, scale, decay, rate, beta):  # type: ignore[no-untyped-def]
+    """v := β·v − μ·(g·scale + λ·w), w := w + v; the tile is the gradient g, v lies in ``state`` as w in ``weights``."""
+
+    def rule(builder, old, grad, place, numbers):  # type: ignore[no-untyped-def]
+        before = _load_vector(builder, place, old.type, _itemsize(tile.lanes))
+        v = _fma_value(builder, builder.fneg(numbers[2]), grad, builder.fmul(before, numbers[3]))
+        _store_vector(builder, v, place, _itemsize(tile.lanes))
+        return builder.fadd(old, v)
+
+    codegen = _tile_rule(tile, 1, rule)
+    scalar = tile.lanes.element
+    signature_ = types.none(tile, weights, state, types.int64, types.int64, scalar, scalar, scalar, scalar)
+    return signature_, codegen
+
+
+def _tile_rule(tile: TileType, n_state: int, rule: Any) -> Any:
+    """Code that gives each vector of weights its new value, from g·scale + λ·w and the optimiser's state there."""
+    lanes = tile.lanes
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        index, step, *scalars = args[2 + n_state :]
+        numbers = [_splat_value(builder, s, lanes.count) for s in scalars]
+        arrays = [_element_pointer(context, builder, sig.args[1 + a], args[1 + a], index) for a in range(1 + n_state)]
+        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
+            for c, grad in enumerate(row):
+                offset = builder.add(builder.mul(step, _i64(r)), _i64(c * lanes.count))
+                place, *state = (builder.gep(a, [offset]) for a in arrays)
+                old = _load_vector(builder, place, _vector(lanes), _itemsize(lanes))
+                grad = _fma_value(builder, old, numbers[1], builder.fmul(grad, numbers[0]))
+                new = rule(builder, old, grad, state[0] if state else None, numbers)
+                _store_vector(builder, new, place, _itemsize(lanes))
+        return context.get_dummy_value()
+
+    return codegen
+
+
+@intrinsic
 def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
     """``vectors[ids[first + u]·stride + lane + c·lanes :] += Σ_r scalars[index + r·step + u] · tile[r, c]``, u < n.
 

@@ -18,9 +18,12 @@ class Wiring(NamedTuple):
     bundle_leading: Array  # int64 (n_bundles,): sources, from the first on, that want none
     run_first: Array  # int64 (n_runs,) ascending: neurons with consecutive ids, of any level, that learn together
     run_size: Array  # int64 (n_runs,)
+    run_leading: Array  # bool (n_runs,): a leading bundle
     run_dense: Array  # bool (n_runs,): a bundle of consecutive sources, enough to gain from sample-major columns
     leading: int  # so many bundles from the first listen to inputs alone and are shared out by neurons; or 0
     leading_rows: int  # neurons of theirs
+    inputs_heard_later: bool  # other bundles listen to inputs too, or an input is an output
+    inputs_end: int  # the highest id of an input, + 1
     codes: Array  # int64 (n_neurons,) activations
     user: Array  # int64 (2 · n_user,) addresses of f and f' of registered activations
     is_input: Array  # bool (n_neurons,)
@@ -68,10 +71,12 @@ class Workspace(NamedTuple):
     slope_terms: Array  # (n_prelus · stride,)
     losses: Array  # (stride,)
     rows: Array  # (panels · stride · 2 · lanes,): y again for dense bundles, see ``place_in_rows``
-    starts: Array  # int64 (stride,): where each sample of the block begins in X
+    starts: Array  # int64 (n_threads · stride,): where each sample of the block begins in X
     places: Array  # int64 (lanes,): where the rows of consecutive neurons begin, counted from the first: 0, stride, …
     steps: Array  # (n_neurons,): −μ·δ, online
     scratch: Array  # (n_threads · scratch length,): gradients of a few neurons, on their way into an update
+    own_inputs: Array  # (n_threads · inputs_end · stride,): y of inputs that each thread gathered, for leading bundles
+    own_rows: Array  # (n_threads · panels of inputs,): the same as ``rows``
 
 
 class Samples(NamedTuple):

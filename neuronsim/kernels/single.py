@@ -20,7 +20,7 @@ from neuronsim.kernels.lanes import (
     tile_totals,
     tile_zero,
 )
-from neuronsim.kernels.shapes import FEW, ONE, PANEL, ROW, SUMMED, SUMS, TERM, TERMS
+from neuronsim.kernels.shapes import FEW, ONE, PAIR, ROW, SUMMED, SUMS, TERM, TERMS
 
 Array = npt.NDArray[Any]
 
@@ -74,7 +74,7 @@ def forward_one(
         forward_row(ROW, weights, w0, sources, s0, count, y, biases, neuron, z, stride, lane)
         lane += 4 * width
     if lane + 2 * width <= end:
-        forward_row(PANEL, weights, w0, sources, s0, count, y, biases, neuron, z, stride, lane)
+        forward_row(PAIR, weights, w0, sources, s0, count, y, biases, neuron, z, stride, lane)
         lane += 2 * width
     if lane < end:
         forward_row(ONE, weights, w0, sources, s0, count, y, biases, neuron, z, stride, lane)
@@ -124,7 +124,7 @@ def push_one(
         push_row(ROW, weights, w0, sources, s0, count, delta, neuron, stride, lane)
         lane += 4 * width
     if lane + 2 * width <= end:
-        push_row(PANEL, weights, w0, sources, s0, count, delta, neuron, stride, lane)
+        push_row(PAIR, weights, w0, sources, s0, count, delta, neuron, stride, lane)
         lane += 2 * width
     if lane < end:
         push_row(ONE, weights, w0, sources, s0, count, delta, neuron, stride, lane)

@@ -156,6 +156,13 @@ def update_slopes(learning: Learning, at: int, g: Array, gi: int) -> None:
 
 
 @inlined
+def is_plain(learning: Learning) -> bool:
+    """Whether weights follow SGD or momentum with nothing frozen, scaled or clipped in value."""
+    usual = learning.optimizer == SGD or learning.optimizer == MOMENTUM
+    return bool(usual and learning.rates.weights.size == 0 and learning.numbers[CLIP] == np.inf)
+
+
+@inlined
 def into(learning: Learning, gradient: Parameters, mode: int) -> Learning:
     """The same with WRITE or ADD for the optimiser: what would be used to update is kept in ``gradient``."""
     return Learning(
