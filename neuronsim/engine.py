@@ -82,7 +82,7 @@ class Engine:
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
         self.wiring = _wiring(graph, self.plan, wants_inputs=False)
-        self._spaces: dict[tuple[int, int], Workspace] = {}
+        self._spaces: dict[tuple[int, int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
     @property
@@ -124,7 +124,7 @@ class Engine:
         losses = np.empty(len(X), self.dtype)
         Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads):
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         return losses, Y
 
@@ -138,7 +138,7 @@ class Engine:
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         self._add_own_to_inputs(delta, X, T, loss)
@@ -249,31 +249,36 @@ class Engine:
 
     def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
-        count = min(samples, batch.BLOCK_SAMPLES)
-        stride = -(-count // self.width) * self.width
+        vectors = -(-min(samples, batch.BLOCK_SAMPLES) // self.width)
+        planes = 1
+        if not self.wiring.run_dense.any():
+            planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
+        stride = -(-vectors // planes) * self.width
         if stride > batch.VECTORS_TOGETHER * self.width:
             stride += self.width  # rows a power of two apart would share few cache sets
-        return self._kept_workspace(stride, n_threads), stride
+        return self._kept_workspace(stride, planes, n_threads), stride
 
     def online_workspace(self) -> Workspace:
         """Buffers for one sample at a time."""
-        return self._kept_workspace(1, 1)
+        return self._kept_workspace(1, 1, 1)
 
-    def _kept_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _kept_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         """The last one asked for is kept."""
-        key = (stride, n_threads)
+        key = (stride, planes, n_threads)
         if key not in self._spaces:
-            self._spaces = {key: self._make_workspace(stride, n_threads)}
+            self._spaces = {key: self._make_workspace(stride, planes, n_threads)}
         return self._spaces[key]
 
-    def _make_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
         # a tile may read, never write, up to four lane vectors behind the last value it needs
         spare = 4 * self.width
-
-        def buffer(rows: int) -> Array:
-            return _aligned_zeros(rows * stride + spare, self.dtype)
-
+        sizes = [rows * stride + spare for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        sizes = [-(-size // self.width) * self.width for size in sizes]
+        pitch = sum(sizes)
+        # each buffer reaches to the last plane's end
+        planes_of_all = _aligned_zeros(planes * pitch, self.dtype)
+        y, z, delta, own, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
         panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
@@ -284,15 +289,16 @@ class Engine:
         own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
-            y=buffer(n),
-            z=buffer(n),
-            delta=buffer(n),
-            own=buffer(n_outputs),
-            target=buffer(n_outputs),
-            slope_terms=buffer(len(self.wiring.prelus)),
-            losses=buffer(1),
+            pitch=pitch if planes > 1 else 0,
+            y=y,
+            z=z,
+            delta=delta,
+            own=own,
+            target=target,
+            slope_terms=slope_terms,
+            losses=losses,
             rows=_aligned_zeros(rows, self.dtype),
-            starts=np.zeros(n_threads * stride, np.int64),
+            starts=np.zeros(n_threads * planes * stride, np.int64),
             places=np.arange(self.width) * stride,
             steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
@@ -312,10 +318,12 @@ class Engine:
         """The row length of a workspace's buffers."""
         return int(work.places[1])
 
-    def _by_sample(self, values: Array, work: Workspace) -> Array:
-        """A view of a buffer as (stride, n_neurons)."""
-        n, stride = self.graph.n_neurons, self._stride(work)
-        return values[: n * stride].reshape(n, stride).T
+    def _by_sample(self, values: Array, work: Workspace, rows: int | None = None) -> Array:
+        """A buffer as (samples, rows), one row for each neuron if not told otherwise."""
+        stride, rows = self._stride(work), self.graph.n_neurons if rows is None else rows
+        starts = range(0, values.size, work.pitch) if work.pitch else (0,)
+        planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
         """Run blocks of samples through the samples' phase; yields (first sample, count, workspace) after each."""
@@ -344,8 +352,8 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = self._stride(work)
-                    delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
+                    own = self._by_sample(work.own, work, self.graph.n_outputs)
+                    delta[begin : begin + count, output] += own[:count, row]
 
 
 class Session:
@@ -529,7 +537,7 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     edges = size * count
     if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
         leading = 0
-    inputs_end = int(graph.inputs.max()) + 1
+    inputs_end = int(graph.inputs.max(initial=-1)) + 1
     if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
         leading = 0  # copies of the inputs would be mostly gaps
     later = np.ones(n, bool)

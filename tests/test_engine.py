@@ -217,3 +217,20 @@ def test_first_bundles_are_shared_out_by_neurons_where_they_are_large():
     for net, threads in ((one, 1), (two, 3)):
         net.fit(X, T, batch_size=40, epochs=2, threads=threads, rng=0)
     np.testing.assert_array_equal(one.weights, two.weights)
+
+
+@pytest.mark.parametrize("batch", [17, 64, 100, 130, 300])
+def test_planes_of_samples_change_no_bit(batch):
+    net = ns.wiring.random_dag(n_inputs=6, n_hidden=60, n_outputs=3, in_degree=9, dtype="float32", rng=2)
+    X, T = np.random.default_rng(0).normal(size=(310, 6)), np.random.default_rng(1).random((310, 3))
+    copies = [net.copy() for _ in range(3)]
+    for copy, threads in zip(copies, (1, 2, 3), strict=True):
+        copy.fit(X, T, batch_size=batch, epochs=2, threads=threads, rng=0)
+    for copy in copies[1:]:
+        np.testing.assert_array_equal(copy.weights, copies[0].weights)
+        np.testing.assert_array_equal(copy.biases, copies[0].biases)
+    whole = net.gradients(X, T, reduction="sum")
+    each = [net.gradients(X[i : i + 1], T[i : i + 1], reduction="sum") for i in range(310)]
+    np.testing.assert_array_equal(whole.delta, np.concatenate([g.delta for g in each]))
+    np.testing.assert_array_equal(whole.losses, np.concatenate([g.losses for g in each]))
+    np.testing.assert_allclose(whole.weights, sum(g.weights for g in each), rtol=1e-3, atol=1e-4)

@@ -9,6 +9,7 @@ from neuronsim.kernels.gather import place_in_rows
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import (
     Tile,
+    filled,
     lane_count,
     load,
     tile_fma,
@@ -188,17 +189,21 @@ def update_sparse(
         for i in range(neuron, neuron + n):
             s0, out = starts[i], scratch + starts[i] - at
             gradient_one(
-                wiring.sources, s0, starts[i + 1] - s0, work.y, work.delta, i, stride, padded, work.scratch, out
-            )
+                wiring.sources, s0, starts[i + 1] - s0, work.y, work.delta, i, stride, work.pitch, padded,
+                work.scratch, out,
+            )  # fmt: skip
         update_weights(learning, at, work.scratch, scratch, starts[neuron + n] - at)
 
 
 @kernel
-def row_total(values: Array, at: int, end: int) -> Any:
-    """The sum of a row of samples: a partial sum per lane, then their tree."""
-    sums = load(values, at)
-    for i in range(lane_count(values), end, lane_count(values)):
-        sums = sums + load(values, at + i)
+def row_total(values: Array, at: int, stride: int, pitch: int, end: int) -> Any:
+    """The sum of a row of ``end`` samples, plane by plane: a partial sum per lane, then their tree."""
+    width = lane_count(values)
+    sums = filled(load(values, at), 0.0)
+    for start in range(0, end, stride):
+        for i in range(0, min(stride, end - start), width):
+            sums = sums + load(values, at + i)
+        at += pitch
     return total(sums)
 
 
@@ -217,14 +222,14 @@ def update_own(
     for neuron in range(begin, end, ROWS):
         n = min(ROWS, end - neuron)
         for r in range(n):
-            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, padded)
+            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, stride, work.pitch, padded)
         update_biases(learning, neuron, work.scratch, scratch, n)
     if wiring.prelus.size == 0:
         return
     for neuron in range(begin, end):
         row = wiring.slope_row[neuron]
         if row >= 0:
-            work.scratch[scratch] = row_total(work.slope_terms, row * stride, padded)
+            work.scratch[scratch] = row_total(work.slope_terms, row * stride, stride, work.pitch, padded)
             update_slopes(learning, neuron, work.scratch, scratch)
 
 

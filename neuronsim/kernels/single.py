@@ -132,33 +132,63 @@ def push_one(
 
 @inlined
 def gradient_few(
-    shape: Any, sources: Array, s0: int, y: Array, delta: Array, d0: int, stride: int, end: int, out: Array, o0: int
+    shape: Any,
+    sources: Array,
+    s0: int,
+    y: Array,
+    delta: Array,
+    d0: int,
+    stride: int,
+    pitch: int,
+    end: int,
+    out: Array,
+    o0: int,
 ) -> None:
-    """∂L/∂w = Σ_i δ_i · y_i for one neuron and a tile of sources: partial sums per lane, then their tree."""
+    """∂L/∂w = Σ_i δ_i · y_i for one neuron and a tile of sources: partial sums per lane, then their tree.
+
+    The samples come plane by plane, four lane vectors at a time.
+    """
     width = lane_count(y)
     sums = tile_zero(shape, y)
-    lane = 0
-    while lane + 4 * width <= end:
-        sums = tile_gather_dot(sums, tile_load(ROW, delta, d0 + lane, stride), y, sources, s0, stride, lane)
-        lane += 4 * width
-    while lane < end:
-        sums = tile_gather_dot(sums, tile_load(ONE, delta, d0 + lane, stride), y, sources, s0, stride, lane)
-        lane += width
+    plane = 0
+    while end > 0:
+        lane, last = plane, plane + min(stride, end)
+        while lane + 4 * width <= last:
+            sums = tile_gather_dot(sums, tile_load(ROW, delta, d0 + lane, stride), y, sources, s0, stride, lane)
+            lane += 4 * width
+        while lane + 2 * width <= last:
+            sums = tile_gather_dot(sums, tile_load(PAIR, delta, d0 + lane, stride), y, sources, s0, stride, lane)
+            lane += 2 * width
+        while lane < last:
+            sums = tile_gather_dot(sums, tile_load(ONE, delta, d0 + lane, stride), y, sources, s0, stride, lane)
+            lane += width
+        plane += pitch
+        end -= stride
     tile_totals(sums, out, o0)
 
 
 @inlined
 def gradient_one(
-    sources: Array, s0: int, count: int, y: Array, delta: Array, neuron: int, stride: int, end: int, out: Array, o0: int
+    sources: Array,
+    s0: int,
+    count: int,
+    y: Array,
+    delta: Array,
+    neuron: int,
+    stride: int,
+    pitch: int,
+    end: int,
+    out: Array,
+    o0: int,
 ) -> None:
     """∂L/∂w of one neuron, ``SUMMED`` sources at a time: the last ones again where they would not fill a tile."""
     d0 = neuron * stride
     k = 0
     while k < count:
         if count < SUMMED:
-            gradient_few(ONE, sources, s0 + k, y, delta, d0, stride, end, out, o0 + k)
+            gradient_few(ONE, sources, s0 + k, y, delta, d0, stride, pitch, end, out, o0 + k)
             k += 1
         else:
             at = min(k, count - SUMMED)
-            gradient_few(SUMS, sources, s0 + at, y, delta, d0, stride, end, out, o0 + at)
+            gradient_few(SUMS, sources, s0 + at, y, delta, d0, stride, pitch, end, out, o0 + at)
             k += SUMMED
