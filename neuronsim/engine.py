@@ -42,8 +42,11 @@ Array = npt.NDArray[Any]
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
 _DENSE_ROWS = 4
 _DENSE_SOURCES = 64
-# Bundles that listen to inputs alone are shared out by neurons where they hold this much of all edges.
+# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
+_SHARED_ROWS = 4
+# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
 _LEADING_SHARE = 0.25
+# Each thread then copies the inputs, whose ids may be this many times as many as they are.
 _INPUTS_SPREAD = 4
 
 
@@ -227,16 +230,17 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where neurons, by id without inputs, are shared out: about as many edges to each thread, tiles kept whole.
+        """Where the neurons of runs that are not shared, by id, are cut: about as many edges to each thread.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
-        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input]
+        shared, run_size = self.wiring.run_shared, self.wiring.run_size
+        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input][np.repeat(~shared, run_size)]
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
-        run_starts = np.concatenate(([0], np.cumsum(self.wiring.run_size)))
+        run_starts = np.concatenate(([0], np.cumsum(np.where(shared, 0, run_size))))
         within = run_starts[np.searchsorted(run_starts, cuts, side="right") - 1]
         cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
         return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
@@ -532,10 +536,11 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     if not wants_inputs:
         count_leading(row_start, sources, is_input, first, unasked)
     pushes = unasked < count
-    others = pushes | ~dense
-    leading = int(others.argmax()) if others.any() else 0
+    shared = dense & (size >= _SHARED_ROWS * shapes.ROWS)
+    follows = pushes | ~shared
+    leading = int(follows.argmax()) if follows.any() else len(follows)
     edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum() or size[:leading].sum() < 2 * shapes.ROWS:
+    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
         leading = 0
     inputs_end = int(graph.inputs.max(initial=-1)) + 1
     if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
@@ -556,13 +561,14 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_first=first,
         bundle_size=size,
         bundle_pushes=pushes,
+        bundle_shared=shared,
         bundle_leading=unasked,
         run_first=first[runs],
         run_size=run_size,
-        run_leading=runs < leading,
         run_dense=dense[runs],
+        run_shared=shared[runs],
+        run_leading=runs < leading,
         leading=leading,
-        leading_rows=int(size[:leading].sum()),
         inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
         inputs_end=inputs_end,
         codes=graph.activation_codes.astype(np.int64),

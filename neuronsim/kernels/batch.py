@@ -13,10 +13,9 @@ from neuronsim.kernels.forward import forward
 from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size, place_of
 from neuronsim.kernels.gradient import run_neurons
 from neuronsim.kernels.jit import inlined, kernel, leaf, parallel_kernel
-from neuronsim.kernels.lanes import lane_count
+from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
-from neuronsim.kernels.shapes import ROWS
 from neuronsim.kernels.update import (
     ADD,
     SCALE,
@@ -33,6 +32,8 @@ Array = npt.NDArray[Any]
 BLOCK_SAMPLES = 1024
 #: Lane vectors that go through the whole network together, so that the rows in use stay in the L2 cache.
 VECTORS_TOGETHER = 4
+#: Weights of a bundle that are fetched ahead from the cache of the core that wrote them: what fits beside the rest.
+FETCHED = 65536
 
 # How far the samples' phase goes.
 FORWARD, LOSS, BACKWARD = range(3)
@@ -59,14 +60,14 @@ def run_samples(
     """
     weights, _, slopes = parameters
     together = min(VECTORS_TOGETHER * lane_count(work.y), stride)
-    n_bundles, n_neurons = wiring.bundle_first.size, wiring.is_input.size
+    n_bundles = wiring.bundle_first.size
     for first in range(start, end, together):
         n = min(together, end - first)
         gather_targets(wiring, samples, work, position, count, stride, first, first + n)
         if bundle == 0 or wiring.inputs_heard_later:
             gather_inputs(wiring, samples, work, position, count, stride, first, first + n)
         at = place_of(first, stride, work.pitch)
-        forward(wiring, parameters, work, work.y, stride, at, at + n, bundle, n_bundles, 0, n_neurons)
+        forward(wiring, parameters, work, work.y, stride, at, at + n, bundle, n_bundles, 0, 1)
         if wiring.softmax_members.size > 0:
             softmax(wiring.softmax_members, work.z, work.y, stride, at, n)
         if depth == FORWARD:
@@ -155,6 +156,18 @@ def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Wor
     )  # fmt: skip
 
 
+@kernel
+def fetch_weights(wiring: Wiring, parameters: Parameters) -> None:
+    """Have the weights of the bundles behind the leading ones fetched, which other cores have written."""
+    weights = parameters.weights
+    for b in range(wiring.leading, wiring.bundle_first.size):
+        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
+        if not wiring.bundle_shared[b] or wiring.row_start[first + size] - wiring.row_start[first] > FETCHED:
+            return
+        for i in range(wiring.row_start[first], wiring.row_start[first + size], lane_count(weights)):
+            prefetch(weights, i)
+
+
 @parallel_kernel
 def share_leading(
     wiring: Wiring,
@@ -173,16 +186,14 @@ def share_leading(
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
-    rows = wiring.leading_rows
     for t in prange(n_threads):
         own = with_own_inputs(wiring, work, stride, t)
-        gather_inputs(wiring, samples, own, position, count, stride, 0, end)
-        low = slice_of(rows, n_threads, t) // ROWS * ROWS
-        high = slice_of(rows, n_threads, t + 1) // ROWS * ROWS if t + 1 < n_threads else rows
+        fetch_weights(wiring, parameters)
         together = VECTORS_TOGETHER * width
         for first in range(0, end, together):
             stop = min(first + together, end)
-            forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, low, high)
+            gather_inputs(wiring, samples, own, position, count, stride, first, stop)
+            forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
 
 
 @parallel_kernel
@@ -234,7 +245,7 @@ def share_neurons(
     for t in prange(n_threads):
         learning = Learning(optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates)
         own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
-        run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t * length)
+        run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
 
 
 @kernel
@@ -274,7 +285,7 @@ def block_neurons(
     """A block's neurons, on one thread where ``cuts`` is None."""
     if cuts is None:
         end = wiring.is_input.size - wiring.inputs.size
-        run_neurons(wiring, work, work, learning, count, stride, 0, end, 0)
+        run_neurons(wiring, work, work, learning, count, stride, 0, end, 0, 1, 0)
     else:
         optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates = learning
         share_neurons(

@@ -5,13 +5,19 @@ from typing import Any
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import activate
-from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, tile_gather_fma, tile_start, tile_store
 from neuronsim.kernels.records import Parameters, Wiring, Workspace
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERM, TERMS
 from neuronsim.kernels.single import forward_one
 
 Array = npt.NDArray[Any]
+
+
+@inlined
+def share(size: int, parts: int, part: int) -> int:
+    """Where part ``part`` of a bundle's neurons begins, in whole tiles."""
+    return int(min((size + ROWS - 1) // ROWS * part // parts * ROWS, size))
 
 
 @kernel
@@ -107,22 +113,20 @@ def forward(
     end: int,
     bundle: int,
     last_bundle: int,
-    low: int,
-    high: int,
+    part: int,
+    parts: int,
 ) -> None:
     """Run bundles ``bundle`` to ``last_bundle`` for the samples ``start`` to ``end``: z, then y = f(z).
 
-    Of their neurons, counted through, those from ``low`` to ``high``. y of their sources is read from ``heard``:
-    ``work.y``, or a thread's own copy of the inputs.
+    Of each one's neurons, part ``part`` of ``parts``. y of their sources is read from ``heard``: ``work.y``, or a
+    thread's own copy of the inputs.
     """
     weights, biases, slopes = parameters
-    place = 0
     for b in range(bundle, last_bundle):
         first, size = wiring.bundle_first[b], wiring.bundle_size[b]
-        begin, stop = max(low - place, 0), min(high - place, size)
-        place += size
-        if begin >= stop:
-            continue
+        begin, stop = 0, size
+        if parts > 1:
+            begin, stop = share(size, parts, part), share(size, parts, part + 1)
         whole = begin + (stop - begin) // ROWS * ROWS
         if whole > begin:
             rows, sources = wiring.row_start, wiring.sources

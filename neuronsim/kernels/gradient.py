@@ -5,6 +5,7 @@ from typing import Any
 import numpy.typing as npt
 
 from neuronsim.kernels.codes import MOMENTUM
+from neuronsim.kernels.forward import share
 from neuronsim.kernels.gather import place_in_rows
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import (
@@ -243,19 +244,26 @@ def run_neurons(
     stride: int,
     begin: int,
     end: int,
+    part: int,
+    parts: int,
     scratch: int,
 ) -> None:
-    """Gradients of the neurons ``begin`` to ``end``, counted by id without inputs, each used at once.
+    """Gradients of a thread's neurons, each used at once to update its row.
 
-    ``own`` has the y that leading bundles listen to; ``scratch`` is where this thread's part of the scratch begins.
+    They are part ``part`` of ``parts`` of each shared bundle and, of the others by id, without inputs, those from
+    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of
+    the scratch array begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
     place = 0
     for run in range(wiring.run_first.size):
         first, size = wiring.run_first[run], wiring.run_size[run]
-        low, high = max(begin - place, 0), min(end - place, size)
-        place += size
+        if wiring.run_shared[run]:
+            low, high = share(size, parts, part), share(size, parts, part + 1)
+        else:
+            low, high = max(begin - place, 0), min(end - place, size)
+            place += size
         if low >= high:
             continue
         if wiring.run_dense[run]:

@@ -667,6 +667,26 @@ def tile_store(typingctx, tile, array, index, step):  # type: ignore[no-untyped-
     return types.none(tile, array, types.int64, types.int64), codegen
 
 
+def _prefetch(builder: ir.IRBuilder, written: bool) -> tuple[ir.Function, list[ir.Value]]:
+    """LLVM's prefetch, and what it is told behind the pointer: to be written or not, into L1, data."""
+    hints = [ir.Constant(ir.IntType(32), hint) for hint in (int(written), 3, 1)]
+    function_type = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()] + [h.type for h in hints])
+    return cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0"), hints
+
+
+@intrinsic
+def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """Have the cache line of ``array[index]`` fetched, to be read."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        function, hints = _prefetch(builder, written=False)
+        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        builder.call(function, [builder.bitcast(pointer, ir.IntType(8).as_pointer()), *hints])
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64), codegen
+
+
 @intrinsic
 def tile_prefetch(typingctx, shape, array, index, step):  # type: ignore[no-untyped-def]
     """Have the cache lines of ``array[index + r·step + c·lanes :]`` fetched, for a tile that will be used there."""
@@ -675,10 +695,7 @@ def tile_prefetch(typingctx, shape, array, index, step):  # type: ignore[no-unty
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        hints = [ir.Constant(ir.IntType(32), hint) for hint in (1, 3, 1)]  # to be written, into L1, data
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), [byte] + [h.type for h in hints]), "llvm.prefetch.p0"
-        )
+        function, hints = _prefetch(builder, written=True)
         for r in range(shape.rows):
             row = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
             for c in range(shape.columns):
@@ -863,10 +880,13 @@ def transpose(typingctx, source, starts, si, shift, target, ti, step):  # type: 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
         rows = []
+        function, hints = _prefetch(builder, written=False)
         for r in range(lanes.count):
             offset = builder.add(builder.load(builder.gep(first, [_i64(r)])), args[3])
             pointer = _element_pointer(context, builder, sig.args[0], args[0], offset)
             rows.append(_load_vector(builder, pointer, _vector(lanes), _itemsize(lanes)))
+            ahead = builder.gep(pointer, [_i64(8 * lanes.count)])
+            builder.call(function, [builder.bitcast(ahead, ir.IntType(8).as_pointer()), *hints])
         place = _element_pointer(context, builder, sig.args[4], args[4], args[5])
         for c, value in enumerate(_transposed(builder, rows)):
             pointer = builder.gep(place, [builder.mul(args[6], _i64(c))])

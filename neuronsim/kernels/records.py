@@ -15,13 +15,14 @@ class Wiring(NamedTuple):
     bundle_first: Array  # int64 (n_bundles,) in topological order
     bundle_size: Array  # int64 (n_bundles,)
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
+    bundle_shared: Array  # bool (n_bundles,): dense and so large that every thread takes its part
     bundle_leading: Array  # int64 (n_bundles,): sources, from the first on, that want none
     run_first: Array  # int64 (n_runs,) ascending: neurons with consecutive ids, of any level, that learn together
     run_size: Array  # int64 (n_runs,)
-    run_leading: Array  # bool (n_runs,): a leading bundle
     run_dense: Array  # bool (n_runs,): a bundle of consecutive sources, enough to gain from sample-major columns
-    leading: int  # so many bundles from the first listen to inputs alone and are shared out by neurons; or 0
-    leading_rows: int  # neurons of theirs
+    run_shared: Array  # bool (n_runs,): a shared bundle
+    run_leading: Array  # bool (n_runs,): a leading bundle
+    leading: int  # so many bundles from the first listen to inputs alone, are shared and hold many edges; or 0
     inputs_heard_later: bool  # other bundles listen to inputs too, or an input is an output
     inputs_end: int  # the highest id of an input, + 1
     codes: Array  # int64 (n_neurons,) activations
