@@ -248,7 +248,7 @@ def test_a_tiny_networks_own_kernel_makes_the_same_bits(dtype, which):
         assert wiring.tiny
         session = Session(engine, X, T, LOSSES["half_squared_error"])
         assert session.advance(np.arange(40), 0, np.full(40, 0.1), wiring._replace(tiny=tiny)) == 40
-        found.append([*session.arrays(), *(values[: engine.graph.n_neurons] for values in session.work[:3])])
+        found.append([*session.arrays(), *(values[: engine.graph.n_neurons] for values in (session.work.y, session.work.z, session.work.delta))])
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -272,3 +272,20 @@ def test_the_delta_of_a_neuron_without_sources_is_pushed_to_it():
     net.set_outputs("y")
     net.fit([[1.0]], [[5.0]], epochs=1, progress=False)
     assert net["constant"].bias != 1.0
+
+
+@pytest.mark.parametrize("batch", [17, 64, 100, 130, 300])
+def test_planes_of_samples_change_no_bit(batch):
+    net = ns.wiring.random_dag(n_inputs=6, n_hidden=60, n_outputs=3, in_degree=9, dtype="float32", rng=2)
+    X, T = np.random.default_rng(0).normal(size=(310, 6)), np.random.default_rng(1).random((310, 3))
+    copies = [net.copy() for _ in range(3)]
+    for copy, threads in zip(copies, (1, 2, 3), strict=True):
+        copy.fit(X, T, batch_size=batch, epochs=2, threads=threads, rng=0)
+    for copy in copies[1:]:
+        np.testing.assert_array_equal(copy.weights, copies[0].weights)
+        np.testing.assert_array_equal(copy.biases, copies[0].biases)
+    whole = net.gradients(X, T, reduction="sum")
+    each = [net.gradients(X[i : i + 1], T[i : i + 1], reduction="sum") for i in range(310)]
+    np.testing.assert_array_equal(whole.delta, np.concatenate([g.delta for g in each]))
+    np.testing.assert_array_equal(whole.losses, np.concatenate([g.losses for g in each]))
+    np.testing.assert_allclose(whole.weights, sum(g.weights for g in each), rtol=1e-3, atol=1e-4)

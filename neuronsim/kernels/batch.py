@@ -9,7 +9,7 @@ from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
-from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size
+from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size, place_of
 from neuronsim.kernels.gradient import run_neurons
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
@@ -59,28 +59,29 @@ def run_samples(
     The bundles before ``bundle`` have run, on copies of the inputs that threads made for themselves.
     """
     weights, _, slopes = parameters
-    together = VECTORS_TOGETHER * lane_count(work.y)
+    together = min(VECTORS_TOGETHER * lane_count(work.y), stride)
     n_bundles = wiring.bundle_first.size
     for first in range(start, end, together):
-        stop = min(first + together, end)
-        n = stop - first
-        gather_targets(wiring, samples, work, position, count, stride, first, stop)
+        n = min(together, end - first)
+        gather_targets(wiring, samples, work, position, count, stride, first, first + n)
         if bundle == 0 or wiring.inputs_heard_later:
-            gather_inputs(wiring, samples, work, position, count, stride, first, stop)
-        forward(wiring, parameters, work, work.y, stride, first, stop, bundle, n_bundles, 0, 1)
+            gather_inputs(wiring, samples, work, position, count, stride, first, first + n)
+        at = place_of(first, stride, work.pitch)
+        forward(wiring, parameters, work, work.y, stride, at, at + n, bundle, n_bundles, 0, 1)
         if wiring.softmax_members.size > 0:
-            softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
+            softmax(wiring.softmax_members, work.z, work.y, stride, at, n)
         if depth == FORWARD:
             continue
-        find_own_deltas(wiring, parameters, work, loss, count, stride, first, n)
+        find_own_deltas(wiring, parameters, work, loss, count - first, stride, at, n)
         if depth == LOSS:
             continue
-        copy_columns(wiring, work, stride, first, stop)
-        clear(wiring.cleared, work.delta, stride, first, stop)
+        copy_columns(wiring, work, stride, first, first + n)
+        clear(wiring.cleared, work.delta, stride, at, at + n)
         backward(
             wiring.bundle_first,
             wiring.bundle_size,
             wiring.bundle_pushes,
+            wiring.bundle_leading,
             wiring.row_start,
             wiring.sources,
             weights,
@@ -95,8 +96,8 @@ def run_samples(
             work.slope_terms,
             wiring.slope_row,
             stride,
-            first,
-            stop,
+            at,
+            at + n,
         )
 
 
@@ -104,7 +105,7 @@ def run_samples(
 def find_own_deltas(
     wiring: Wiring, parameters: Parameters, work: Workspace, loss: int, count: int, stride: int, start: int, n: int
 ) -> None:
-    """Losses of the samples and the δ that the loss itself puts on each output; zero for places beyond ``count``."""
+    """Losses of ``n`` samples and the δ that the loss itself puts on each output; zero from the ``count``th on."""
     members, rows = wiring.softmax_members, wiring.softmax_rows
     losses(loss, wiring.outputs, wiring.codes, work.z, work.y, work.target, work.own, work.losses, stride, start, n)
     for p in range(wiring.prelus.size):
@@ -115,7 +116,7 @@ def find_own_deltas(
         else:
             softmax_jacobian(members, rows, work.y, work.own, stride, start, n)
     for o in range(wiring.outputs.size):
-        for i in range(max(count, start), start + n):
+        for i in range(start + max(count, 0), start + n):
             work.own[o * stride + i] = 0.0
     own_deltas(
         loss,
@@ -149,9 +150,9 @@ def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Wor
     if work.rows.size == 0:
         row_size = 0
     return Workspace(
-        y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms, work.losses,
-        rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places, work.steps,
-        work.primes, work.scratch, y, rows,
+        work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms,
+        work.losses, rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places,
+        work.steps, work.primes, work.scratch, y, rows,
     )  # fmt: skip
 
 
@@ -211,8 +212,11 @@ def share_samples(
 ) -> None:
     """``run_samples`` for a thread's samples of a whole block."""
     width = lane_count(work.y)
-    vectors = (count + width - 1) // width
-    start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
+    # whole lane vectors, and whole planes where there are several
+    piece = width if work.pitch == 0 else stride
+    padded = (count + width - 1) // width * width
+    pieces = (padded + piece - 1) // piece
+    start, end = slice_of(pieces, n_threads, t) * piece, min(slice_of(pieces, n_threads, t + 1) * piece, padded)
     run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, wiring.leading)
 
 
@@ -304,7 +308,7 @@ def train_batches(
             at = position + start
             block_samples(wiring, learning.parameters, work, samples, loss, BACKWARD, at, count, stride, cuts)
             for i in range(count):
-                step_sum += work.losses[i]
+                step_sum += work.losses[place_of(i, stride, work.pitch)]
             if not np.isfinite(step_sum):
                 return s
             if buffered:

@@ -654,7 +654,7 @@ def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, firs
         rows = _tile_parts(builder, args[0], tile)
         for u in range(n.count):
             scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig, args, u)
+            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
             rows = _multiply_add(builder, rows, tile, scalar, args[4], pointer)
         return _tile_value(builder, rows)
 
@@ -662,11 +662,12 @@ def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, firs
     return tile(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
 
 
-def _row_pointer(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, u: int) -> ir.Value:
-    """Pointer to ``vectors[ids[first + u]·stride + lane]``, arguments 5 to 9 of a gathering tile operation."""
-    place = _element_pointer(context, builder, sig.args[6], args[6], builder.add(args[7], _i64(u)))
+def _row_pointer(context: Any, builder: ir.IRBuilder, types_: Any, args: Any, u: int) -> ir.Value:
+    """Pointer to ``vectors[ids[first + u]·stride + lane]``; the arguments are these five, in this order."""
+    vectors, ids, first, stride, lane = args
+    place = _element_pointer(context, builder, types_[1], ids, builder.add(first, _i64(u)))
     row = builder.sext(builder.load(place), ir.IntType(64))
-    return _element_pointer(context, builder, sig.args[5], args[5], builder.add(builder.mul(row, args[8]), args[9]))
+    return _element_pointer(context, builder, types_[0], vectors, builder.add(builder.mul(row, stride), lane))
 
 
 @intrinsic
@@ -784,7 +785,7 @@ def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, str
         rows = _tile_parts(builder, args[0], tile)
         for u in range(n.count):
             scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig, args, u)
+            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
             places = [builder.gep(pointer, [_i64(c * lanes.count)]) for c in range(tile.columns)]
             sums = [_load_vector(builder, p, _vector(lanes), _itemsize(lanes)) for p in places]
             for r in range(tile.rows):
@@ -797,6 +798,73 @@ def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, str
 
     integer = types.int64
     return types.none(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
+
+
+@intrinsic
+def tile_gather_dot(typingctx, tile, row, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
+    """``tile[r, 0] += Σ_c row[0, c] · vectors[ids[first + r]·stride + lane + c·lanes :]``, c in order."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        (factors,) = _tile_parts(builder, args[1], row)
+        result = []
+        for r, (value,) in enumerate(_tile_parts(builder, args[0], tile)):
+            pointer = _row_pointer(context, builder, sig.args[2:], args[2:], r)
+            for c, factor in enumerate(factors):
+                place = builder.gep(pointer, [_i64(c * lanes.count)])
+                value = _fma_value(
+                    builder, factor, _load_vector(builder, place, _vector(lanes), _itemsize(lanes)), value
+                )
+            result.append([value])
+        return _tile_value(builder, result)
+
+    integer = types.int64
+    return tile(tile, row, vectors, ids, integer, integer, integer), codegen
+
+
+@intrinsic
+def tile_totals(typingctx, tile, array, index):  # type: ignore[no-untyped-def]
+    """``array[index + r] =`` the tree sum of row r, the same tree as in ``total``.
+
+    Halves of two rows make one vector: at each height of their trees, two rows cost one addition.
+    """
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        values = [row[0] for row in _tile_parts(builder, args[0], tile)]
+        # what each lane of a value holds: (row, place in that row's tree)
+        held = [[(r, j) for j in range(tile.lanes.count)] for r in range(tile.rows)]
+        half = tile.lanes.count
+        while half > 1:
+            half //= 2
+            values, held = _halved(builder, values, held, half)
+        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        order = [held[0].index((r, 0)) for r in range(tile.rows)]
+        int_vector = ir.VectorType(ir.IntType(32), tile.rows)
+        sums = builder.shuffle_vector(values[0], values[0], ir.Constant(int_vector, order))
+        _store_vector(builder, sums, pointer, _itemsize(tile.lanes))
+        return context.get_dummy_value()
+
+    return types.none(tile, array, types.int64), codegen
+
+
+def _halved(
+    builder: ir.IRBuilder, values: list[ir.Value], held: list[list[tuple[int, int]]], half: int
+) -> tuple[list[ir.Value], list[list[tuple[int, int]]]]:
+    """One height of all trees: lane j + lane j + half of each row, of two values at a time."""
+    if len(values) == 1:
+        pairs = [(values[0], values[0], held[0])]
+    else:
+        middle = len(values) // 2
+        pairs = [(values[v], values[v + middle], held[v] + held[v + middle]) for v in range(middle)]
+    sums, sums_held = [], []
+    for a, b, lanes in pairs:
+        low = [label for label in lanes if label[1] < half]
+        places = [[lanes.index((r, j + shift)) for r, j in low] for shift in (0, half)]
+        int_vector = ir.VectorType(ir.IntType(32), len(low))
+        halves = [builder.shuffle_vector(a, b, ir.Constant(int_vector, p)) for p in places]
+        sums.append(builder.fadd(*halves))
+        sums_held.append(low)
+    return sums, sums_held
 
 
 # --- squares: tiles of as many rows as lanes
