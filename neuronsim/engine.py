@@ -255,12 +255,8 @@ class Engine:
     def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
         vectors = -(-min(samples, batch.BLOCK_SAMPLES) // self.width)
-        planes = 1
-        if not self.wiring.run_dense.any():
-            planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
+        planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
         stride = -(-vectors // planes) * self.width
-        if stride > batch.VECTORS_TOGETHER * self.width:
-            stride += self.width  # rows a power of two apart would share few cache sets
         return self._kept_workspace(stride, planes, n_threads), stride
 
     def online_workspace(self) -> Workspace:
@@ -288,10 +284,10 @@ class Engine:
         longest = int(degrees.max()) if degrees.size else 0
         panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
+        own_rows = -(-self.wiring.inputs_end // (2 * self.width)) * 2 * self.width * stride if panels else 0
         # one thread needs no copies of its own
         copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
         heard = self.wiring.inputs_end
-        own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
             pitch=pitch if planes > 1 else 0,
@@ -302,14 +298,16 @@ class Engine:
             target=target,
             slope_terms=slope_terms,
             losses=losses,
-            rows=_aligned_zeros(rows, self.dtype),
+            row_pitch=rows,
+            rows=_aligned_zeros(planes * rows, self.dtype),
             starts=np.zeros(n_threads * planes * stride, np.int64),
             places=np.arange(self.width) * stride,
             steps=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             primes=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
-            own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
-            own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
+            own_inputs=_aligned_zeros(copies * (planes * heard * stride + spare), self.dtype),
+            own_row_pitch=own_rows,
+            own_rows=_aligned_zeros(copies * planes * own_rows, self.dtype),
         )
 
     def like_parameters(self) -> Parameters:
