@@ -141,6 +141,18 @@ class TestEveryStep:
                 assert repr(mine[a]) == repr(other[a]).replace("step 0", f"step {q}")
             assert str(mine.explain("p0")).splitlines()[1:] == str(other.explain("p0")).splitlines()[1:]
 
+    @dtypes
+    def test_of_a_tiny_network(self, monkeypatch, dtype):
+        """Its training has a kernel of its own."""
+        net = ns.wiring.layered([2, 3, 1], activation="tanh", dtype=dtype, rng=1)
+        X, T = data_of(net, 8)
+        run, states, works = witnessed(monkeypatch, net, X, T, rng=1, epochs=3, learning_rate=0.1)
+        assert net._engine().wiring.tiny
+        for q, step in enumerate(run.replay.walk()):
+            assert_is(step, states[q], states[q + 1])
+            self._compare_signals(step, works[q], 1)
+            step.check().assert_ok()
+
     @pytest.mark.parametrize("threads", [1, 2])
     def test_threads_change_nothing(self, threads):
         net = ns.wiring.layered([40, 64, 64, 4], activation="relu", dtype="float32", rng=1)
