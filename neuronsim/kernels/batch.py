@@ -9,7 +9,7 @@ from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
-from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size
+from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, place_of
 from neuronsim.kernels.gradient import run_neurons
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
@@ -60,28 +60,29 @@ def run_samples(
     The bundles before ``bundle`` have run, on copies of the inputs that threads made for themselves.
     """
     weights, _, slopes = parameters
-    together = VECTORS_TOGETHER * lane_count(work.y)
+    together = min(VECTORS_TOGETHER * lane_count(work.y), stride)
     n_bundles = wiring.bundle_first.size
     for first in range(start, end, together):
-        stop = min(first + together, end)
-        n = stop - first
-        gather_targets(wiring, samples, work, position, count, stride, first, stop)
+        n = min(together, end - first)
+        gather_targets(wiring, samples, work, position, count, stride, first, first + n)
         if bundle == 0 or wiring.inputs_heard_later:
-            gather_inputs(wiring, samples, work, position, count, stride, first, stop)
-        forward(wiring, parameters, work, work.y, stride, first, stop, bundle, n_bundles, 0, 1)
+            gather_inputs(wiring, samples, work, work.pitch, position, count, stride, first, first + n)
+        at = place_of(first, stride, work.pitch)
+        forward(wiring, parameters, work.y[at:], work.z[at:], work.y[at:], stride, n, bundle, n_bundles, 0, 1)
         if wiring.softmax_members.size > 0:
-            softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
+            softmax(wiring.softmax_members, work.z, work.y, stride, at, n)
         if depth == FORWARD:
             continue
-        find_own_deltas(wiring, parameters, work, loss, count, stride, first, n)
+        find_own_deltas(wiring, parameters, work, loss, count - first, stride, at, n)
         if depth == LOSS:
             continue
-        copy_columns(wiring, work, stride, first, stop)
-        clear(wiring.cleared, work.delta, stride, first, stop)
+        copy_columns(wiring, work, stride, first, first + n)
+        clear(wiring.cleared, work.delta, stride, at, at + n)
         backward(
             wiring.bundle_first,
             wiring.bundle_size,
             wiring.bundle_pushes,
+            wiring.bundle_leading,
             wiring.row_start,
             wiring.sources,
             weights,
@@ -96,8 +97,8 @@ def run_samples(
             work.slope_terms,
             wiring.slope_row,
             stride,
-            first,
-            stop,
+            at,
+            at + n,
         )
 
 
@@ -105,7 +106,7 @@ def run_samples(
 def find_own_deltas(
     wiring: Wiring, parameters: Parameters, work: Workspace, loss: int, count: int, stride: int, start: int, n: int
 ) -> None:
-    """Losses of the samples and the δ that the loss itself puts on each output; zero for places beyond ``count``."""
+    """Losses of ``n`` samples and the δ that the loss itself puts on each output; zero from the ``count``th on."""
     members, rows = wiring.softmax_members, wiring.softmax_rows
     losses(loss, wiring.outputs, wiring.codes, work.z, work.y, work.target, work.own, work.losses, stride, start, n)
     for p in range(wiring.prelus.size):
@@ -116,7 +117,7 @@ def find_own_deltas(
         else:
             softmax_jacobian(members, rows, work.y, work.own, stride, start, n)
     for o in range(wiring.outputs.size):
-        for i in range(max(count, start), start + n):
+        for i in range(start + max(count, 0), start + n):
             work.own[o * stride + i] = 0.0
     own_deltas(
         loss,
@@ -143,16 +144,14 @@ def slice_of(n: int, parts: int, part: int) -> int:
 
 
 @inlined
-def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Workspace:
+def with_own_inputs(wiring: Wiring, work: Workspace, n_threads: int, t: int) -> Workspace:
     """The workspace with thread t's own copies of the inputs for y and for y's rows."""
     y, rows, starts = work.own_inputs, work.own_rows, work.starts
-    y_size, row_size = wiring.inputs_end * stride, panels_size(wiring.inputs_end, stride, lane_count(y))
-    if work.rows.size == 0:
-        row_size = 0
+    y_size, row_size, n = y.size // n_threads, rows.size // n_threads, starts.size // n_threads
     return Workspace(
-        y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms, work.losses,
-        rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places, work.steps,
-        work.scratch, y, rows,
+        work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms,
+        work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size], starts[t * n : (t + 1) * n],
+        work.places, work.steps, work.primes, work.scratch, y, work.own_row_pitch, rows,
     )  # fmt: skip
 
 
@@ -187,13 +186,15 @@ def share_leading(
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
-    own = with_own_inputs(wiring, work, stride, t)
+    own = with_own_inputs(wiring, work, n_threads, t)
+    pitch = wiring.inputs_end * stride
     fetch_weights(wiring, parameters)
-    together = VECTORS_TOGETHER * width
+    together = min(VECTORS_TOGETHER * width, stride)
     for first in range(0, end, together):
-        stop = min(first + together, end)
-        gather_inputs(wiring, samples, own, position, count, stride, first, stop)
-        forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
+        n = min(together, end - first)
+        gather_inputs(wiring, samples, own, pitch, position, count, stride, first, first + n)
+        at, heard = place_of(first, stride, work.pitch), own.y[place_of(first, stride, pitch) :]
+        forward(wiring, parameters, heard, work.z[at:], work.y[at:], stride, n, 0, wiring.leading, t, n_threads)
 
 
 @leaf
@@ -212,8 +213,11 @@ def share_samples(
 ) -> None:
     """``run_samples`` for a thread's samples of a whole block."""
     width = lane_count(work.y)
-    vectors = (count + width - 1) // width
-    start, end = slice_of(vectors, n_threads, t) * width, slice_of(vectors, n_threads, t + 1) * width
+    # whole lane vectors, and whole planes where there are several
+    piece = width if work.pitch == 0 else stride
+    padded = (count + width - 1) // width * width
+    pieces = (padded + piece - 1) // piece
+    start, end = slice_of(pieces, n_threads, t) * piece, min(slice_of(pieces, n_threads, t + 1) * piece, padded)
     run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, wiring.leading)
 
 
@@ -223,7 +227,7 @@ def share_neurons(
 ) -> None:
     """``run_neurons`` for a thread's neurons, those between two ``cuts``."""
     length = work.scratch.size // n_threads
-    own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
+    own = with_own_inputs(wiring, work, n_threads, t) if wiring.leading > 0 else work
     run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
 
 
@@ -306,7 +310,7 @@ def train_batches(
             at = position + start
             block_samples(wiring, learning.parameters, work, samples, loss, BACKWARD, at, count, stride, cuts)
             for i in range(count):
-                step_sum += work.losses[i]
+                step_sum += work.losses[place_of(i, stride, work.pitch)]
             if not np.isfinite(step_sum):
                 return s
             if recorder is not None:

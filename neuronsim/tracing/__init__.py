@@ -1,9 +1,10 @@
-"""Looking into a network: one step and all its messages, explained; gradients checked."""
+"""Looking into a network: one step and all its messages, explained; gradients checked; runs replayed."""
 
 from neuronsim.tracing.alarm import Alarm
 from neuronsim.tracing.checks import Check, check
 from neuronsim.tracing.explain import Explanation
 from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.steps import Step, StepEdge, StepNeuron, step
 
-__all__ = ["Alarm", "Check", "Explanation", "Monitor", "Step", "StepEdge", "StepNeuron", "check", "step"]
+__all__ = ["Alarm", "Check", "Explanation", "Monitor", "Replay", "Step", "StepEdge", "StepNeuron", "check", "step"]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.errors import NotKnownError
-from neuronsim.recording import Condition, Records, Setting
+from neuronsim.watching import Condition, Records, Setting
 from neuronsim.tracing.conditions import Program, parse
 from neuronsim.tracing.monitor import Monitor, whole
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.atomic import replacing
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
-from neuronsim.recording import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Setting, Watch
+from neuronsim.watching import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Setting, Watch
 
 if TYPE_CHECKING:
     from neuronsim.graph import Graph

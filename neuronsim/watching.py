@@ -1,6 +1,6 @@
 """What the monitors and alarms of one run watch, as flat arrays for kernels; and how records are taken back.
 
-Monitors say what they want (`Watch`, `Condition`); a `Recording` lays all of it out for the kernels, once, before the
+Monitors say what they want (`Watch`, `Condition`); `Watching` lays all of it out for the kernels, once, before the
 run. Training knows no more of a monitor than `Watcher` says.
 """
 
@@ -18,7 +18,7 @@ from neuronsim.kernels.lanes import WIDTH
 if TYPE_CHECKING:
     from neuronsim.engine import Engine
 
-__all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "Condition", "Recording", "Records", "Setting", "Watch", "Watcher"]
+__all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "Condition", "Records", "Setting", "Watch", "Watcher", "Watching"]
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -153,8 +153,8 @@ class Watcher(Protocol):
         """Why it ended the run, as a sentence."""
 
 
-class Recording:
-    """The records of one run."""
+class Watching:
+    """All that is watched in one run."""
 
     def __init__(self, setting: Setting, watchers: Sequence[Watcher]) -> None:
         self.engine = setting.engine
