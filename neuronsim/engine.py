@@ -260,9 +260,10 @@ class Engine:
 
     def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
-        # a tile may read, never write, up to four lane vectors behind the last value it needs
+        # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
         spare = 4 * self.width
-        sizes = [rows * stride + spare for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
+        sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
         sizes = [-(-size // self.width) * self.width for size in sizes]
         pitch = sum(sizes)
         # each buffer reaches to the last plane's end

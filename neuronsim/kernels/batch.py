@@ -311,11 +311,9 @@ def train_batches(
                 step_sum += work.losses[place_of(i, stride, work.pitch)]
             if not np.isfinite(step_sum):
                 return s
-            if buffered:
-                mode = WRITE if start == 0 else ADD
-                block_neurons(wiring, work, into(learning, gradient, mode), count, stride, cuts)
-            else:
-                block_neurons(wiring, work, learning, count, stride, cuts)
+            mode = WRITE if start == 0 else ADD
+            used = into(learning, gradient, mode) if buffered else learning
+            block_neurons(wiring, work, used, count, stride, cuts)
         if buffered:
             if clip_norm > 0.0:
                 norm = float(learning.numbers[SCALE]) * np.sqrt(squared_norm(wiring, gradient, learning.rates))
