@@ -19,6 +19,7 @@ FLOORS = [
     ["initialisers", "arrays", "data"],
     ["graph"],
     ["plan", "records", "snapshots"],
+    ["lowering"],
     ["engine"],
     ["watching"],
     ["network", "training"],

@@ -315,11 +315,9 @@ def train_batches(
                 return s
             if recorder is not None:
                 look_at_block(recorder, work, samples, at, start, count, stride)
-            if buffered:
-                mode = WRITE if start == 0 else ADD
-                block_neurons(wiring, work, into(learning, gradient, mode), count, stride, cuts)
-            else:
-                block_neurons(wiring, work, learning, count, stride, cuts)
+            mode = WRITE if start == 0 else ADD
+            used = into(learning, gradient, mode) if buffered else learning
+            block_neurons(wiring, work, used, count, stride, cuts)
         if buffered:
             if clip_norm > 0.0:
                 norm = float(learning.numbers[SCALE]) * np.sqrt(squared_norm(wiring, gradient, learning.rates))

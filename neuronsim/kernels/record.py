@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neuronsim.kernels.gather import place_of
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import fma, lane_count, load, total
 from neuronsim.kernels.records import Parameters, Samples, Workspace
@@ -91,9 +92,10 @@ def signal(
     stride: int,
 ) -> Any:
     """z, y or δ of sample ``i`` of the block at ``position``; z = y = x of an input, δ its ∂L/∂x."""
-    at = neuron * stride + i
+    place = place_of(i, stride, work.pitch)
+    at = neuron * stride + place
     if field == DELTA:
-        return work.delta[at] + work.own[output * stride + i] if output >= 0 else work.delta[at]
+        return work.delta[at] + work.own[output * stride + place] if output >= 0 else work.delta[at]
     if column >= 0:  # from X: threads' y of inputs are copies of their own
         return samples.inputs[samples.order[position + i] * recorder.clock[N_INPUTS] + column]
     return work.z[at] if field == Z else work.y[at]
@@ -127,20 +129,20 @@ def sample_value(
 
 
 @kernel
-def row_sum(values: Array, at: int, count: int) -> float:
-    """Σ of a row in float64: value i goes to partial sum i mod 4."""
+def row_sum(values: Array, at: int, stride: int, pitch: int, count: int) -> float:
+    """Σ of a neuron's row in float64, plane by plane: sample i goes to partial sum i mod 4."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    i = at
-    while i + 4 <= at + count:
-        a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
-        i += 4
-    n = at + count - i
-    if n > 0:
-        a += values[i]
-    if n > 1:
-        b += values[i + 1]
-    if n > 2:
-        c += values[i + 2]
+    for start in range(0, count, stride):
+        n = min(stride, count - start)
+        i = at
+        while i + 4 <= at + n:
+            a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
+            i += 4
+        left = at + n - i  # of the last plane alone: rows are whole lane vectors
+        a += values[i] if left > 0 else 0.0
+        b += values[i + 1] if left > 1 else 0.0
+        c += values[i + 2] if left > 2 else 0.0
+        at += pitch
     return (a + b) + (c + d)
 
 
@@ -152,7 +154,8 @@ def signal_sum(
     items = recorder.items
     field, neuron = items[k, I_FIELD], items[k, I_NEURON]
     if items[k, I_OUTPUT] < 0 and (items[k, I_COLUMN] < 0 or field == DELTA):
-        return row_sum(work.delta if field == DELTA else work.z if field == Z else work.y, neuron * stride, count)
+        values = work.delta if field == DELTA else work.z if field == Z else work.y
+        return row_sum(values, neuron * stride, stride, work.pitch, count)
     result = 0.0
     for i in range(count):
         result += sample_value(recorder, work, samples, k, position, i, stride)
@@ -304,10 +307,12 @@ def fill(
         for i in range(count):
             top[i] = signal(recorder, work, samples, field, neuron, column, output, position, i, stride)
     else:
-        at = neuron * stride
-        row = work.delta if field == DELTA else work.z if field == Z else work.y
-        for i in range(count):
-            top[i] = row[at + i]
+        values = work.delta if field == DELTA else work.z if field == Z else work.y
+        together = count if stride == 1 else stride
+        for start in range(0, count, together):
+            at = neuron * stride + start // together * work.pitch
+            for i in range(min(together, count - start)):
+                top[start + i] = values[at + i]
 
 
 @kernel

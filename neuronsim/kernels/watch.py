@@ -8,12 +8,23 @@ from typing import Any
 import numpy.typing as npt
 
 from neuronsim.kernels.batch import train_batches
-from neuronsim.kernels.jit import kernel
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.online import train_online
 from neuronsim.kernels.record import FIRST, NEXT, NOW, STOPPED, Recorder, conclude, judge, look, prepare
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.tiny import train_tiny
 
 Array = npt.NDArray[Any]
+
+
+@inlined
+def next_call(recorder: Recorder, parameters: Parameters, s: int, n_steps: int) -> tuple[bool, int]:
+    """Whether step ``s`` of these ``n_steps`` is watched, and where the call that makes it ends."""
+    due = recorder.clock[NEXT] - recorder.clock[FIRST]
+    if due > s:
+        return False, min(due, n_steps)
+    prepare(recorder, parameters, recorder.clock[NEXT])
+    return True, s + 1
 
 
 @kernel
@@ -38,10 +49,7 @@ def watch_online(
         )
     s = 0
     while s < step_rates.size:
-        watched = recorder.clock[NEXT] - recorder.clock[FIRST] == s
-        if watched:
-            prepare(recorder, learning.parameters, recorder.clock[NEXT])
-        n = s + 1 if watched else min(recorder.clock[NEXT] - recorder.clock[FIRST], step_rates.size)
+        watched, n = next_call(recorder, learning.parameters, s, step_rates.size)
         rates, first = step_rates[s:n], first_step + s
         made = train_online(wiring, learning, gradient, work, samples, loss, clip_norm, first, rates, loss_sum, fused)
         if made < n - s:
@@ -49,6 +57,36 @@ def watch_online(
         if watched:
             look(recorder, work, samples, first, 0, 1, 1)
             conclude(recorder, learning.parameters, 1.0, 1, samples.order[first])
+            if recorder.clock[STOPPED] > 0:
+                return n
+        s = n
+    return s
+
+
+@kernel
+def watch_tiny(
+    recorder: Recorder | None,
+    wiring: Wiring,
+    parameters: Parameters,
+    work: Workspace,
+    samples: Samples,
+    first_step: int,
+    step_rates: Array,
+    loss_sum: Array,
+) -> int:
+    """``train_tiny``, watched."""
+    if recorder is None:
+        return train_tiny(wiring, parameters, work, samples, first_step, step_rates, loss_sum)
+    s = 0
+    while s < step_rates.size:
+        watched, n = next_call(recorder, parameters, s, step_rates.size)
+        rates, first = step_rates[s:n], first_step + s
+        made = train_tiny(wiring, parameters, work, samples, first, rates, loss_sum)
+        if made < n - s:
+            return s + made
+        if watched:
+            look(recorder, work, samples, first, 0, 1, 1)
+            conclude(recorder, parameters, 1.0, 1, samples.order[first])
             if recorder.clock[STOPPED] > 0:
                 return n
         s = n
@@ -81,10 +119,7 @@ def watch_batches(
         )  # fmt: skip
     s = 0
     while s < step_rates.size:
-        watched = recorder.clock[NEXT] - recorder.clock[FIRST] == s
-        if watched:
-            prepare(recorder, learning.parameters, recorder.clock[NEXT])
-        n = s + 1 if watched else min(recorder.clock[NEXT] - recorder.clock[FIRST], step_rates.size)
+        watched, n = next_call(recorder, learning.parameters, s, step_rates.size)
         rates, first = step_rates[s:n], first_step + s
         made = train_batches(
             recorder, wiring, learning, gradient, work, samples, loss, clip_norm, first, rates, loss_sum,
