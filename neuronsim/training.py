@@ -455,7 +455,7 @@ class Trainer:
             yield
         finally:
             if self.watching is not None:
-                self.watching.end()
+                self.watching.end(self.run)
                 if self.run.status == "stopped" and self.watching.stopped:
                     self.run.reason = self.watching.reason()
 

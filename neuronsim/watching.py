@@ -17,6 +17,7 @@ from neuronsim.kernels.lanes import WIDTH
 
 if TYPE_CHECKING:
     from neuronsim.engine import Engine
+    from neuronsim.run import Run
 
 __all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "Condition", "Records", "Setting", "Watch", "Watcher", "Watching"]
 
@@ -105,8 +106,6 @@ class Condition:
         Whether the first firing ends the run.
     capacity
         Firings kept.
-    before
-        What is recorded of each step until then, or None.
     """
 
     code: Integers
@@ -115,7 +114,6 @@ class Condition:
     neurons: Integers
     stop: bool
     capacity: int
-    before: Watch | None
 
 
 @dataclass(frozen=True)
@@ -146,8 +144,8 @@ class Watcher(Protocol):
     def _begin(self, setting: Setting) -> Watch | Condition:
         """What it wants of this run; errors are raised here, before anything has changed."""
 
-    def _end(self, records: Records) -> None:
-        """What it gets."""
+    def _end(self, records: Records, run: "Run") -> None:
+        """What it gets, when the run has ended."""
 
     def _stopped(self) -> str:
         """Why it ended the run, as a sentence."""
@@ -160,8 +158,7 @@ class Watching:
         self.engine = setting.engine
         self.watchers = list(watchers)
         self._wanted = [watcher._begin(setting) for watcher in self.watchers]
-        befores = [w.before for w in self._wanted if isinstance(w, Condition) and w.before is not None]
-        self._watches = [w for w in self._wanted if isinstance(w, Watch)] + befores
+        self._watches = [w for w in self._wanted if isinstance(w, Watch)]
         self._conditions = [w for w in self._wanted if isinstance(w, Condition)]
         self.recorder = self._make(setting)
 
@@ -271,14 +268,11 @@ class Watching:
     def _alarms(self) -> Integers:
         table = np.zeros((len(self._conditions), kernels.N_ALARM), np.int64)
         code = neuron = firing = 0
-        before = sum(isinstance(w, Watch) for w in self._wanted)
         for row, c in zip(table, self._conditions, strict=True):
             row[kernels.A_CODE], row[kernels.A_NEURON], row[kernels.A_FIRINGS] = code, neuron, firing
             code, neuron, firing = code + len(c.code), neuron + len(c.neurons), firing + c.capacity
             row[kernels.A_CODE_END], row[kernels.A_NEURONS_END] = code, neuron
             row[kernels.A_CAPACITY], row[kernels.A_STOP] = c.capacity, c.stop
-            row[kernels.A_BEFORE] = -1 if c.before is None else before
-            before += c.before is not None
         return table
 
     def _side_by_side(self) -> Integers:
@@ -312,12 +306,11 @@ class Watching:
         r = self.recorder
         r.monitors[:, kernels.M_COUNT] -= r.monitors[:, kernels.M_TENTATIVE]
         r.monitors[:, kernels.M_TENTATIVE] = 0
+        r.monitors[:, kernels.M_TURN] = r.monitors[:, kernels.M_COUNT] % r.monitors[:, kernels.M_CAPACITY]
         r.clock[[kernels.FIRST, kernels.LAST]] = first, first + n - 1
         r.clock[[kernels.NOW, kernels.STOPPED]] = -1, 0
-        asked = r.monitors[:, kernels.M_NEXT]
-        soonest = [int(step) for step in asked[asked < kernels.NEVER]]
-        last = [first + n - 1] if soonest else []
-        r.clock[kernels.NEXT] = min([*soonest, *last, *([first] if len(r.alarms) else []), kernels.NEVER])
+        soonest = [first] if len(r.alarms) else [first + n - 1, *r.monitors[:, kernels.M_NEXT].tolist()]
+        r.clock[kernels.NEXT] = min(soonest)
 
     @property
     def stopped(self) -> bool:
@@ -354,35 +347,29 @@ class Watching:
             self.recorder.clock[kernels.NOW] = step
             self.engine.judge(self.recorder, X, T, loss, rows)
 
-    def end(self) -> None:
+    def end(self, run: "Run") -> None:
         """Hand everything to those who asked for it."""
-        watch, condition = 0, 0
-        before = sum(isinstance(w, Watch) for w in self._wanted)
+        records = iter([self._records(m) for m in range(len(self._watches))])
+        firings = iter([self._firings(a) for a in range(len(self._conditions))])
         for watcher, wanted in zip(self.watchers, self._wanted, strict=True):
-            if isinstance(wanted, Watch):
-                watcher._end(self._records(watch))
-                watch += 1
-            else:
-                watcher._end(self._firings(condition, before if wanted.before is not None else None))
-                before += wanted.before is not None
-                condition += 1
+            watcher._end(next(records if isinstance(wanted, Watch) else firings), run)
 
     def _records(self, m: int) -> Records:
         r, row = self.recorder, self.recorder.monitors[m].tolist()
         count, capacity, size = row[kernels.M_COUNT], row[kernels.M_CAPACITY], row[kernels.M_SIZE]
         records, values = row[kernels.M_RECORDS], row[kernels.M_VALUES]
-        turn = np.arange(max(count - capacity, 0), count) % capacity
         whole = r.values[values : values + capacity * size].reshape(capacity, size)
-        return Records(r.record_steps[records + turn], r.record_samples[records + turn], whole[turn])
+        steps, samples = (a[records : records + capacity] for a in (r.record_steps, r.record_samples))
+        if count <= capacity:
+            return Records(steps[:count], samples[:count], whole[:count])
+        turn = np.arange(count, count + capacity) % capacity
+        return Records(steps[turn], samples[turn], whole[turn])
 
-    def _firings(self, a: int, before: int | None) -> Records:
+    def _firings(self, a: int) -> Records:
         r, row = self.recorder, self.recorder.alarms[a].tolist()
         n = min(row[kernels.A_COUNT], row[kernels.A_CAPACITY])
         part = slice(row[kernels.A_FIRINGS], row[kernels.A_FIRINGS] + n)
-        kept = Records(_NONE, _NONE, _NONE) if before is None else self._records(before)
-        return Records(
-            kept.step, kept.sample, kept.values, row[kernels.A_COUNT], r.firings[part], r.firing_values[part]
-        )
+        return Records(_NONE, _NONE, _NONE, row[kernels.A_COUNT], r.firings[part], r.firing_values[part])
 
     def reason(self) -> str:
         """Why an alarm ended the run; `end` has been called."""

@@ -31,11 +31,11 @@ NEXT, FIRST, LAST, NOW, STOPPED, N_INPUTS = range(6)
 N_CLOCK = 6
 
 # Columns of ``Recorder.monitors``. After M_NEXT come steps M_EVERY apart, or those listed in ``steps`` from M_CURSOR
-# on. A record is M_SIZE values; more than M_CAPACITY go round. The last step of every call is recorded as well, and is
+# on. A record is M_SIZE values; more than M_CAPACITY go round: M_TURN is the place of the next. The last step of every call is recorded as well, and is
 # taken back (M_TENTATIVE) if more steps follow.
 M_NEXT, M_EVERY, M_CURSOR, M_STEPS_END, M_ITEM, M_ITEMS_END, M_CAPACITY, M_COUNT, M_TENTATIVE = range(9)
-M_SIZE, M_VALUES, M_RECORDS, M_CHOSEN, M_CHOSEN_END = range(9, 14)
-N_MONITOR = 14
+M_SIZE, M_VALUES, M_RECORDS, M_CHOSEN, M_CHOSEN_END, M_TURN = range(9, 15)
+N_MONITOR = 15
 
 # Columns of ``Recorder.items``: the field; the neuron, or an edge's sink, source and position; the column of X of a
 # neuron or source that is an input, else −1; the output row of an input that is an output, else −1; whether gradients
@@ -44,9 +44,9 @@ I_FIELD, I_NEURON, I_SOURCE, I_EDGE, I_COLUMN, I_OUTPUT, I_DENSE, I_PLACE = rang
 N_ITEM = 8
 
 # Columns of ``Recorder.alarms``: the program, the neurons (rows of ``judged``), where firings are kept, how many are,
-# how many there were, whether the first one stops the run, the monitor that keeps what came before it, or −1.
-A_CODE, A_CODE_END, A_NEURON, A_NEURONS_END, A_FIRINGS, A_CAPACITY, A_COUNT, A_STOP, A_BEFORE = range(9)
-N_ALARM = 9
+# how many there were, whether the first one stops the run.
+A_CODE, A_CODE_END, A_NEURON, A_NEURONS_END, A_FIRINGS, A_CAPACITY, A_COUNT, A_STOP = range(8)
+N_ALARM = 8
 
 # Instructions of an alarm's program: operands lie on a stack, truth is 1.0.
 PUSH, CONSTANT, NEGATE, ABSOLUTE, ADD, SUBTRACT, MULTIPLY, DIVIDE = range(8)
@@ -104,15 +104,13 @@ def signal(
 @kernel
 def is_due(recorder: Recorder, m: int, step: int) -> bool:
     """Whether monitor ``m`` records this step."""
-    due = recorder.monitors[m, M_NEXT]
-    return bool(due == step or (step == recorder.clock[LAST] and due != NEVER))
+    return bool(step == recorder.monitors[m, M_NEXT] or step == recorder.clock[LAST])
 
 
 @kernel
 def record_place(recorder: Recorder, m: int) -> int:
     """Where the next record of monitor ``m`` begins among the values."""
-    turn = recorder.monitors[m, M_COUNT] % recorder.monitors[m, M_CAPACITY]
-    return int(recorder.monitors[m, M_VALUES] + turn * recorder.monitors[m, M_SIZE])
+    return int(recorder.monitors[m, M_VALUES] + recorder.monitors[m, M_TURN] * recorder.monitors[m, M_SIZE])
 
 
 @kernel
@@ -249,9 +247,10 @@ def finish(recorder: Recorder, parameters: Parameters, scale: float, m_samples: 
                 recorder.values[at] = recorder.gradients[k] * type(recorder.gradients[k])(scale)
             else:
                 recorder.values[at] = recorder.sums[k] / m_samples
-        turn = monitors[m, M_RECORDS] + monitors[m, M_COUNT] % monitors[m, M_CAPACITY]
-        recorder.record_steps[turn] = step
-        recorder.record_samples[turn] = row
+        turn = monitors[m, M_TURN]
+        recorder.record_steps[monitors[m, M_RECORDS] + turn] = step
+        recorder.record_samples[monitors[m, M_RECORDS] + turn] = row
+        monitors[m, M_TURN] = turn + 1 if turn + 1 < monitors[m, M_CAPACITY] else 0
         monitors[m, M_COUNT] += 1
         monitors[m, M_TENTATIVE] = 0 if monitors[m, M_NEXT] == step else 1
         advance(recorder, m, step)
@@ -268,20 +267,18 @@ def advance(recorder: Recorder, m: int, step: int) -> None:
         return
     cursor = monitors[m, M_CURSOR] + 1
     monitors[m, M_CURSOR] = cursor
-    # behind the last one listed: only the last step of a run is still to come
-    monitors[m, M_NEXT] = recorder.steps[cursor] if cursor < monitors[m, M_STEPS_END] else NEVER - 1
+    monitors[m, M_NEXT] = recorder.steps[cursor] if cursor < monitors[m, M_STEPS_END] else NEVER
 
 
 @kernel
 def set_next(recorder: Recorder) -> None:
     """The next step that anybody watches."""
-    soonest = NEVER
-    last = recorder.clock[LAST]
+    now, last = recorder.clock[NOW], recorder.clock[LAST]
+    soonest = last if last > now else NEVER
     for m in range(recorder.monitors.shape[0]):
-        if recorder.monitors[m, M_NEXT] != NEVER:
-            soonest = min(soonest, recorder.monitors[m, M_NEXT], last if last > recorder.clock[NOW] else NEVER)
+        soonest = min(soonest, recorder.monitors[m, M_NEXT])
     if recorder.alarms.shape[0] > 0:
-        soonest = min(soonest, recorder.clock[NOW] + 1)
+        soonest = now + 1
     recorder.clock[NEXT] = soonest
 
 
@@ -448,15 +445,6 @@ def fire(
     recorder.firing_values[at, 3] = recorder.judged_biases[n]
 
 
-@kernel
-def close_before(recorder: Recorder) -> None:
-    """Monitors that keep what came before an alarm's first firing end with its step."""
-    for a in range(recorder.alarms.shape[0]):
-        m = recorder.alarms[a, A_BEFORE]
-        if m >= 0 and recorder.alarms[a, A_COUNT] > 0:
-            recorder.monitors[m, M_NEXT] = NEVER
-
-
 @inlined
 def prepare(recorder: Recorder, parameters: Parameters, step: int) -> None:
     """Before a watched step: keep its b and w."""
@@ -498,7 +486,5 @@ def look_at_block(
 def conclude(recorder: Recorder, parameters: Parameters, scale: float, m_samples: int, row: int) -> None:
     """Behind a watched step, when its update is made. ``scale`` is that of gradients, ``row`` of X, −1 of a batch."""
     finish(recorder, parameters, scale, m_samples, row)
-    if recorder.alarms.shape[0] > 0:
-        close_before(recorder)
     set_next(recorder)
     recorder.clock[NOW] = -1

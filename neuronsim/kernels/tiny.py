@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import usual
-from neuronsim.kernels.jit import inlined, leaf
+from neuronsim.kernels.jit import inlined
 from neuronsim.kernels.lanes import few, fma, peek, poke, store_few
 from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
 
@@ -100,7 +100,7 @@ def descend_bundle(
             w += 1
 
 
-@leaf
+@inlined
 def train_tiny(
     wiring: Wiring,
     parameters: Parameters,

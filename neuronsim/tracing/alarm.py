@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.errors import NotKnownError
+from neuronsim.names import Names
 from neuronsim.watching import Condition, Records, Setting
 from neuronsim.tracing.conditions import Program, parse
-from neuronsim.tracing.monitor import Monitor, whole
+from neuronsim.tracing.monitor import whole
 
 if TYPE_CHECKING:
     from neuronsim.graph import Selection
+    from neuronsim.run import Run
+    from neuronsim.tracing.steps import Step
 
 __all__ = ["Alarm"]
 
@@ -32,7 +35,7 @@ class Alarm:
     neurons
         Names, ids, globs, or a list of them; None: all but inputs.
     keep_last
-        Of so many steps before the first firing, and of its own, z, y and delta are kept: see ``before``.
+        So many steps before that of the first firing can be looked at: see ``before``.
     stop
         Whether the first firing ends the run, behind its step.
 
@@ -65,7 +68,8 @@ class Alarm:
         self.stop = bool(stop)
         self._records: Records | None = None
         self._names: dict[int, str] = {}
-        self._before: Monitor | None = None
+        self._graph_names = Names()
+        self._run: Run | None = None
 
     def _begin(self, setting: Setting) -> Condition:
         graph, order = setting.engine.graph, setting.engine.plan.order
@@ -74,21 +78,14 @@ class Alarm:
             chosen = np.zeros(graph.n_neurons, np.bool_)
             chosen[graph.ids(self.neurons)] = True
         ids = order[chosen[order]].astype(np.int64)
-        before = None
-        self._before = None
-        if self.keep_last:
-            self._before = Monitor(ids.tolist(), every=1, keep_last=self.keep_last + 1, max_bytes=np.inf)
-            before = self._before._begin(setting)
-        self._records = None
+        self._records = self._run = None
         self._graph_names = graph.names.copy()
         program = self._program
-        return Condition(program.code, program.constants, program.depth, ids, self.stop, KEPT, before)
+        return Condition(program.code, program.constants, program.depth, ids, self.stop, KEPT)
 
-    def _end(self, records: Records) -> None:
+    def _end(self, records: Records, run: "Run") -> None:
         self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(records.firings[:, 1])}
-        self._records = records
-        if self._before is not None:
-            self._before._end(records)
+        self._records, self._run = records, run
 
     def _stopped(self) -> str:
         return f"alarm {self.condition}: {self._first()}"
@@ -140,15 +137,17 @@ class Alarm:
         return table
 
     @property
-    def before(self) -> Monitor:
-        """z, y and delta of the neurons in the ``keep_last`` steps before the first firing, and in its own if it was made.
+    def before(self) -> "tuple[Step, ...]":
+        """The ``keep_last`` steps before that of the first firing, oldest first: ``run.at`` of each of them.
 
-        Means over batches; without a firing, the last steps of the run. ``run.at(step)`` shows everything.
+        Raises
+        ------
+        NotKnownError
+            If the run kept no snapshots.
         """
-        self._known  # noqa: B018
-        if self._before is None:
-            raise NotKnownError("keep_last=0 keeps nothing: give Alarm(..., keep_last=3)")
-        return self._before
+        if self.step is None or self._run is None:
+            return ()
+        return tuple(self._run.at(step) for step in range(max(self.step - self.keep_last, 0), self.step))
 
     def _first(self) -> str:
         values = ", ".join(f"{field} = {value:.9g}" for field, value in (self.value or {}).items())

@@ -18,6 +18,7 @@ from neuronsim.watching import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, 
 
 if TYPE_CHECKING:
     from neuronsim.graph import Graph
+    from neuronsim.run import Run
 
 __all__ = ["Monitor", "Series"]
 
@@ -183,7 +184,7 @@ class Monitor:
             f"the trace would take {in_bytes(watch.capacity * record)} (limit {in_bytes(self.max_bytes)}): {cheaper}"
         )
 
-    def _end(self, records: Records) -> None:
+    def _end(self, records: Records, run: "Run") -> None:
         for array in (records.step, records.sample, records.values):
             array.flags.writeable = False
         self._records = records
