@@ -17,6 +17,12 @@ from neuronsim.training import Trainer
 KINDS = ("weights", "biases", "slopes")
 
 
+@pytest.fixture(autouse=True)
+def _many_snapshots(monkeypatch):
+    """One a chunk, however quick it was."""
+    monkeypatch.setattr(snapshots, "LEAST_SECONDS", 0.0)
+
+
 def witnessed(monkeypatch, net, X, T, **settings):
     """A run with what training itself held before each step, taken from it step by step, and behind the last."""
     monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # one step a chunk
@@ -301,6 +307,13 @@ class TestBatches:
         )
         assert step.loss == pytest.approx(reduce(step.losses))
         step.check().assert_ok()
+
+    def test_errors_reach_the_inputs(self):
+        net = awkward_net()
+        X, T = data_of(net)
+        expected = awkward_net().gradients(X, T).inputs
+        step = net.fit(X, T, batch_size=None, shuffle=False).at(0)
+        assert same(np.ascontiguousarray(step.delta[:, net.inputs]), np.ascontiguousarray(expected))
 
     def test_a_wrong_gradient_fails(self):
         step = self.step_of()

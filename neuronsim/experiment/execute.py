@@ -105,7 +105,7 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
     watch = experiment.monitor()
     arguments["monitors"] = () if watch is None else watch
     began = time.perf_counter()
-    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, **arguments)
+    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, snapshots=False, **arguments)
     seconds = time.perf_counter() - began
     _write(directory, net, done)
     if watch is not None:
