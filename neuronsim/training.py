@@ -25,8 +25,8 @@ from neuronsim.arrays import accuracy
 from neuronsim.engine import Engine, Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.losses import Loss
-from neuronsim.watching import Setting, Watcher, Watching
 from neuronsim.run import Run
+from neuronsim.watching import Setting, Watcher, Watching
 
 if TYPE_CHECKING:
     from neuronsim.network import Network

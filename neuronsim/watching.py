@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.edges import sinks_of
 from neuronsim.kernels import record as kernels
 from neuronsim.kernels.lanes import WIDTH
 

@@ -56,7 +56,8 @@ def evaluate(text: str, **fields: float) -> bool:
             b, a = stack.pop(), stack.pop()
             stack.append(BINARY[code](a, b))
         deepest = max(deepest, len(stack))
-    assert len(stack) == 1 and deepest == program.depth
+    assert len(stack) == 1
+    assert deepest == program.depth
     return bool(stack[0])
 
 
@@ -176,7 +177,8 @@ class TestWhere:
         chosen = ~net.graph.is_input if neurons is None else np.isin(np.arange(net.n_neurons), net.find(neurons))
         expected = expected_firings(run, order[chosen[order]], CASES[condition])
         found = [(int(f["step"]), str(f["neuron"]), int(f["sample"])) for f in alarm.firings]
-        assert found == expected[:1000] and alarm.count == len(expected) > 0
+        assert found == expected[:1000]
+        assert alarm.count == len(expected) > 0
         assert (alarm.step, alarm.neuron, alarm.sample) == expected[0]
         step = run.at(alarm.step)
         one = step.sample(step.samples.tolist().index(alarm.sample))[alarm.neuron]
@@ -189,16 +191,20 @@ class TestWhere:
         for batch_size, n in ((1, 5), (None, 1100)):
             alarm = ns.Alarm("z > 1.5", "h1.*")
             run = net.fit(X[:n], T[:n], batch_size=batch_size, rng=0, learning_rate=1e-3, monitors=alarm)
-            assert alarm.count == sum(int((np.atleast_2d(run.at(q).z)[:, 3:1503] > 1.5).sum()) for q in range(run.n_steps))
+            assert alarm.count == sum(
+                int((np.atleast_2d(run.at(q).z)[:, 3:1503] > 1.5).sum()) for q in range(run.n_steps)
+            )
 
     def test_never(self):
         net = awkward_net()
         alarm = ns.Alarm("isnan(z)")
         assert "not used" in repr(alarm)
         with pytest.raises(NotKnownError, match="nothing is known yet"):
-            alarm.count
+            alarm.count  # noqa: B018
         net.fit(*data_of(net), monitors=alarm)
-        assert alarm.count == 0 and len(alarm.firings) == 0 and alarm.before == ()
+        assert alarm.count == 0
+        assert len(alarm.firings) == 0
+        assert alarm.before == ()
         assert alarm.step is alarm.neuron is alarm.sample is alarm.value is None
         assert repr(alarm) == "<Alarm isnan(z): never>"
 
@@ -224,7 +230,7 @@ class TestWhere:
         assert alarm.count
         if alarm.step:
             with pytest.raises(NotKnownError, match="snapshots"):
-                alarm.before
+                alarm.before  # noqa: B018
 
 
 class TestStop:
@@ -237,9 +243,12 @@ class TestStop:
         net, twin = awkward_net(), awkward_net()
         alarm, watch = ns.Alarm("abs(z) > 15", stop=True), ns.Monitor("y0", every=7)
         run = net.fit(X, T, epochs=3, shuffle=False, batch_size=batch_size, monitors=[watch, alarm])
-        assert run.status == "stopped" and alarm.step == 41 // batch_size and alarm.sample == 41
+        assert run.status == "stopped"
+        assert alarm.step == 41 // batch_size
+        assert alarm.sample == 41
         assert run.reason.startswith(f"alarm abs(z) > 15: step {alarm.step}, neuron {alarm.neuron!r}, sample 41: z = ")
-        assert run.n_steps == alarm.step + 1 and run.n_epochs == 0
+        assert run.n_steps == alarm.step + 1
+        assert run.n_epochs == 0
         assert watch.step.tolist() == sorted({*range(0, run.n_steps, 7), alarm.step})
         n = run.n_steps * batch_size
         twin.fit(X[:n], T[:n], shuffle=False, batch_size=batch_size)
@@ -251,7 +260,9 @@ class TestStop:
         X[4] *= 100
         alarm = ns.Alarm("abs(z) > 50", stop=True)
         run = net.fit(X, T, epochs=3, shuffle=False, learning_rate=1e-6, monitors=alarm)
-        assert run.status == "stopped" and run.n_steps == 5 and run.n_epochs == 1
+        assert run.status == "stopped"
+        assert run.n_steps == 5
+        assert run.n_epochs == 1
 
     @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
     def test_going_on_changes_nothing(self, optimizer: str):
@@ -287,4 +298,6 @@ class TestDivergence:
         alarm = ns.Alarm("isinf(delta) | isinf(z) | isnan(z)", stop=True)
         with pytest.warns(DivergenceWarning):
             run = net.fit([[1.0, 1.0]], [0.0], monitors=alarm)
-        assert run.status == "diverged" and run.n_steps == 0 and alarm.step == 0
+        assert run.status == "diverged"
+        assert run.n_steps == 0
+        assert alarm.step == 0

@@ -394,11 +394,13 @@ class TestTrace:
         with safe_open(tmp_path / "run" / "trace.safetensors", framework="numpy") as file:
             facts = json.loads(file.metadata()["neuronsim trace"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        assert facts["neurons"] == ["y0", "h1.1"] and facts["samples"] == ([2, 0] if samples else None)
+        assert facts["neurons"] == ["y0", "h1.1"]
+        assert facts["samples"] == ([2, 0] if samples else None)
         assert arrays["step"].tolist() == watch.step.tolist() == [0, 5, 10, 15]
         np.testing.assert_array_equal(arrays["y"][:, 1], watch["h1.1"].y)
         np.testing.assert_array_equal(arrays["b"][:, 0], watch["y0"].b)
 
     def test_edges(self, write: Any) -> None:
         watch = experiment.read(write(XOR + "[trace]\nwatch = [['x*', 'h1.1']]\nsteps = 'log'\n")).monitor()
-        assert watch is not None and watch.fields == ("w", "gradient", "dw")
+        assert watch is not None
+        assert watch.fields == ("w", "gradient", "dw")

@@ -149,7 +149,8 @@ class TestAgainstOtherWays:
                     assert edge[ends].gradient[record, c] == one[ends].gradient
         assert watch["h1"].b.shape == (len(watch),)
         table = watch.array()
-        assert len(table) == 3 * watch.present.sum() and not np.isnan(table["z"]).any()
+        assert len(table) == 3 * watch.present.sum()
+        assert not np.isnan(table["z"]).any()
 
 
 class TestSameBits:
@@ -223,9 +224,11 @@ class TestWhen:
     def test_a_run_that_a_rule_stops(self):
         watch = ns.Monitor("y0", every=4)
         run = self.fit(watch, epochs=50, stop=ns.stop.TargetLoss(1e9))
-        assert run.n_steps == 5 and watch.step.tolist() == [0, 4]
+        assert run.n_steps == 5
+        assert watch.step.tolist() == [0, 4]
         run = self.fit(watch, n=7, epochs=50, stop=ns.stop.TargetLoss(1e9))
-        assert run.n_steps == 7 and watch.step.tolist() == [0, 4, 6]
+        assert run.n_steps == 7
+        assert watch.step.tolist() == [0, 4, 6]
 
     @pytest.mark.parametrize("keep_last", [None, 2, 1])
     @pytest.mark.parametrize("every", [1, 4, 1000])
@@ -253,7 +256,8 @@ class TestWhen:
         watch = ns.Monitor("y0")
         with pytest.warns(DivergenceWarning):
             net.fit([[1.0, 1.0]], [0.0], monitors=watch)
-        assert len(watch) == 0 and watch["y0"].delta.shape == (0,)
+        assert len(watch) == 0
+        assert watch["y0"].delta.shape == (0,)
         assert "no step" in repr(watch)
 
 
@@ -309,19 +313,22 @@ class TestReading:
 
     def test_names_and_ids(self, watched):
         watch, edges = watched
-        assert watch.neurons == ["h1.0", "h1.1", "h1.2", "x0"] and edges.edges == [("x0", "h1.1"), ("x1", "h1.1")]
+        assert watch.neurons == ["h1.0", "h1.1", "h1.2", "x0"]
+        assert edges.edges == [("x0", "h1.1"), ("x1", "h1.1")]
         assert watch["h1.1"].z.tolist() == watch[3].z.tolist() == watch[np.int64(3)].z.tolist()
         for ends in (("x1", "h1.1"), (1, 3), ("x1", 3)):
             assert edges[ends].w.tolist() == edges["x1", "h1.1"].w.tolist()
         assert edges["x1", "h1.1"].name == ("x1", "h1.1")
-        assert "h1.1" in repr(watch["h1.1"]) and {"z", "delta"} <= set(dir(watch["h1.1"]))
+        assert "h1.1" in repr(watch["h1.1"])
+        assert {"z", "delta"} <= set(dir(watch["h1.1"]))
 
     def test_edits_of_the_network_do_not_matter(self):
         net = awkward_net()
         watch = ns.Monitor("y*", every=1)
         net.fit(*data_of(net), monitors=watch)
         net.remove_neuron("dead")
-        assert watch.neurons == ["y0", "y1"] and watch["y1"].z.shape == (14,)
+        assert watch.neurons == ["y0", "y1"]
+        assert watch["y1"].z.shape == (14,)
 
     def test_structured_array(self, watched):
         watch, edges = watched
@@ -330,7 +337,8 @@ class TestReading:
         assert table["step"].tolist() == [q for q in (0, 2, 4, 5) for _ in range(4)]
         assert table["z"].dtype == np.float32
         here = table[table["neuron"] == "h1.2"]
-        assert here["z"].tolist() == watch["h1.2"].z.tolist() and here["sample"].tolist() == watch.sample.tolist()
+        assert here["z"].tolist() == watch["h1.2"].z.tolist()
+        assert here["sample"].tolist() == watch.sample.tolist()
         assert edges.array().dtype.names == ("step", "sample", "source", "sink", "w")
 
     def test_csv_keeps_every_bit(self, watched, tmp_path):
@@ -353,8 +361,11 @@ class TestReading:
         assert repr(watch) == "<Monitor of h1.*, 0: z, delta; 4 records, steps 0 to 5>"
         assert repr(edges) == "<Monitor of x* → h1.1: w; 2 records, steps 0 to 5>"
         html = watch._repr_html_()
-        assert "<th>δ</th>" in html and "⋮" in html and html.count("<tr>") == 10
-        assert "nothing recorded" in ns.Monitor("<b>")._repr_html_() and "<b>" not in ns.Monitor("<b>")._repr_html_()
+        assert "<th>δ</th>" in html
+        assert "⋮" in html
+        assert html.count("<tr>") == 10
+        assert "nothing recorded" in ns.Monitor("<b>")._repr_html_()
+        assert "<b>" not in ns.Monitor("<b>")._repr_html_()
 
 
 class TestRefused:
@@ -432,6 +443,6 @@ class TestRefused:
         with pytest.raises(UnknownNameError, match="not watched"):
             watch["x0", "y0"]
         with pytest.raises(AttributeError, match="'delta' was not recorded of 'y0'; recorded: z"):
-            watch["y0"].delta
+            watch["y0"].delta  # noqa: B018
         with pytest.raises(NotKnownError, match="no samples were chosen"):
-            watch.present
+            watch.present  # noqa: B018

@@ -321,7 +321,8 @@ def test_signals_at_the_left_and_errors_at_the_right() -> None:
     watch = watched(every=2)
     picture = trace(watch, "h1")
     assert list(picture.lines) == ["z", "y", "delta"]
-    assert picture.lines["z"][0].axes is picture.ax and picture.lines["delta"][0].axes is picture.error_ax
+    assert picture.lines["z"][0].axes is picture.ax
+    assert picture.lines["delta"][0].axes is picture.error_ax
     np.testing.assert_array_equal(picture.lines["delta"][0].get_ydata(), watch["h1"].delta)
     np.testing.assert_array_equal(picture.lines["delta"][0].get_xdata(), watch.step)
     assert {"h1", "z, y", "δ", "step (means over batches)"} <= set(words(picture).split("\n"))
@@ -330,12 +331,14 @@ def test_signals_at_the_left_and_errors_at_the_right() -> None:
 @pytest.mark.parametrize("fields", [["z"], ["delta", "db"]])
 def test_one_kind_needs_one_axis(fields: list[str]) -> None:
     picture = trace(watched(fields), "h1")
-    assert picture.error_ax is None and list(picture.lines) == fields
+    assert picture.error_ax is None
+    assert list(picture.lines) == fields
 
 
 def test_an_edge_at_steps_that_double() -> None:
     picture = trace(watched(what=("i1", "h1"), steps="log"), ("i1", "h1"))
-    assert list(picture.lines) == ["w", "gradient", "dw"] and picture.ax.get_xscale() == "symlog"
+    assert list(picture.lines) == ["w", "gradient", "dw"]
+    assert picture.ax.get_xscale() == "symlog"
     assert "i1 → h1" in words(picture)
 
 

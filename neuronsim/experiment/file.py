@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAINING", "Experiment", "read"]
 
-_TABLES: dict[str, Any] = {"seed": int, "network": dict, "data": dict, "training": dict, "trace": dict, "versions": dict}
+_TABLES: dict[str, Any] = {
+    "seed": int,
+    "network": dict,
+    "data": dict,
+    "training": dict,
+    "trace": dict,
+    "versions": dict,
+}
 
 # Tables of the format that this version cannot run: refused rather than passed over in silence.
 _LATER = {

@@ -31,8 +31,8 @@ NEXT, FIRST, LAST, NOW, STOPPED, N_INPUTS = range(6)
 N_CLOCK = 6
 
 # Columns of ``Recorder.monitors``. After M_NEXT come steps M_EVERY apart, or those listed in ``steps`` from M_CURSOR
-# on. A record is M_SIZE values; more than M_CAPACITY go round: M_TURN is the place of the next. The last step of every call is recorded as well, and is
-# taken back (M_TENTATIVE) if more steps follow.
+# on. A record is M_SIZE values; more than M_CAPACITY go round: M_TURN is the place of the next. The last step of every
+# call is recorded as well, and is taken back (M_TENTATIVE) if more steps follow.
 M_NEXT, M_EVERY, M_CURSOR, M_STEPS_END, M_ITEM, M_ITEMS_END, M_CAPACITY, M_COUNT, M_TENTATIVE = range(9)
 M_SIZE, M_VALUES, M_RECORDS, M_CHOSEN, M_CHOSEN_END, M_TURN = range(9, 15)
 N_MONITOR = 15
@@ -214,9 +214,7 @@ def collect(
                             if field == PRESENT:
                                 recorder.values[at + c] = 1.0
                             else:
-                                recorder.values[at + c] = sample_value(
-                                    recorder, work, samples, k, position, i, stride
-                                )
+                                recorder.values[at + c] = sample_value(recorder, work, samples, k, position, i, stride)
             elif field == GRADIENT and stride > 1:
                 add_gradient(recorder, work, samples, k, position, start, count, stride)
             elif field == GRADIENT:
@@ -394,9 +392,7 @@ def combine(code: int, a: Array, b: Array, count: int) -> None:
 
 
 @kernel
-def judge(
-    recorder: Recorder, work: Workspace, samples: Samples, position: int, count: int, stride: int
-) -> None:
+def judge(recorder: Recorder, work: Workspace, samples: Samples, position: int, count: int, stride: int) -> None:
     """Every alarm looks at its neurons, in their running order, and at each sample of a block."""
     alarms, step = recorder.alarms, recorder.clock[NOW]
     for a in range(alarms.shape[0]):

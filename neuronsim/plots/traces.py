@@ -85,7 +85,7 @@ def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
 def _lines(axes: Axes, watch: "Monitor", series: "Series", field: str, label: str, color: str) -> list[Line2D]:
     values = np.asarray(getattr(series, field), np.float64)
     marker = "o" if len(watch) <= 40 else ""
-    style = {"color": color, "linewidth": 1.4, "marker": marker, "markersize": 3}
+    style: dict[str, Any] = {"color": color, "linewidth": 1.4, "marker": marker, "markersize": 3}
     if values.ndim == 1:
         finite = np.where(np.isfinite(values), values, np.nan)
         return axes.plot(watch.step, finite, label=label, **style)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import NotKnownError
 from neuronsim.names import Names
-from neuronsim.watching import Condition, Records, Setting
 from neuronsim.tracing.conditions import Program, parse
 from neuronsim.tracing.monitor import whole
+from neuronsim.watching import Condition, Records, Setting
 
 if TYPE_CHECKING:
     from neuronsim.graph import Selection

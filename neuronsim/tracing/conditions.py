@@ -117,7 +117,9 @@ class _Writer:
             if node.id not in FIELDS:
                 self.refuse(node, f"is no field{suggest(node.id, FIELDS) or ';'} allowed: {', '.join(FIELDS)}")
             self.push(kernels.PUSH, FIELDS[node.id])
-        elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        elif (
+            isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+        ):
             self.constants.append(float(node.value))
             self.push(kernels.CONSTANT, len(self.constants) - 1)
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
@@ -160,7 +162,9 @@ class _Writer:
             return False
         if not isinstance(node.func, ast.Name) or node.func.id not in _OF_NUMBERS:
             name = node.func.id if isinstance(node.func, ast.Name) else ""
-            self.refuse(node.func, f"is no function{suggest(name, _OF_NUMBERS) or ';'} allowed: {', '.join(_OF_NUMBERS)}")
+            self.refuse(
+                node.func, f"is no function{suggest(name, _OF_NUMBERS) or ';'} allowed: {', '.join(_OF_NUMBERS)}"
+            )
         return _OF_NUMBERS[node.func.id][1] == truth
 
     def call(self, node: Any) -> None:
@@ -179,7 +183,7 @@ class _Writer:
         self.depth -= 1
 
     def refuse(self, node: ast.AST, why: str) -> NoReturn:
-        part = ast.get_source_segment(self.text.strip(), node) or self.text  # type: ignore[arg-type]
+        part = ast.get_source_segment(self.text.strip(), node) or self.text
         raise SettingError(f"{_short(part)} in the condition {_short(self.text)} {why}")
 
 

@@ -254,7 +254,7 @@ class Monitor:
         Its columns are ``step``, ``sample``, ``neuron`` (or ``source`` and ``sink``) and the fields. With chosen
         samples, a row for each that was in the step's batch.
         """
-        watch, records = self._known
+        records = self._known[1]
         n, n_things = len(records.step), len(self._names)
         of = [("source", [a for a, _ in self.edges]), ("sink", [b for _, b in self.edges])]
         labels = [(name, np.array(text, np.str_)) for name, text in (of if self.edges else [("neuron", self.neurons)])]
@@ -279,7 +279,7 @@ class Monitor:
         table = self.array()
         with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(table.dtype.names)
+            writer.writerow(table.dtype.names or ())
             writer.writerows(table.tolist())
 
     def __repr__(self) -> str:
