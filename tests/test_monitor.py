@@ -250,6 +250,28 @@ class TestWhen:
         if batch_size == 1:
             assert watch["y0"].delta[-1] == run.at(last)["y0"].delta
 
+    @pytest.mark.parametrize(("every", "keep_last"), [(1, None), (1, 2), (1000, None), (1000, 2), (3, 2)])
+    @pytest.mark.parametrize("chunk_seconds", [0.1, 0.0])
+    def test_a_step_that_is_taken_back(self, every, keep_last, chunk_seconds, monkeypatch: pytest.MonkeyPatch):
+        """The loss of step 7 is finite, its update is not: it has written over older records."""
+        monkeypatch.setattr(training, "CHUNK_SECONDS", chunk_seconds)
+        net = ns.Network(rng=0)
+        net.add_inputs("x")
+        net.add_neuron("y", {"x": 2.0}, activation="identity")
+        net.set_outputs("y")
+        X = np.arange(1.0, 21.0)
+        T = 2 * X
+        X[7], T[7] = 1e5, -1e150
+        watch = ns.Monitor("y", ALL, every=every, keep_last=keep_last)
+        with pytest.warns(DivergenceWarning):
+            run = net.fit(X[:, None], T, learning_rate=1e200, shuffle=False, monitors=watch)
+        assert run.n_steps == 7
+        expected = sorted({*range(0, 7, every), 6})
+        expected = expected if keep_last is None else expected[-keep_last:]
+        assert watch.step.tolist() == watch.sample.tolist() == expected
+        assert watch["y"].z.tolist() == (2 * X[expected]).tolist()
+        assert watch["y"].delta.tolist() == [0.0] * len(expected)
+
     def test_nothing_made(self):
         net = ns.wiring.layered([2, 3, 1], activation="identity", rng=0)
         net.weights[:] = 1e200

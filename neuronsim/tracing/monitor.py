@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.atomic import replacing
+from neuronsim.edges import blocks
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
 from neuronsim.watching import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Setting, Watch
 
@@ -28,6 +29,8 @@ Integers = NDArray[np.int64]
 #: Bytes of a record beside its values: step and sample.
 _RECORD_BYTES = 16
 _SHOWN = 8
+#: Records written to a file at a time.
+_TOGETHER = 1000
 
 
 class Monitor:
@@ -254,33 +257,38 @@ class Monitor:
         Its columns are ``step``, ``sample``, ``neuron`` (or ``source`` and ``sink``) and the fields. With chosen
         samples, a row for each that was in the step's batch.
         """
+        return self._table(slice(None))
+
+    def _table(self, which: slice) -> Array:
+        """The rows of some records."""
         records = self._known[1]
-        n, n_things = len(records.step), len(self._names)
+        step, sample = records.step[which], records.sample[which]
         of = [("source", [a for a, _ in self.edges]), ("sink", [b for _, b in self.edges])]
         labels = [(name, np.array(text, np.str_)) for name, text in (of if self.edges else [("neuron", self.neurons)])]
         chosen = np.array([-1]) if self.samples is None else self.samples
         types = [(name, text.dtype) for name, text in labels]
         dtype = [("step", "i8"), ("sample", "i8"), *types, *((f, records.values.dtype) for f in self.fields)]
-        table = np.empty((n, n_things, len(chosen)), dtype)
-        table["step"] = records.step[:, None, None]
-        table["sample"] = records.sample[:, None, None] if self.samples is None else chosen
+        table = np.empty((len(step), len(self._names), len(chosen)), dtype)
+        table["step"] = step[:, None, None]
+        table["sample"] = sample[:, None, None] if self.samples is None else chosen
         for name, text in labels:
             table[name] = text[:, None]
         for field in self.fields:
-            for place in range(n_things):
-                values = self._values(place, field)
+            for place in range(len(self._names)):
+                values = self._values(place, field)[which]
                 table[field][:, place] = values if values.ndim == 2 else values[:, None]
         if self.samples is None:
             return table.reshape(-1)
-        return table[np.broadcast_to(self.present[:, None, :], table.shape)]
+        return table[np.broadcast_to(self.present[which][:, None, :], table.shape)]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write `array` as CSV, numbers with all their digits."""
-        table = self.array()
+        names = self._table(slice(0)).dtype.names or ()
         with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(table.dtype.names or ())
-            writer.writerows(table.tolist())
+            writer.writerow(names)
+            for part in blocks(len(self), _TOGETHER):
+                writer.writerows(self._table(part).tolist())
 
     def __repr__(self) -> str:
         what = self._neurons if self._neurons else self._edges
@@ -295,11 +303,12 @@ class Monitor:
         """The first and the last records, as a table."""
         if self._records is None:
             return f"<p>{escape(repr(self))}</p>"
-        table = self.array()
-        names = table.dtype.names or ()
+        half, n = _SHOWN // 2, len(self)
+        first, last = self._table(slice(_SHOWN)), self._table(slice(max(n - _SHOWN, 0), n))
+        names = first.dtype.names or ()
         head = "".join(f"<th>{escape('δ' if n == 'delta' else n)}</th>" for n in names)
-        half = _SHOWN // 2
-        rows = list(table) if len(table) <= _SHOWN else [*table[:half], None, *table[-half:]]
+        whole = n <= _SHOWN and len(first) <= _SHOWN
+        rows = list(first) if whole else [*first[:half], None, *last[-half:]]
         body = "".join(_html_row(row, len(names)) for row in rows)
         return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{body}</table>"
 
