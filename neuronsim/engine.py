@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
 from neuronsim.kernels import batch, codes, online, shapes, tiny
-from neuronsim.kernels.activations import USUAL
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
-from neuronsim.kernels.order import count_leading
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -35,20 +32,11 @@ from neuronsim.kernels.update import (
     WRITE,
 )
 from neuronsim.losses import Loss
+from neuronsim.lowering import lower
 from neuronsim.optimizers import Optimizer
 from neuronsim.plan import Plan, make_plan
 
 Array = npt.NDArray[Any]
-
-# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-_DENSE_ROWS = 4
-_DENSE_SOURCES = 64
-# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
-_SHARED_ROWS = 4
-# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
-_LEADING_SHARE = 0.25
-# Each thread then copies the inputs, whose ids may be this many times as many as they are.
-_INPUTS_SPREAD = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +80,7 @@ class Engine:
         self.plan: Plan = make_plan(graph)
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
-        self.wiring = _wiring(graph, self.plan, wants_inputs=False)
+        self.wiring = lower(graph, self.plan, wants_inputs=False)
         self._spaces: dict[tuple[int, int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
@@ -112,7 +100,7 @@ class Engine:
     def full_wiring(self) -> Wiring:
         """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
         if self._full_wiring is None:
-            self._full_wiring = _wiring(self.graph, self.plan, wants_inputs=True)
+            self._full_wiring = lower(self.graph, self.plan, wants_inputs=True)
         return self._full_wiring
 
     # --- simulate
@@ -296,9 +284,10 @@ class Engine:
 
     def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
-        # a tile may read, never write, up to four lane vectors behind the last value it needs
+        # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
         spare = 4 * self.width
-        sizes = [rows * stride + spare for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
+        sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
         sizes = [-(-size // self.width) * self.width for size in sizes]
         pitch = sum(sizes)
         # each buffer reaches to the last plane's end
@@ -431,7 +420,7 @@ class Session:
                 if factors.size:
                     steps *= np.maximum(factors, 0)
         buffered = clip_norm is not None or batch_size > batch.BLOCK_SAMPLES
-        self.gradient = engine.like_parameters() if buffered else none
+        self.gradient = engine.like_parameters() if buffered else None
         # plain SGD with nothing in its way takes the fused pass
         plain = code == codes.SGD and weight_decay == 0 and clip_norm is None and clip_value is None
         self.fused = plain and all(r.size == 0 for r in self.learning.rates)
@@ -538,123 +527,3 @@ def _rule(optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype
     settings[list(places)] = values
     settings[FIRST_REST], settings[SECOND_REST] = 1.0 - settings[FIRST], 1.0 - settings[SECOND]
     return settings, settings.astype(dtype)
-
-
-def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
-    """A plan as flat arrays. ``wants_inputs``: δ is aggregated for inputs too."""
-    n = graph.n_neurons
-    row_start, sources, is_input = graph.row_start, graph.sources, graph.is_input
-    first, size = plan.bundle_first, plan.bundle_size
-    count = row_start[first + 1] - row_start[first]
-    has = count > 0
-    low, high = np.zeros_like(first), np.full_like(first, -1)
-    low[has] = sources[row_start[first[has]]]
-    high[has] = sources[row_start[first[has] + 1] - 1]
-    together = has & (high - low == count - 1)
-    dense = together & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
-    # neurons between the ends of a dense bundle's sources
-    edges_of_runs = np.zeros(n + 1, np.int64)
-    np.add.at(edges_of_runs, low[dense], 1)
-    np.add.at(edges_of_runs, high[dense] + 1, -1)
-    heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    # bundles side by side: of one level, and consecutive neurons
-    level, alike = plan.levels[first], _are_alike(graph, first, size)
-    short = (count < online.SHORT) & alike & np.isin(graph.activation_codes[first], USUAL)
-    apart = (level[1:] != level[:-1]) | (first[1:] != first[:-1] + size[:-1])
-    groups = np.flatnonzero(np.concatenate(([True], apart, [True]))) if len(first) else np.zeros(1, np.int64)
-    runs, run_size = _runs(first, size, dense)
-    unasked = np.zeros_like(first)
-    if not wants_inputs:
-        count_leading(row_start, sources, is_input, first, unasked)
-    pushes = unasked < count
-    shared = dense & (size >= _SHARED_ROWS * shapes.ROWS)
-    follows = pushes | ~shared
-    leading = int(follows.argmax()) if follows.any() else len(follows)
-    edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
-        leading = 0
-    inputs_end = int(graph.inputs.max(initial=-1)) + 1
-    if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
-        leading = 0  # copies of the inputs would be mostly gaps
-    later = np.ones(n, bool)
-    for b in range(leading):
-        later[first[b] : first[b] + size[b]] = False
-    heard_later = leading > 0 and bool((is_input[sources] & np.repeat(later, np.diff(row_start))).any())
-    output_row = np.full(n, -1, np.int64)
-    output_row[graph.outputs] = np.arange(graph.n_outputs)
-    prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    slope_row = np.full(n, -1, np.int64)
-    slope_row[prelus] = np.arange(len(prelus))
-    softmax_rows = np.flatnonzero(graph.activation_codes[graph.outputs] == codes.SOFTMAX)
-    return Wiring(
-        row_start=row_start,
-        sources=sources,
-        bundle_first=first,
-        bundle_size=size,
-        bundle_pushes=pushes,
-        bundle_shared=shared,
-        groups=groups,
-        tiny=bool(short.all()) and not len(softmax_rows),
-        run_end=_run_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
-        bundle_leading=unasked,
-        run_first=first[runs],
-        run_size=run_size,
-        run_dense=dense[runs],
-        run_shared=shared[runs],
-        run_leading=runs < leading,
-        leading=leading,
-        inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
-        inputs_end=inputs_end,
-        codes=graph.activation_codes.astype(np.int64),
-        user=_user_addresses(graph),
-        is_input=is_input,
-        inputs=graph.inputs.astype(np.int64),
-        first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
-        outputs=graph.outputs.astype(np.int64),
-        output_row=output_row,
-        columns=np.flatnonzero(heard_densely & ~is_input),
-        cleared=np.arange(n) if wants_inputs else np.flatnonzero(~is_input),
-        softmax_members=graph.outputs[softmax_rows].astype(np.int64),
-        softmax_rows=softmax_rows,
-        prelus=prelus,
-        slope_row=slope_row,
-    )
-
-
-def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
-    """By bundle, whether its neurons have one activation."""
-    codes_ = graph.activation_codes
-    changes = np.concatenate(([0], np.cumsum(codes_[1:] != codes_[:-1])))
-    alike: Array = changes[first + size - 1] == changes[first]
-    return alike
-
-
-def _run_ends(graph: Graph, starts: Array, ends: Array) -> Array:
-    """By neuron, where the run ends in which all have one activation, without parameters of their own."""
-    codes_ = graph.activation_codes
-    alone = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
-    begins = np.ones(graph.n_neurons + 1, np.bool_)
-    begins[1:-1] = (codes_[1:] != codes_[:-1]) | alone[1:]
-    begins[starts] = True
-    begins[ends] = True
-    begin = np.flatnonzero(begins)
-    return np.repeat(begin[1:], np.diff(begin))
-
-
-def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
-    """Bundles by id, neighbours joined where neither is dense: the first bundle of each run, and how many neurons."""
-    by_id = np.argsort(first)
-    first, size, dense = first[by_id], size[by_id], dense[by_id]
-    joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])
-    starts = np.flatnonzero(np.concatenate((np.ones(min(len(first), 1), bool), ~joined)))
-    return by_id[starts], np.add.reduceat(size, starts) if len(starts) else size
-
-
-def _user_addresses(graph: Graph) -> Array:
-    """Addresses of f and f' of every registered activation up to the highest code in use."""
-    highest = int(graph.activation_codes.max(initial=0))
-    addresses = []
-    for code in range(codes.FIRST_USER, highest + 1):
-        activation = activations.by_code(code)
-        addresses += [activation.address_f, activation.address_derivative]
-    return np.array(addresses, np.int64)

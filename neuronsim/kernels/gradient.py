@@ -22,7 +22,7 @@ from neuronsim.kernels.lanes import (
     total,
 )
 from neuronsim.kernels.records import Learning, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, FLAT, ROWS, TERM, TERMS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERMS
 from neuronsim.kernels.single import gradient_one
 from neuronsim.kernels.update import FIRST, RATE, SCALE, is_plain, update_biases, update_slopes, update_weights
 
@@ -34,20 +34,17 @@ TOGETHER = 8 * ROWS
 
 @inlined
 def gradient_tile(shape: Any, work: Workspace, neuron: int, source: int, count: int, stride: int) -> Tile:
-    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order, plane by plane."""
+    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order, plane by plane.
+
+    ``count`` samples, padded to whole lane vectors: behind the last one δ is 0.
+    """
     delta, rows = work.delta, work.rows
     panel = 2 * lane_count(rows)
     tile = tile_zero(shape, delta)
     d0, r0 = neuron * stride, place_in_rows(source, 0, stride, lane_count(rows))
     for start in range(0, count, stride):
-        n = min(stride, count - start)
-        i = 0
-        while i + FEW <= n:
+        for i in range(0, min(stride, count - start), FEW):
             tile = tile_fma(tile, TERMS, delta, d0 + i, stride, rows, r0 + i * panel, panel)
-            i += FEW
-        while i < n:
-            tile = tile_fma(tile, TERM, delta, d0 + i, stride, rows, r0 + i * panel, panel)
-            i += 1
         d0 += work.pitch
         r0 += work.row_pitch
     return tile
@@ -125,7 +122,10 @@ def update_rows(
     stride: int,
     scratch: int,
 ) -> None:
-    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``."""
+    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``.
+
+    A tile has ROWS rows, whatever lies behind the ``n``th.
+    """
     width = lane_count(work.y)
     if low == high:
         return
@@ -133,12 +133,7 @@ def update_rows(
     length = (high - low + 6 * width) // width * width
     for source in range(low - ahead, high, COLUMNS * width):
         out = scratch + source - low + ahead
-        if n == ROWS:
-            tile_store(gradient_tile(BLOCK, work, neuron, source, count, stride), work.scratch, out, length)
-        else:
-            for r in range(n):
-                tile = gradient_tile(FLAT, work, neuron + r, source, count, stride)
-                tile_store(tile, work.scratch, out + r * length, length)
+        tile_store(gradient_tile(BLOCK, work, neuron, source, count, stride), work.scratch, out, length)
     for r in range(n):
         update_weights(learning, at + r * step, work.scratch, scratch + r * length + ahead, high - low)
 
@@ -271,7 +266,7 @@ def run_neurons(
             continue
         if wiring.run_dense[run]:
             space = own if wiring.run_leading[run] else work
-            update_dense(wiring, space, learning, first, first + low, first + high, count, stride, scratch)
+            update_dense(wiring, space, learning, first, first + low, first + high, padded, stride, scratch)
         else:
             update_sparse(wiring, work, learning, first + low, first + high, padded, stride, scratch)
         update_own(wiring, work, learning, first + low, first + high, stride, padded, scratch)
