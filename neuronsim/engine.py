@@ -4,6 +4,7 @@ An engine belongs to one version of the wiring: it makes the plan, turns it into
 and lends them its workspace. Everything that it is given has been checked before.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,17 @@ class Signals:
     y: Array
     delta: Array | None = None
     loss: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BlockSignals:
+    """z, y and δ (n, n_neurons) and the losses (n,) of the samples from ``begin`` on; views, until the next block."""
+
+    begin: int
+    z: Array
+    y: Array
+    delta: Array
+    losses: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +169,18 @@ class Engine:
             delta[:, self.wiring.inputs],
             Y,
         )
+
+    def signals(self, X: Array, T: Array, loss: Loss) -> Iterator[BlockSignals]:
+        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x."""
+        inputs, is_input = self.wiring.inputs, self.wiring.is_input
+        for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
+            z, y, delta = (self._by_sample(values, work)[:count] for values in (work.z, work.y, work.delta))
+            z[:, inputs] = y[:, inputs] = X[begin : begin + count]
+            stride = self._stride(work)
+            for row, output in enumerate(self.wiring.outputs):
+                if is_input[output]:
+                    delta[:, output] += work.own[row * stride : row * stride + count]
+            yield BlockSignals(begin, z, y, delta, work.losses[:count])
 
     def jacobian(self, X: Array) -> Array:
         """∂y/∂x for each sample: (n, n_outputs, n_inputs)."""
