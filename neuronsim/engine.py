@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
-from neuronsim.kernels import batch, codes, online, shapes
+from neuronsim.kernels import batch, codes, online, shapes, tiny
+from neuronsim.kernels.activations import USUAL
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
+from neuronsim.kernels.order import count_leading
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -96,7 +98,7 @@ class Engine:
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
         self.wiring = _wiring(graph, self.plan, wants_inputs=False)
-        self._spaces: dict[tuple[int, int], Workspace] = {}
+        self._spaces: dict[tuple[int, int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
     @property
@@ -138,7 +140,7 @@ class Engine:
         losses = np.empty(len(X), self.dtype)
         Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads):
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         return losses, Y
 
@@ -152,7 +154,7 @@ class Engine:
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         self._add_own_to_inputs(delta, X, T, loss)
@@ -253,21 +255,18 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where the neurons of bundles that are not shared, in running order, are cut: about as many edges to each
-        thread, tiles kept whole.
+        """Where the neurons of runs that are not shared, by id, are cut: about as many edges to each thread.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
-        starts = self.wiring.row_start
-        first = self.wiring.bundle_first
-        size = np.where(self.wiring.bundle_shared, 0, self.wiring.bundle_size)
-        in_degree = np.repeat(starts[first + 1] - starts[first], size)
+        shared, run_size = self.wiring.run_shared, self.wiring.run_size
+        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input][np.repeat(~shared, run_size)]
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
-        bundle_starts = np.concatenate(([0], np.cumsum(size)))
-        within = bundle_starts[np.searchsorted(bundle_starts, cuts, side="right") - 1]
+        run_starts = np.concatenate(([0], np.cumsum(np.where(shared, 0, run_size))))
+        within = run_starts[np.searchsorted(run_starts, cuts, side="right") - 1]
         cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
         return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
 
@@ -279,34 +278,39 @@ class Engine:
 
     def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
-        count = min(samples, batch.BLOCK_SAMPLES)
-        stride = -(-count // self.width) * self.width
+        vectors = -(-min(samples, batch.BLOCK_SAMPLES) // self.width)
+        planes = 1
+        if not self.wiring.run_dense.any():
+            planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
+        stride = -(-vectors // planes) * self.width
         if stride > batch.VECTORS_TOGETHER * self.width:
             stride += self.width  # rows a power of two apart would share few cache sets
-        return self._kept_workspace(stride, n_threads), stride
+        return self._kept_workspace(stride, planes, n_threads), stride
 
     def online_workspace(self) -> Workspace:
         """Buffers for one sample at a time."""
-        return self._kept_workspace(1, 1)
+        return self._kept_workspace(1, 1, 1)
 
-    def _kept_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _kept_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         """The last one asked for is kept."""
-        key = (stride, n_threads)
+        key = (stride, planes, n_threads)
         if key not in self._spaces:
-            self._spaces = {key: self._make_workspace(stride, n_threads)}
+            self._spaces = {key: self._make_workspace(stride, planes, n_threads)}
         return self._spaces[key]
 
-    def _make_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
         # a tile may read, never write, up to four lane vectors behind the last value it needs
         spare = 4 * self.width
-
-        def buffer(rows: int) -> Array:
-            return _aligned_zeros(rows * stride + spare, self.dtype)
-
+        sizes = [rows * stride + spare for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        sizes = [-(-size // self.width) * self.width for size in sizes]
+        pitch = sum(sizes)
+        # each buffer reaches to the last plane's end
+        planes_of_all = _aligned_zeros(planes * pitch, self.dtype)
+        y, z, delta, own, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
-        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.bundle_dense.any()) else 0
+        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
         # one thread needs no copies of its own
         copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
@@ -314,17 +318,19 @@ class Engine:
         own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
-            y=buffer(n),
-            z=buffer(n),
-            delta=buffer(n),
-            own=buffer(n_outputs),
-            target=buffer(n_outputs),
-            slope_terms=buffer(len(self.wiring.prelus)),
-            losses=buffer(1),
+            pitch=pitch if planes > 1 else 0,
+            y=y,
+            z=z,
+            delta=delta,
+            own=own,
+            target=target,
+            slope_terms=slope_terms,
+            losses=losses,
             rows=_aligned_zeros(rows, self.dtype),
-            starts=np.zeros(n_threads * stride, np.int64),
+            starts=np.zeros(n_threads * planes * stride, np.int64),
             places=np.arange(self.width) * stride,
-            steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
+            steps=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
+            primes=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
             own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
             own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
@@ -342,10 +348,12 @@ class Engine:
         """The row length of a workspace's buffers."""
         return int(work.places[1])
 
-    def _by_sample(self, values: Array, work: Workspace) -> Array:
-        """A view of a buffer as (stride, n_neurons)."""
-        n, stride = self.graph.n_neurons, self._stride(work)
-        return values[: n * stride].reshape(n, stride).T
+    def _by_sample(self, values: Array, work: Workspace, rows: int | None = None) -> Array:
+        """A buffer as (samples, rows), one row for each neuron if not told otherwise."""
+        stride, rows = self._stride(work), self.graph.n_neurons if rows is None else rows
+        starts = range(0, values.size, work.pitch) if work.pitch else (0,)
+        planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
         """Run blocks of samples through the samples' phase; yields (first sample, count, workspace) after each."""
@@ -374,8 +382,8 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = self._stride(work)
-                    delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
+                    own = self._by_sample(work.own, work, self.graph.n_outputs)
+                    delta[begin : begin + count, output] += own[:count, row]
 
 
 class Session:
@@ -464,7 +472,9 @@ class Session:
             rates,
             self.loss_sum,
         )
-        if self.batch_size == 1:
+        if wiring.tiny and self.batch_size == 1 and self.fused and self.loss.code == codes.HALF_SQUARED:
+            made = tiny.train_tiny(wiring, engine.parameters, self.work, samples, first_step, rates, self.loss_sum)
+        elif self.batch_size == 1:
             made = online.train_online(*common, self.fused)
         else:
             with alone(self.cuts):
@@ -549,18 +559,23 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     np.add.at(edges_of_runs, low[dense], 1)
     np.add.at(edges_of_runs, high[dense] + 1, -1)
     heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    pushes = has.copy()
+    # bundles side by side: of one level, and consecutive neurons
+    level, alike = plan.levels[first], _are_alike(graph, first, size)
+    short = (count < online.SHORT) & alike & np.isin(graph.activation_codes[first], USUAL)
+    apart = (level[1:] != level[:-1]) | (first[1:] != first[:-1] + size[:-1])
+    groups = np.flatnonzero(np.concatenate(([True], apart, [True]))) if len(first) else np.zeros(1, np.int64)
+    runs, run_size = _runs(first, size, dense)
+    unasked = np.zeros_like(first)
     if not wants_inputs:
-        inputs_before = np.concatenate(([0], np.cumsum(is_input)))
-        only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
-        pushes &= ~only_inputs
-    shared = size >= _SHARED_ROWS * shapes.ROWS
+        count_leading(row_start, sources, is_input, first, unasked)
+    pushes = unasked < count
+    shared = dense & (size >= _SHARED_ROWS * shapes.ROWS)
     follows = pushes | ~shared
     leading = int(follows.argmax()) if follows.any() else len(follows)
     edges = size * count
     if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
         leading = 0
-    inputs_end = int(graph.inputs.max()) + 1
+    inputs_end = int(graph.inputs.max(initial=-1)) + 1
     if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
         leading = 0  # copies of the inputs would be mostly gaps
     later = np.ones(n, bool)
@@ -579,8 +594,16 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         bundle_first=first,
         bundle_size=size,
         bundle_pushes=pushes,
-        bundle_dense=dense,
         bundle_shared=shared,
+        groups=groups,
+        tiny=bool(short.all()) and not len(softmax_rows),
+        run_end=_run_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
+        bundle_leading=unasked,
+        run_first=first[runs],
+        run_size=run_size,
+        run_dense=dense[runs],
+        run_shared=shared[runs],
+        run_leading=runs < leading,
         leading=leading,
         inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
         inputs_end=inputs_end,
@@ -588,6 +611,7 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         user=_user_addresses(graph),
         is_input=is_input,
         inputs=graph.inputs.astype(np.int64),
+        first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
         outputs=graph.outputs.astype(np.int64),
         output_row=output_row,
         columns=np.flatnonzero(heard_densely & ~is_input),
@@ -597,6 +621,35 @@ def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         prelus=prelus,
         slope_row=slope_row,
     )
+
+
+def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
+    """By bundle, whether its neurons have one activation."""
+    codes_ = graph.activation_codes
+    changes = np.concatenate(([0], np.cumsum(codes_[1:] != codes_[:-1])))
+    alike: Array = changes[first + size - 1] == changes[first]
+    return alike
+
+
+def _run_ends(graph: Graph, starts: Array, ends: Array) -> Array:
+    """By neuron, where the run ends in which all have one activation, without parameters of their own."""
+    codes_ = graph.activation_codes
+    alone = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
+    begins = np.ones(graph.n_neurons + 1, np.bool_)
+    begins[1:-1] = (codes_[1:] != codes_[:-1]) | alone[1:]
+    begins[starts] = True
+    begins[ends] = True
+    begin = np.flatnonzero(begins)
+    return np.repeat(begin[1:], np.diff(begin))
+
+
+def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
+    """Bundles by id, neighbours joined where neither is dense: the first bundle of each run, and how many neurons."""
+    by_id = np.argsort(first)
+    first, size, dense = first[by_id], size[by_id], dense[by_id]
+    joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])
+    starts = np.flatnonzero(np.concatenate((np.ones(min(len(first), 1), bool), ~joined)))
+    return by_id[starts], np.add.reduceat(size, starts) if len(starts) else size
 
 
 def _user_addresses(graph: Graph) -> Array:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, load, store, transpose
 from neuronsim.kernels.records import Samples, Wiring, Workspace
 
@@ -28,6 +28,12 @@ def place_in_rows(neuron: int, sample: int, stride: int, width: int) -> int:
     return (neuron // panel * stride + sample) * panel + neuron % panel
 
 
+@inlined
+def place_of(sample: int, stride: int, pitch: int) -> int:
+    """Where a block's sample lies in the rows of its plane, counted from the first plane's."""
+    return sample // stride * pitch + sample % stride
+
+
 @kernel
 def panels_size(neurons: int, stride: int, width: int) -> int:
     """Numbers in the panels of the first ``neurons`` neurons."""
@@ -43,14 +49,15 @@ def gather_targets(
 
     Places beyond ``count`` repeat the last sample; their δ stays zero.
     """
+    shift = place_of(start, stride, work.pitch) - start
     for i in range(start, end):
         row = samples.order[position + min(i, count - 1)]
         if samples.classes.size > 0:
             for o in range(wiring.outputs.size):
-                work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
+                work.target[o * stride + i + shift] = 1.0 if samples.classes[row] == o else 0.0
         elif samples.targets.size > 0:
             for o in range(wiring.outputs.size):
-                work.target[o * stride + i] = samples.targets[row, o]
+                work.target[o * stride + i + shift] = samples.targets[row, o]
 
 
 @leaf
@@ -60,17 +67,19 @@ def gather_inputs(
     """Fetch the inputs of the same samples: y neuron by neuron, and in panels where gradients will read them."""
     n_inputs = wiring.inputs.size
     width = lane_count(work.y)
+    shift = place_of(start, stride, work.pitch) - start
     for i in range(start, end):
         work.starts[i] = samples.order[position + min(i, count - 1)] * n_inputs
     for first in range(start, end, width):
         j = 0
         while j < n_inputs:
             if is_vector(wiring.inputs, j, width):
-                transpose(samples.inputs, work.starts, first, j, work.y, wiring.inputs[j] * stride + first, stride)
+                at = wiring.inputs[j] * stride + first + shift
+                transpose(samples.inputs, work.starts, first, j, work.y, at, stride)
                 j += width
             else:
                 for i in range(first, first + width):
-                    work.y[wiring.inputs[j] * stride + i] = samples.inputs[work.starts[i] + j]
+                    work.y[wiring.inputs[j] * stride + i + shift] = samples.inputs[work.starts[i] + j]
                 j += 1
     if work.rows.size > 0:
         copy_inputs(wiring, samples, work, stride, start, end)

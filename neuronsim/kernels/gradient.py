@@ -10,7 +10,7 @@ from neuronsim.kernels.gather import place_in_rows
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import (
     Tile,
-    fma,
+    filled,
     lane_count,
     load,
     tile_fma,
@@ -23,6 +23,7 @@ from neuronsim.kernels.lanes import (
 )
 from neuronsim.kernels.records import Learning, Wiring, Workspace
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, FLAT, ROWS, TERM, TERMS
+from neuronsim.kernels.single import gradient_one
 from neuronsim.kernels.update import FIRST, RATE, SCALE, is_plain, update_biases, update_slopes, update_weights
 
 Array = npt.NDArray[Any]
@@ -178,26 +179,32 @@ def update_dense(
 
 
 @kernel
-def sparse_gradient(
-    work: Workspace, sources: Array, s0: int, n_sources: int, at: int, stride: int, end: int, out: int
+def update_sparse(
+    wiring: Wiring, work: Workspace, learning: Learning, begin: int, end: int, padded: int, stride: int, scratch: int
 ) -> None:
-    """∂L/∂w = Σ_i δ_i · y_i for one neuron with scattered sources: a partial sum per lane, then their tree."""
-    delta, y = work.delta, work.y
-    width = lane_count(y)
-    for k in range(n_sources):
-        row = sources[s0 + k] * stride
-        sums = load(delta, at) * load(y, row)
-        for i in range(width, end, width):
-            sums = fma(load(delta, at + i), load(y, row + i), sums)
-        work.scratch[out + k] = total(sums)
+    """Gradients and updates of the weights of neurons with sources of their own: a few neighbours' rows, one update."""
+    starts = wiring.row_start
+    for neuron in range(begin, end, ROWS):
+        n = min(ROWS, end - neuron)
+        at = starts[neuron]
+        for i in range(neuron, neuron + n):
+            s0, out = starts[i], scratch + starts[i] - at
+            gradient_one(
+                wiring.sources, s0, starts[i + 1] - s0, work.y, work.delta, i, stride, work.pitch, padded,
+                work.scratch, out,
+            )  # fmt: skip
+        update_weights(learning, at, work.scratch, scratch, starts[neuron + n] - at)
 
 
 @kernel
-def row_total(values: Array, at: int, end: int) -> Any:
-    """The sum of a row of samples: a partial sum per lane, then their tree."""
-    sums = load(values, at)
-    for i in range(lane_count(values), end, lane_count(values)):
-        sums = sums + load(values, at + i)
+def row_total(values: Array, at: int, stride: int, pitch: int, end: int) -> Any:
+    """The sum of a row of ``end`` samples, plane by plane: a partial sum per lane, then their tree."""
+    width = lane_count(values)
+    sums = filled(load(values, at), 0.0)
+    for start in range(0, end, stride):
+        for i in range(0, min(stride, end - start), width):
+            sums = sums + load(values, at + i)
+        at += pitch
     return total(sums)
 
 
@@ -216,14 +223,14 @@ def update_own(
     for neuron in range(begin, end, ROWS):
         n = min(ROWS, end - neuron)
         for r in range(n):
-            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, padded)
+            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, stride, work.pitch, padded)
         update_biases(learning, neuron, work.scratch, scratch, n)
     if wiring.prelus.size == 0:
         return
     for neuron in range(begin, end):
         row = wiring.slope_row[neuron]
         if row >= 0:
-            work.scratch[scratch] = row_total(work.slope_terms, row * stride, padded)
+            work.scratch[scratch] = row_total(work.slope_terms, row * stride, stride, work.pitch, padded)
             update_slopes(learning, neuron, work.scratch, scratch)
 
 
@@ -243,29 +250,25 @@ def run_neurons(
 ) -> None:
     """Gradients of a thread's neurons, each used at once to update its row.
 
-    They are part ``part`` of ``parts`` of each shared bundle and, of the others' neurons in running order, those from
-    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of the
-    scratch array begins.
+    They are part ``part`` of ``parts`` of each shared bundle and, of the others by id, without inputs, those from
+    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of
+    the scratch array begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
     place = 0
-    for b in range(wiring.bundle_first.size):
-        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
-        if wiring.bundle_shared[b]:
+    for run in range(wiring.run_first.size):
+        first, size = wiring.run_first[run], wiring.run_size[run]
+        if wiring.run_shared[run]:
             low, high = share(size, parts, part), share(size, parts, part + 1)
         else:
             low, high = max(begin - place, 0), min(end - place, size)
             place += size
         if low >= high:
             continue
-        s0 = wiring.row_start[first]
-        n_sources = wiring.row_start[first + 1] - s0
-        space = own if b < wiring.leading else work
-        if wiring.bundle_dense[b]:
+        if wiring.run_dense[run]:
+            space = own if wiring.run_leading[run] else work
             update_dense(wiring, space, learning, first, first + low, first + high, count, stride, scratch)
         else:
-            for neuron in range(first + low, first + high):
-                sparse_gradient(space, wiring.sources, s0, n_sources, neuron * stride, stride, padded, scratch)
-                update_weights(learning, s0 + (neuron - first) * n_sources, work.scratch, scratch, n_sources)
+            update_sparse(wiring, work, learning, first + low, first + high, padded, stride, scratch)
         update_own(wiring, work, learning, first + low, first + high, stride, padded, scratch)
