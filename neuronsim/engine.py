@@ -178,11 +178,10 @@ class Engine:
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             z, y, delta = (self._by_sample(values, work)[:count] for values in (work.z, work.y, work.delta))
             z[:, inputs] = y[:, inputs] = X[begin : begin + count]
-            stride = self._stride(work)
-            for row, output in enumerate(self.wiring.outputs):
-                if is_input[output]:
-                    delta[:, output] += work.own[row * stride : row * stride + count]
-            yield BlockSignals(begin, z, y, delta, work.losses[:count])
+            own = self._by_sample(work.own, work, self.graph.n_outputs)[:count]
+            for row in np.flatnonzero(is_input[self.wiring.outputs]):
+                delta[:, self.wiring.outputs[row]] += own[:, row]
+            yield BlockSignals(begin, z, y, delta, self._by_sample(work.losses, work, 1)[:count, 0])
 
     def jacobian(self, X: Array) -> Array:
         """∂y/∂x for each sample: (n, n_outputs, n_inputs)."""

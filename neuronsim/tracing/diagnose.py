@@ -39,6 +39,7 @@ FLAT, SHARE = 0.01, 0.95
 VANISHING, EXPLODING = 1e-3, 1e3
 _DERIVATIVES = 200_000
 _NAMES = 5
+_SHOWN = 12
 
 _BOUNDED = (codes.SIGMOID, codes.TANH, codes.SCALED_TANH, codes.SOFTSIGN, codes.HARD_SIGMOID)
 
@@ -126,9 +127,12 @@ class Diagnosis(Sequence[Finding]):
     def _explanation(self) -> Explanation:
         sections = [
             Section(f"{f.severity}: {f.sentence}", tuple((line,) for line in f.details), (f"try {f.advice}",))
-            for f in self.findings
+            for f in self.findings[:_SHOWN]
         ]
         n = len(self.findings)
+        if n > _SHOWN:
+            kinds = {f.kind: None for f in self.findings[_SHOWN:]}
+            sections.append(Section(f"and {n - _SHOWN} more: {', '.join(kinds)}", ()))
         title = {0: "nothing found", 1: "1 finding"}.get(n, f"{n} findings")
         rows: list[tuple[str, ...]] = [("level", "neurons", "rms δ", "mean |w·f'| per edge")]
         shown = self.levels if len(self.levels) <= 12 else (*self.levels[:6], *self.levels[-6:])

@@ -195,7 +195,11 @@ def _first_in(
     if len(mine) != len(its):
         return "samples", "", False, None, (float(len(mine)), float(len(its)))
     samples = np.arange(len(mine)) if step.samples is None else step.samples
-    flow = ((step.z, other.z, "z", order), (step.y, other.y, "y", order), (step.delta, other.delta, "delta", order[::-1]))
+    flow = (
+        (step.z, other.z, "z", order),
+        (step.y, other.y, "y", order),
+        (step.delta, other.delta, "delta", order[::-1]),
+    )
     for this, that, what, columns in flow:
         own, its = np.atleast_2d(this), np.atleast_2d(that)
         bad = _differ(own, its, tolerance)
@@ -289,7 +293,7 @@ def _causes(run: "Run", other: "Run") -> Iterator[str]:
     for name, start, its in zip(("weights", "biases", "slopes"), a.parameters(0), b.parameters(0), strict=True):
         unequal = _differ(start, its, 0.0)
         if unequal.any():
-            yield f"start: {np.count_nonzero(unequal):,} of {len(start):,} {name} differ before step 0"
+            yield f"start: {np.count_nonzero(unequal):,} of the {name} differ before step 0"
     for of in ("weight_rates", "bias_rates", "slope_rates"):
         if not _same_rates(getattr(a.graph, of), getattr(b.graph, of)):
             yield f"frozen or scaled: the {of.replace('_', ' ')} differ"

@@ -68,7 +68,7 @@ class _Fields(NamedTuple):
     step: int
     epoch: int
     samples: NDArray[np.int64]
-    values: Mapping[str, Any]
+    values: Mapping[str, Array]
     made: bool
 
 
@@ -85,19 +85,21 @@ def first(
     condition : str
         See `neuronsim.tracing.conditions`.
     neurons
-        Only these: a name, an id, a glob, or several; of a condition on edges, only edges into these.
+        Only these: a name, an id, a glob, or several; of a condition on edges, only edges into these. None: all but
+        inputs.
     start, stop : int, optional
         Steps ``start`` to ``stop - 1``; None: to the last, and the one at which the run diverged, if it did.
     """
     parsed = parse(condition)
     graph = replay.graph
     order = make_plan(graph).order
-    columns = order if neurons is None else order[np.isin(order, graph.ids(neurons))]
+    chosen = np.flatnonzero(~graph.is_input) if neurons is None else graph.ids(neurons)
+    columns = order[np.isin(order, chosen)]
     if parsed.on_edges:
         columns = np.flatnonzero(np.isin(graph.sinks(), columns))
     for seen in _steps(replay, parsed, step_number(replay, start, "start"), stop):
-        chosen = {field: np.asarray(values)[..., columns] for field, values in seen.values.items()}
-        holds = np.atleast_2d(parsed.evaluate(chosen))
+        values = {field: array[..., columns] for field, array in seen.values.items()}
+        holds = np.atleast_2d(parsed.evaluate(values))
         if holds.any():
             return _occurrence(replay, parsed, seen, columns, holds)
     return None
@@ -106,12 +108,11 @@ def first(
 def _occurrence(replay: "Replay", condition: Condition, seen: _Fields, columns: Array, holds: Array) -> Occurrence:
     row, at = (int(k) for k in np.unravel_index(int(holds.argmax()), holds.shape))
     column = int(columns[at])
-    per_sample = any(np.ndim(values) == 2 for values in seen.values.values())
+    per_sample = any(array.ndim == 2 for array in seen.values.values())
     graph = replay.graph
-    values = {}
-    for field, found in seen.values.items():
-        array = np.asarray(found)
-        values[field] = float(array[row, column] if array.ndim == 2 else array[column])
+    values = {
+        field: float(array[row, column] if array.ndim == 2 else array[column]) for field, array in seen.values.items()
+    }
     if condition.on_edges:
         sink = int(graph.sinks()[column])
         where: Any = (graph.name(int(graph.sources[column])), graph.name(sink))

@@ -35,6 +35,7 @@ __all__ = ["Entry", "Ledger", "Split", "ledger"]
 Reals = NDArray[np.floating]
 
 _SHOWN = 10
+_PLURALS = {"sample": "samples", "class": "classes", "epoch": "epochs", "step": "steps"}
 
 
 class Entry(NamedTuple):
@@ -91,12 +92,16 @@ class Split:
 
     def section(self) -> Section:
         """The largest lines as a table."""
-        lines = self.entries
-        rows = [(f"by {self.kind}", "Δ"), *((e.name, number(e.amount)) for e in lines[:_SHOWN])]
-        left = lines[_SHOWN:]
-        rest = number(math.fsum(e.amount for e in left))
-        remark = (f"the {_SHOWN} largest of {len(lines):,}; the others add up to {rest}",) if left else ()
-        return Section(f"by {self.kind}", tuple(rows[1:]), remark)
+        lines = [line for line in self.entries if line.amount]
+        rows = [(line.name, number(line.amount)) for line in lines[:_SHOWN]]
+        remarks = []
+        if len(lines) > _SHOWN:
+            rest = number(math.fsum(line.amount for line in lines[_SHOWN:]))
+            remarks.append(f"the {_SHOWN} largest of {len(lines):,}; the others add up to {rest}")
+        nothing = int(np.count_nonzero(self.amounts == 0.0))
+        if nothing:
+            remarks.append(f"{nothing:,} of {len(self):,} {_PLURALS[self.kind]} wrote nothing")
+        return Section(f"by {self.kind}", tuple(rows), tuple(remarks))
 
     def __str__(self) -> str:
         return str(self.section())
@@ -357,4 +362,6 @@ def _rest(before: float, after: float, amounts: Reals, others: dict[str, float])
     terms = [after, -before, *(-amounts).tolist(), *(-value for value in others.values())]
     while (rest := math.fsum(terms)) != 0.0:
         yield rest
+        if not math.isfinite(rest):
+            return
         terms.append(-rest)
