@@ -172,15 +172,18 @@ class Engine:
             Y,
         )
 
-    def signals(self, X: Array, T: Array, loss: Loss) -> Iterator[BlockSignals]:
-        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x."""
-        inputs, is_input = self.wiring.inputs, self.wiring.is_input
-        for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
+    def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
+        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN where not asked for."""
+        wiring = self.full_wiring if inputs else self.wiring
+        for begin, count, work in self._blocks(wiring, X, T, loss.code, batch.BACKWARD, None):
             z, y, delta = (self._by_sample(values, work)[:count] for values in (work.z, work.y, work.delta))
-            z[:, inputs] = y[:, inputs] = X[begin : begin + count]
-            own = self._by_sample(work.own, work, self.graph.n_outputs)[:count]
-            for row in np.flatnonzero(is_input[self.wiring.outputs]):
-                delta[:, self.wiring.outputs[row]] += own[:, row]
+            z[:, wiring.inputs] = y[:, wiring.inputs] = X[begin : begin + count]
+            if inputs:
+                own = self._by_sample(work.own, work, self.graph.n_outputs)[:count]
+                for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
+                    delta[:, wiring.outputs[row]] += own[:, row]
+            else:
+                delta[:, wiring.inputs] = np.nan
             yield BlockSignals(begin, z, y, delta, self._by_sample(work.losses, work, 1)[:count, 0])
 
     def jacobian(self, X: Array) -> Array:

@@ -98,7 +98,7 @@ def test_prints_and_refuses():
         assert part in str(found)
     assert "<table>" in found._repr_html_()
     assert repr(found) == "<Blame: 30 samples, 4 neurons, step 30>"
-    with pytest.raises(UnknownNameError, match="did you mean 'h2.0'"):
+    with pytest.raises(UnknownNameError, match="did you mean"):
         run.blame("H2.0")
     with pytest.raises(SettingError, match="0 to 30 are allowed"):
         run.blame("h2.0", step=31)

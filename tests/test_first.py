@@ -104,7 +104,7 @@ def test_prints_and_refuses():
     assert "<table>" in run.first("isfinite(z)")._repr_html_()
     with pytest.raises(SettingError, match="no field 'x'"):
         run.first("x > 0")
-    with pytest.raises(UnknownNameError, match="H1.0"):
+    with pytest.raises(UnknownNameError, match="no neuron 'H1"):
         run.first("isnan(z)", neurons="H1.0")
     with pytest.raises(SettingError, match="start=91"):
         run.first("isnan(z)", start=91)

@@ -163,13 +163,13 @@ def test_prints_and_refuses():
         "by sample",
         "by class",
         "by epoch",
-        "the 10 largest of",
+        "the 8 largest of",
     ):
         assert part in text
     assert "<table>" in ledger._repr_html_()
     sizes = [abs(entry.amount) for entry in ledger.by_sample.entries]
     assert sizes == sorted(sizes, reverse=True)
-    with pytest.raises(UnknownNameError, match="h1.9"):
+    with pytest.raises(UnknownNameError, match="no neuron 'h1"):
         run.ledger("x1", "h1.9")
     with pytest.raises(SettingError, match="'x1' is an input"):
         run.ledger("x1")

@@ -107,7 +107,8 @@ class Blame:
         for n in range(len(self.neurons)):
             sizes = np.abs(self.delta[:, n].astype(np.float64)) if by == "delta" else self._column(n)
             sizes = np.where(np.isnan(sizes), np.inf, sizes)
-            rows = np.argsort(-sizes, kind="stable")[:k]
+            enough = np.partition(sizes, -k)[-k] if k < len(sizes) else -np.inf
+            rows = np.flatnonzero(sizes >= enough)
             found += zip((-sizes[rows]).tolist(), rows.tolist(), [n] * len(rows), strict=True)
         return [self._cell(row, n) for _, row, n in sorted(found)[:k]]
 
@@ -122,18 +123,21 @@ class Blame:
         """Every class and neuron, by neuron and then by class."""
         if self.labels is None:
             raise NotKnownError("these targets are no classes: neither class numbers, nor one-hot rows, nor 0 and 1")
-        found = []
-        labels, group = np.unique(self.labels, return_inverse=True)
-        for n, name in enumerate(self.neurons):
-            delta, change = self.delta[:, n].astype(np.float64), self._column(n)
-            whole = float(change.sum())
-            for k, label in enumerate(labels.tolist()):
-                of = group == k
-                part = float(change[of].sum())
-                share = part / whole if whole else 0.0
-                mean, mean_abs = float(delta[of].mean()), float(np.abs(delta[of]).mean())
-                found.append(BlamedClass(label, name, int(of.sum()), mean, mean_abs, part, share))
-        return found
+        labels = np.unique(self.labels).tolist()
+        rows = [np.flatnonzero(self.labels == label) for label in labels]
+        means, sizes, changes = (np.empty((len(labels), len(self.neurons))) for _ in range(3))
+        for k, of in enumerate(rows):
+            delta = self.delta[of].astype(np.float64)
+            means[k], sizes[k] = delta.mean(axis=0), np.abs(delta).mean(axis=0)
+            changes[k] = self.learning_rate * (np.abs(delta) * self._reach[:, of][self._group].T).sum(axis=0)
+        wholes = changes.sum(axis=0)
+        shares = np.divide(changes, wholes, out=np.zeros_like(changes), where=wholes != 0)
+        tables = [values.tolist() for values in (means, sizes, changes, shares)]
+        return [
+            BlamedClass(label, name, len(rows[k]), *(table[k][n] for table in tables))
+            for n, name in enumerate(self.neurons)
+            for k, label in enumerate(labels)
+        ]
 
     def _cell(self, row: int, n: int) -> BlamedSample:
         delta = float(self.delta[row, n])
@@ -202,7 +206,7 @@ def blame(replay: "Replay", neurons: Any, step: int | None = None) -> Blame:
     losses = np.empty(n, graph.dtype)
     reach = np.zeros((len(incoming), n))
     answers = np.empty(n, np.int64)
-    for block in engine.signals(X, T, replay.loss):
+    for block in engine.signals(X, T, replay.loss, inputs=bool(graph.is_input[ids].any())):
         rows = slice(block.begin, block.begin + len(block.losses))
         delta[rows], losses[rows] = block.delta[:, ids], block.losses
         y = block.y[:, outputs]
@@ -219,7 +223,8 @@ def blame(replay: "Replay", neurons: Any, step: int | None = None) -> Blame:
 def _incoming(graph: "Graph", ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[Any, Any]]]:
     """Which neurons share sources and rate factors, and those sources and factors: a layer is one group."""
     seen: dict[tuple[bytes, bytes], int] = {}
-    group, incoming = np.empty(len(ids), np.int64), []
+    group = np.empty(len(ids), np.int64)
+    incoming: list[tuple[Any, Any]] = []
     for k, neuron in enumerate(ids.tolist()):
         edges = slice(graph.row_start[neuron], graph.row_start[neuron + 1])
         sources = graph.sources[edges]

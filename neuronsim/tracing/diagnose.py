@@ -182,7 +182,7 @@ class _Search:
         """Which relus (n_relus,) have z ≤ 0 for all samples with the parameters before step ``q``."""
         if q not in self.seen:
             z = self.z if q == self.q else signals(engine_at(self.replay, q), self.replay, self.rows)[0]
-            self.seen[q] = (z[:, self.relu] <= 0).all(axis=0)
+            self.seen[q] = np.all(z[:, self.relu] <= 0, axis=0)
         return self.seen[q]
 
     def name(self, neuron: int) -> str:
@@ -230,7 +230,7 @@ def _failed(search: _Search, step: "Step") -> Finding:
 
 def _bad(search: _Search, origin: overflow.Origin, y: Reals, where: str, sample: int) -> Finding:
     symbol = {"delta": "δ"}.get(origin.what, origin.what)
-    neurons = () if origin.neuron is None else (search.name(origin.neuron),)
+    neurons: tuple[str, ...] = () if origin.neuron is None else (search.name(origin.neuron),)
     of = f"{symbol} of neuron {neurons[0]!r}" if neurons else f"the {origin.what}"
     of = f"the update of neuron {neurons[0]!r}" if origin.what == "update" else of
     sentence = f"the first value that is not finite is {of} {where}, sample {sample}: {origin.operands}."
@@ -381,9 +381,8 @@ def _saturated(search: _Search) -> Iterator[Finding]:
     for code, ids in groups.items():
         activation = activations.by_code(code)
         subject = f"{activation.name} {search.names(ids)} is" if len(ids) == 1 else f"{len(ids)} {activation.name}s are"
-        limit = number(round(_flat_beyond(code), 3))
         sentence = (
-            f"{subject} saturated: |z| ≥ {limit}, where f' is below {FLAT:.0%} of its largest, "
+            f"{subject} saturated: |z| ≥ {_flat_beyond(code):.3g}, where f' is below {FLAT:.0%} of its largest, "
             f"for at least {SHARE:.0%} of the {len(search.rows):,} samples looked at."
         )
         listed = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
@@ -420,7 +419,8 @@ def _flat_beyond(code: int) -> float:
 
 def _coarse(q: int) -> list[int]:
     """A few steps from 0 to ``q``, evenly spread."""
-    return np.unique(np.linspace(0, q, COARSE_STEPS).astype(np.int64)).tolist()
+    steps: list[int] = np.unique(np.linspace(0, q, COARSE_STEPS).astype(np.int64)).tolist()
+    return steps
 
 
 def _named(search: _Search, ids: Sequence[int]) -> tuple[str, ...]:

@@ -195,16 +195,11 @@ def _first_in(
     if len(mine) != len(its):
         return "samples", "", False, None, (float(len(mine)), float(len(its)))
     samples = np.arange(len(mine)) if step.samples is None else step.samples
-    flow = (
-        (step.z, other.z, "z", order),
-        (step.y, other.y, "y", order),
-        (step.delta, other.delta, "delta", order[::-1]),
-    )
-    for this, that, what, columns in flow:
-        own, its = np.atleast_2d(this), np.atleast_2d(that)
+    for what, columns in (("z", order), ("y", order), ("delta", order[::-1])):
+        own, its = np.atleast_2d(getattr(step, what)), np.atleast_2d(getattr(other, what))
         bad = _differ(own, its, tolerance)
         if bad.any():
-            neuron = int(columns[bad.any(axis=0)[columns].argmax()])
+            neuron = int(columns[np.any(bad, axis=0)[columns].argmax()])
             row = int(bad[:, neuron].argmax())
             values = float(own[row, neuron]), float(its[row, neuron])
             return what, graph.name(neuron), False, int(samples[row]), values

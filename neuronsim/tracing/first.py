@@ -94,7 +94,7 @@ def first(
     graph = replay.graph
     order = make_plan(graph).order
     chosen = np.flatnonzero(~graph.is_input) if neurons is None else graph.ids(neurons)
-    columns = order[np.isin(order, chosen)]
+    columns: Array = order[np.isin(order, chosen)]
     if parsed.on_edges:
         columns = np.flatnonzero(np.isin(graph.sinks(), columns))
     for seen in _steps(replay, parsed, step_number(replay, start, "start"), stop):
@@ -139,7 +139,7 @@ def _fields(step: "Step", condition: Condition, made: bool = True) -> _Fields:
         return _Fields(step.number, step.epoch or 0, samples, {f: _READ[f](step) for f in condition.fields}, made)
 
 
-_READ: dict[str, Callable[["Step"], Array]] = {
+_READ: dict[str, Callable[[Any], Array]] = {
     "z": lambda step: np.atleast_2d(step.z),
     "y": lambda step: np.atleast_2d(step.y),
     "delta": lambda step: np.atleast_2d(step.delta),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.optimizers import SGD, Momentum, Nesterov, Optimizer
-from neuronsim.tracing.explain import Explanation, Section, number
+from neuronsim.tracing.explain import MOST_TERMS, SHOWN_TERMS, Explanation, Section, number
 from neuronsim.tracing.probe import classes, step_number
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ __all__ = ["Entry", "Ledger", "Split", "ledger"]
 
 Reals = NDArray[np.floating]
 
-_SHOWN = 10
 _PLURALS = {"sample": "samples", "class": "classes", "epoch": "epochs", "step": "steps"}
 
 
@@ -93,11 +92,12 @@ class Split:
     def section(self) -> Section:
         """The largest lines as a table."""
         lines = [line for line in self.entries if line.amount]
-        rows = [(line.name, number(line.amount)) for line in lines[:_SHOWN]]
+        shown = len(lines) if len(lines) <= MOST_TERMS else SHOWN_TERMS
+        rows = [(line.name, number(line.amount)) for line in lines[:shown]]
         remarks = []
-        if len(lines) > _SHOWN:
-            rest = number(math.fsum(line.amount for line in lines[_SHOWN:]))
-            remarks.append(f"the {_SHOWN} largest of {len(lines):,}; the others add up to {rest}")
+        if len(lines) > shown:
+            rest = number(math.fsum(line.amount for line in lines[shown:]))
+            remarks.append(f"the {shown} largest of {len(lines):,}; the others add up to {rest}")
         nothing = int(np.count_nonzero(self.amounts == 0.0))
         if nothing:
             remarks.append(f"{nothing:,} of {len(self):,} {_PLURALS[self.kind]} wrote nothing")

@@ -56,8 +56,8 @@ def bad_signal(graph: "Graph", order: Array, z: Reals, y: Reals, delta: Reals, l
     z, y, delta : array (n, n_neurons)
     losses : array (n,)
     """
-    bad: Array = ~(np.isfinite(z) & np.isfinite(y))
-    columns = bad.any(axis=0)[order]
+    bad: Array = np.logical_not(np.isfinite(z) & np.isfinite(y))
+    columns: Array = np.any(bad, axis=0)[order]
     if columns.any():
         neuron = int(order[columns.argmax()])
         row = int(bad[:, neuron].argmax())
@@ -72,9 +72,9 @@ def bad_signal(graph: "Graph", order: Array, z: Reals, y: Reals, delta: Reals, l
         return Origin(
             "loss", None, row, f"y[{graph.name(output)}] = {number(y[row, output])} → loss = {number(losses[row])}"
         )
-    bad = ~np.isfinite(delta)
+    bad = np.logical_not(np.isfinite(delta))
     backwards = order[::-1]
-    columns = bad.any(axis=0)[backwards]
+    columns = np.any(bad, axis=0)[backwards]
     if columns.any():
         neuron = int(backwards[columns.argmax()])
         row = int(bad[:, neuron].argmax())
