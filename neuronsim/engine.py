@@ -12,13 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
 from neuronsim.kernels import batch, codes, online, shapes, tiny
-from neuronsim.kernels.activations import USUAL
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
-from neuronsim.kernels.order import count_leading
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -36,30 +33,25 @@ from neuronsim.kernels.update import (
     WRITE,
 )
 from neuronsim.losses import Loss
+from neuronsim.lowering import lower
 from neuronsim.optimizers import Optimizer
 from neuronsim.plan import Plan, make_plan
 
 Array = npt.NDArray[Any]
 
-# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-_DENSE_ROWS = 4
-_DENSE_SOURCES = 64
-# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
-_SHARED_ROWS = 4
-# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
-_LEADING_SHARE = 0.25
-# Each thread then copies the inputs, whose ids may be this many times as many as they are.
-_INPUTS_SPREAD = 4
-
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """z, y and δ of every neuron for one sample, by id; δ and loss are None after a forward pass alone."""
+    """z, y and δ of every neuron for one sample, by id; what a forward pass alone does not find is None.
+
+    ``slope_terms`` are ∂L/∂slope of the neurons that learn one, by id.
+    """
 
     z: Array
     y: Array
     delta: Array | None = None
     loss: float | None = None
+    slope_terms: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +67,7 @@ class BlockSignals:
 
 @dataclass(frozen=True, eq=False)
 class BatchGradients:
-    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs."""
+    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs; z, y where asked for."""
 
     loss: float
     losses: Array
@@ -85,6 +77,9 @@ class BatchGradients:
     delta: Array
     inputs: Array
     outputs: Array
+    z: Array | None = None
+    y: Array | None = None
+    slope_terms: Array | None = None
 
 
 class Engine:
@@ -97,7 +92,7 @@ class Engine:
         self.plan: Plan = make_plan(graph)
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
-        self.wiring = _wiring(graph, self.plan, wants_inputs=False)
+        self.wiring = lower(graph, self.plan, wants_inputs=False)
         self._spaces: dict[tuple[int, int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
@@ -117,7 +112,7 @@ class Engine:
     def full_wiring(self) -> Wiring:
         """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
         if self._full_wiring is None:
-            self._full_wiring = _wiring(self.graph, self.plan, wants_inputs=True)
+            self._full_wiring = lower(self.graph, self.plan, wants_inputs=True)
         return self._full_wiring
 
     # --- simulate
@@ -144,19 +139,29 @@ class Engine:
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         return losses, Y
 
-    def gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> BatchGradients:
-        """Gradients over the samples, and every sample's δ and ∂L/∂x."""
+    def gradients(
+        self, X: Array, T: Array, loss: Loss, reduction: str = "mean", signals: bool = False
+    ) -> BatchGradients:
+        """Gradients over the samples, and every sample's δ and ∂L/∂x; with ``signals`` its z, y and slope terms too."""
         n = len(X)
         n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), None)
         sums = self.like_parameters()
         losses = np.empty(n, self.dtype)
         delta = np.empty((n, self.graph.n_neurons), self.dtype)
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
+        z, y = (np.empty_like(delta) for _ in range(2)) if signals else (None, None)
+        terms = np.empty((n, len(self.wiring.prelus)), self.dtype) if signals else None
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
             losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
+            if z is not None and y is not None and terms is not None:
+                z[begin : begin + count] = self._by_sample(work.z, work)[:count]
+                y[begin : begin + count] = self._by_sample(work.y, work)[:count]
+                terms[begin : begin + count] = self._by_sample(work.slope_terms, work, len(self.wiring.prelus))[:count]
+        if z is not None and y is not None:
+            z[:, self.wiring.inputs] = y[:, self.wiring.inputs] = X
         self._add_own_to_inputs(delta, X, T, loss)
         scale = self.dtype.type(1.0 / n if reduction == "mean" else 1.0)
         weights, biases, slopes = (values * scale for values in sums)
@@ -170,6 +175,9 @@ class Engine:
             delta,
             delta[:, self.wiring.inputs],
             Y,
+            z,
+            y,
+            terms,
         )
 
     def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
@@ -203,7 +211,6 @@ class Engine:
     def step(self, x: Array, t: Array, loss: Loss, learning_rate: float) -> Signals:
         """One online step of plain SGD, in place; z, y and δ are those that it was made with."""
         session = Session(self, x[None, :], t.reshape(1, -1) if t.dtype.kind == "f" else t.reshape(1), loss)
-        work = session.work
         kept = [values.copy() for values in self.parameters]
         made = session.advance(np.zeros(1, np.int64), 0, np.array([float(learning_rate)]), self.full_wiring)
         if not made:
@@ -212,13 +219,18 @@ class Engine:
             for values, old in zip(self.parameters, kept, strict=True):
                 values[...] = old
             raise FloatingPointError("the update makes a parameter not finite")
-        n = self.graph.n_neurons
+        return self.online_signals(session)
+
+    def online_signals(self, session: "Session") -> Signals:
+        """What an online step with ``full_wiring``, before which the sum of losses was 0, was made with."""
+        n, work = self.graph.n_neurons, session.work
         delta = work.delta[:n].copy()
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 delta[output] += work.own[row]
         y = work.y[:n].copy()
-        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]))
+        terms = work.slope_terms[: len(self.wiring.prelus)].copy()
+        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]), terms)
 
     def _with_inputs(self, z: Array, y: Array) -> Array:
         """Kernels never read an input's z; people are shown z = y = x."""
@@ -281,12 +293,8 @@ class Engine:
     def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
         vectors = -(-min(samples, batch.BLOCK_SAMPLES) // self.width)
-        planes = 1
-        if not self.wiring.run_dense.any():
-            planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
+        planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
         stride = -(-vectors // planes) * self.width
-        if stride > batch.VECTORS_TOGETHER * self.width:
-            stride += self.width  # rows a power of two apart would share few cache sets
         return self._kept_workspace(stride, planes, n_threads), stride
 
     def online_workspace(self) -> Workspace:
@@ -302,9 +310,10 @@ class Engine:
 
     def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
-        # a tile may read, never write, up to four lane vectors behind the last value it needs
+        # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
         spare = 4 * self.width
-        sizes = [rows * stride + spare for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
+        sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
         sizes = [-(-size // self.width) * self.width for size in sizes]
         pitch = sum(sizes)
         # each buffer reaches to the last plane's end
@@ -314,10 +323,10 @@ class Engine:
         longest = int(degrees.max()) if degrees.size else 0
         panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
+        own_rows = -(-self.wiring.inputs_end // (2 * self.width)) * 2 * self.width * stride if panels else 0
         # one thread needs no copies of its own
         copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
         heard = self.wiring.inputs_end
-        own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
             pitch=pitch if planes > 1 else 0,
@@ -328,14 +337,16 @@ class Engine:
             target=target,
             slope_terms=slope_terms,
             losses=losses,
-            rows=_aligned_zeros(rows, self.dtype),
+            row_pitch=rows,
+            rows=_aligned_zeros(planes * rows, self.dtype),
             starts=np.zeros(n_threads * planes * stride, np.int64),
             places=np.arange(self.width) * stride,
             steps=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             primes=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
-            own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
-            own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
+            own_inputs=_aligned_zeros(copies * (planes * heard * stride + spare), self.dtype),
+            own_row_pitch=own_rows,
+            own_rows=_aligned_zeros(copies * planes * own_rows, self.dtype),
         )
 
     def like_parameters(self) -> Parameters:
@@ -435,7 +446,7 @@ class Session:
                 if factors.size:
                     steps *= np.maximum(factors, 0)
         buffered = clip_norm is not None or batch_size > batch.BLOCK_SAMPLES
-        self.gradient = engine.like_parameters() if buffered else none
+        self.gradient = engine.like_parameters() if buffered else None
         # plain SGD with nothing in its way takes the fused pass
         plain = code == codes.SGD and weight_decay == 0 and clip_norm is None and clip_value is None
         self.fused = plain and all(r.size == 0 for r in self.learning.rates)
@@ -542,123 +553,3 @@ def _rule(optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype
     settings[list(places)] = values
     settings[FIRST_REST], settings[SECOND_REST] = 1.0 - settings[FIRST], 1.0 - settings[SECOND]
     return settings, settings.astype(dtype)
-
-
-def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
-    """A plan as flat arrays. ``wants_inputs``: δ is aggregated for inputs too."""
-    n = graph.n_neurons
-    row_start, sources, is_input = graph.row_start, graph.sources, graph.is_input
-    first, size = plan.bundle_first, plan.bundle_size
-    count = row_start[first + 1] - row_start[first]
-    has = count > 0
-    low, high = np.zeros_like(first), np.full_like(first, -1)
-    low[has] = sources[row_start[first[has]]]
-    high[has] = sources[row_start[first[has] + 1] - 1]
-    together = has & (high - low == count - 1)
-    dense = together & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
-    # neurons between the ends of a dense bundle's sources
-    edges_of_runs = np.zeros(n + 1, np.int64)
-    np.add.at(edges_of_runs, low[dense], 1)
-    np.add.at(edges_of_runs, high[dense] + 1, -1)
-    heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    # bundles side by side: of one level, and consecutive neurons
-    level, alike = plan.levels[first], _are_alike(graph, first, size)
-    short = (count < online.SHORT) & alike & np.isin(graph.activation_codes[first], USUAL)
-    apart = (level[1:] != level[:-1]) | (first[1:] != first[:-1] + size[:-1])
-    groups = np.flatnonzero(np.concatenate(([True], apart, [True]))) if len(first) else np.zeros(1, np.int64)
-    runs, run_size = _runs(first, size, dense)
-    unasked = np.zeros_like(first)
-    if not wants_inputs:
-        count_leading(row_start, sources, is_input, first, unasked)
-    pushes = unasked < count
-    shared = dense & (size >= _SHARED_ROWS * shapes.ROWS)
-    follows = pushes | ~shared
-    leading = int(follows.argmax()) if follows.any() else len(follows)
-    edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
-        leading = 0
-    inputs_end = int(graph.inputs.max(initial=-1)) + 1
-    if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
-        leading = 0  # copies of the inputs would be mostly gaps
-    later = np.ones(n, bool)
-    for b in range(leading):
-        later[first[b] : first[b] + size[b]] = False
-    heard_later = leading > 0 and bool((is_input[sources] & np.repeat(later, np.diff(row_start))).any())
-    output_row = np.full(n, -1, np.int64)
-    output_row[graph.outputs] = np.arange(graph.n_outputs)
-    prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    slope_row = np.full(n, -1, np.int64)
-    slope_row[prelus] = np.arange(len(prelus))
-    softmax_rows = np.flatnonzero(graph.activation_codes[graph.outputs] == codes.SOFTMAX)
-    return Wiring(
-        row_start=row_start,
-        sources=sources,
-        bundle_first=first,
-        bundle_size=size,
-        bundle_pushes=pushes,
-        bundle_shared=shared,
-        groups=groups,
-        tiny=bool(short.all()) and not len(softmax_rows),
-        run_end=_run_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
-        bundle_leading=unasked,
-        run_first=first[runs],
-        run_size=run_size,
-        run_dense=dense[runs],
-        run_shared=shared[runs],
-        run_leading=runs < leading,
-        leading=leading,
-        inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
-        inputs_end=inputs_end,
-        codes=graph.activation_codes.astype(np.int64),
-        user=_user_addresses(graph),
-        is_input=is_input,
-        inputs=graph.inputs.astype(np.int64),
-        first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
-        outputs=graph.outputs.astype(np.int64),
-        output_row=output_row,
-        columns=np.flatnonzero(heard_densely & ~is_input),
-        cleared=np.arange(n) if wants_inputs else np.flatnonzero(~is_input),
-        softmax_members=graph.outputs[softmax_rows].astype(np.int64),
-        softmax_rows=softmax_rows,
-        prelus=prelus,
-        slope_row=slope_row,
-    )
-
-
-def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
-    """By bundle, whether its neurons have one activation."""
-    codes_ = graph.activation_codes
-    changes = np.concatenate(([0], np.cumsum(codes_[1:] != codes_[:-1])))
-    alike: Array = changes[first + size - 1] == changes[first]
-    return alike
-
-
-def _run_ends(graph: Graph, starts: Array, ends: Array) -> Array:
-    """By neuron, where the run ends in which all have one activation, without parameters of their own."""
-    codes_ = graph.activation_codes
-    alone = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
-    begins = np.ones(graph.n_neurons + 1, np.bool_)
-    begins[1:-1] = (codes_[1:] != codes_[:-1]) | alone[1:]
-    begins[starts] = True
-    begins[ends] = True
-    begin = np.flatnonzero(begins)
-    return np.repeat(begin[1:], np.diff(begin))
-
-
-def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
-    """Bundles by id, neighbours joined where neither is dense: the first bundle of each run, and how many neurons."""
-    by_id = np.argsort(first)
-    first, size, dense = first[by_id], size[by_id], dense[by_id]
-    joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])
-    starts = np.flatnonzero(np.concatenate((np.ones(min(len(first), 1), bool), ~joined)))
-    return by_id[starts], np.add.reduceat(size, starts) if len(starts) else size
-
-
-def _user_addresses(graph: Graph) -> Array:
-    """Addresses of f and f' of every registered activation up to the highest code in use."""
-    highest = int(graph.activation_codes.max(initial=0))
-    addresses = []
-    for code in range(codes.FIRST_USER, highest + 1):
-        activation = activations.by_code(code)
-        addresses += [activation.address_f, activation.address_derivative]
-    return np.array(addresses, np.int64)

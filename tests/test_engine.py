@@ -248,7 +248,12 @@ def test_a_tiny_networks_own_kernel_makes_the_same_bits(dtype, which):
         assert wiring.tiny
         session = Session(engine, X, T, LOSSES["half_squared_error"])
         assert session.advance(np.arange(40), 0, np.full(40, 0.1), wiring._replace(tiny=tiny)) == 40
-        found.append([*session.arrays(), *(values[: engine.graph.n_neurons] for values in (session.work.y, session.work.z, session.work.delta))])
+        found.append(
+            [
+                *session.arrays(),
+                *(values[: engine.graph.n_neurons] for values in (session.work.y, session.work.z, session.work.delta)),
+            ]
+        )
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -9,7 +9,7 @@ from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
-from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size, place_of
+from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, place_of
 from neuronsim.kernels.gradient import run_neurons
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
@@ -65,9 +65,9 @@ def run_samples(
         n = min(together, end - first)
         gather_targets(wiring, samples, work, position, count, stride, first, first + n)
         if bundle == 0 or wiring.inputs_heard_later:
-            gather_inputs(wiring, samples, work, position, count, stride, first, first + n)
+            gather_inputs(wiring, samples, work, work.pitch, position, count, stride, first, first + n)
         at = place_of(first, stride, work.pitch)
-        forward(wiring, parameters, work, work.y, stride, at, at + n, bundle, n_bundles, 0, 1)
+        forward(wiring, parameters, work.y[at:], work.z[at:], work.y[at:], stride, n, bundle, n_bundles, 0, 1)
         if wiring.softmax_members.size > 0:
             softmax(wiring.softmax_members, work.z, work.y, stride, at, n)
         if depth == FORWARD:
@@ -143,16 +143,14 @@ def slice_of(n: int, parts: int, part: int) -> int:
 
 
 @inlined
-def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Workspace:
+def with_own_inputs(wiring: Wiring, work: Workspace, n_threads: int, t: int) -> Workspace:
     """The workspace with thread t's own copies of the inputs for y and for y's rows."""
     y, rows, starts = work.own_inputs, work.own_rows, work.starts
-    y_size, row_size = wiring.inputs_end * stride, panels_size(wiring.inputs_end, stride, lane_count(y))
-    if work.rows.size == 0:
-        row_size = 0
+    y_size, row_size, n = y.size // n_threads, rows.size // n_threads, starts.size // n_threads
     return Workspace(
         work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms,
-        work.losses, rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places,
-        work.steps, work.primes, work.scratch, y, rows,
+        work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size], starts[t * n : (t + 1) * n],
+        work.places, work.steps, work.primes, work.scratch, y, work.own_row_pitch, rows,
     )  # fmt: skip
 
 
@@ -187,13 +185,15 @@ def share_leading(
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
-    own = with_own_inputs(wiring, work, stride, t)
+    own = with_own_inputs(wiring, work, n_threads, t)
+    pitch = wiring.inputs_end * stride
     fetch_weights(wiring, parameters)
-    together = VECTORS_TOGETHER * width
+    together = min(VECTORS_TOGETHER * width, stride)
     for first in range(0, end, together):
-        stop = min(first + together, end)
-        gather_inputs(wiring, samples, own, position, count, stride, first, stop)
-        forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
+        n = min(together, end - first)
+        gather_inputs(wiring, samples, own, pitch, position, count, stride, first, first + n)
+        at, heard = place_of(first, stride, work.pitch), own.y[place_of(first, stride, pitch) :]
+        forward(wiring, parameters, heard, work.z[at:], work.y[at:], stride, n, 0, wiring.leading, t, n_threads)
 
 
 @leaf
@@ -226,7 +226,7 @@ def share_neurons(
 ) -> None:
     """``run_neurons`` for a thread's neurons, those between two ``cuts``."""
     length = work.scratch.size // n_threads
-    own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
+    own = with_own_inputs(wiring, work, n_threads, t) if wiring.leading > 0 else work
     run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
 
 
@@ -276,7 +276,7 @@ def block_neurons(
 def train_batches(
     wiring: Wiring,
     learning: Learning,
-    gradient: Parameters,
+    gradient: Parameters | None,
     work: Workspace,
     samples: Samples,
     loss: int,
@@ -292,11 +292,10 @@ def train_batches(
     """Steps ``first_step``, … of an epoch, one for each entry of ``step_rates``; a short last batch counts.
 
     Adds the samples' losses, each before the update that used it, to ``loss_sum[0]``. Returns how many steps were
-    made: fewer than asked where a loss was not finite, before the update of that step. ``gradient`` is not empty where
+    made: fewer than asked where a loss was not finite, before the update of that step. ``gradient`` is not None where
     the whole gradient is needed before the update.
     """
     n_samples = samples.order.size
-    buffered = gradient.weights.size > 0 or gradient.biases.size > 0
     for s in range(step_rates.size):
         position = (first_step + s) * batch
         m = min(batch, n_samples - position)
@@ -311,12 +310,12 @@ def train_batches(
                 step_sum += work.losses[place_of(i, stride, work.pitch)]
             if not np.isfinite(step_sum):
                 return s
-            if buffered:
+            if gradient is None:
+                block_neurons(wiring, work, learning, count, stride, cuts)
+            else:
                 mode = WRITE if start == 0 else ADD
                 block_neurons(wiring, work, into(learning, gradient, mode), count, stride, cuts)
-            else:
-                block_neurons(wiring, work, learning, count, stride, cuts)
-        if buffered:
+        if gradient is not None:
             if clip_norm > 0.0:
                 norm = float(learning.numbers[SCALE]) * np.sqrt(squared_norm(wiring, gradient, learning.rates))
                 if norm > clip_norm:

@@ -35,13 +35,6 @@ def place_of(sample: int, stride: int, pitch: int) -> int:
 
 
 @kernel
-def panels_size(neurons: int, stride: int, width: int) -> int:
-    """Numbers in the panels of the first ``neurons`` neurons."""
-    panel = 2 * width
-    return (neurons + panel - 1) // panel * panel * stride
-
-
-@kernel
 def gather_targets(
     wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
 ) -> None:
@@ -62,12 +55,23 @@ def gather_targets(
 
 @leaf
 def gather_inputs(
-    wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
+    wiring: Wiring,
+    samples: Samples,
+    work: Workspace,
+    pitch: int,
+    position: int,
+    count: int,
+    stride: int,
+    start: int,
+    end: int,
 ) -> None:
-    """Fetch the inputs of the same samples: y neuron by neuron, and in panels where gradients will read them."""
+    """Fetch the inputs of the same samples, which lie in one plane: y neuron by neuron, and in panels for gradients.
+
+    Planes of ``work.y`` lie ``pitch`` apart.
+    """
     n_inputs = wiring.inputs.size
     width = lane_count(work.y)
-    shift = place_of(start, stride, work.pitch) - start
+    shift = place_of(start, stride, pitch) - start
     for i in range(start, end):
         work.starts[i] = samples.order[position + min(i, count - 1)] * n_inputs
     for first in range(start, end, width):
@@ -90,11 +94,12 @@ def copy_inputs(wiring: Wiring, samples: Samples, work: Workspace, stride: int, 
     """Write the inputs' y sample by sample too, as gradients read it."""
     ids = wiring.inputs
     width = lane_count(work.y)
+    plane, base = start // stride * stride, start // stride * work.row_pitch
     j = 0
     while j < ids.size:
         vector = is_vector(ids, j, width)
         for i in range(start, end):
-            to, at = place_in_rows(ids[j], i, stride, width), work.starts[i] + j
+            to, at = base + place_in_rows(ids[j], i - plane, stride, width), work.starts[i] + j
             if vector:
                 store(work.rows, to, load(samples.inputs, at))
             else:
@@ -107,14 +112,18 @@ def copy_columns(wiring: Wiring, work: Workspace, stride: int, start: int, end: 
     """Write y of neurons that dense bundles listen to sample by sample, as their gradients read it."""
     ids = wiring.columns
     width = lane_count(work.y)
+    plane, base = start // stride * work.pitch, start // stride * work.row_pitch
+    n = end - start
+    start = start % stride
     c = 0
     while c < ids.size:
         vector = is_vector(ids, c, width)
-        for first in range(start, end, width):
+        at = ids[c] * stride + plane
+        for first in range(start, start + n, width):
             if vector:
-                to = place_in_rows(ids[c], first, stride, width)
-                transpose(work.y, work.places, 0, ids[c] * stride + first, work.rows, to, 2 * width)
+                to = base + place_in_rows(ids[c], first, stride, width)
+                transpose(work.y, work.places, 0, at + first, work.rows, to, 2 * width)
             else:
                 for i in range(first, first + width):
-                    work.rows[place_in_rows(ids[c], i, stride, width)] = work.y[ids[c] * stride + i]
+                    work.rows[base + place_in_rows(ids[c], i, stride, width)] = work.y[at + i]
         c += width if vector else 1

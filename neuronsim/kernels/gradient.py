@@ -22,7 +22,7 @@ from neuronsim.kernels.lanes import (
     total,
 )
 from neuronsim.kernels.records import Learning, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, FLAT, ROWS, TERM, TERMS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERMS
 from neuronsim.kernels.single import gradient_one
 from neuronsim.kernels.update import FIRST, RATE, SCALE, is_plain, update_biases, update_slopes, update_weights
 
@@ -33,17 +33,20 @@ TOGETHER = 8 * ROWS
 
 
 @inlined
-def gradient_tile(shape: Any, delta: Array, d0: int, stride: int, rows: Array, r0: int, count: int) -> Tile:
-    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order."""
+def gradient_tile(shape: Any, work: Workspace, neuron: int, source: int, count: int, stride: int) -> Tile:
+    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order, plane by plane.
+
+    ``count`` samples, padded to whole lane vectors: behind the last one δ is 0.
+    """
+    delta, rows = work.delta, work.rows
     panel = 2 * lane_count(rows)
     tile = tile_zero(shape, delta)
-    i = 0
-    while i + FEW <= count:
-        tile = tile_fma(tile, TERMS, delta, d0 + i, stride, rows, r0 + i * panel, panel)
-        i += FEW
-    while i < count:
-        tile = tile_fma(tile, TERM, delta, d0 + i, stride, rows, r0 + i * panel, panel)
-        i += 1
+    d0, r0 = neuron * stride, place_in_rows(source, 0, stride, lane_count(rows))
+    for start in range(0, count, stride):
+        for i in range(0, min(stride, count - start), FEW):
+            tile = tile_fma(tile, TERMS, delta, d0 + i, stride, rows, r0 + i * panel, panel)
+        d0 += work.pitch
+        r0 += work.row_pitch
     return tile
 
 
@@ -61,11 +64,10 @@ def descend_tile(
 ) -> None:
     """A tile's gradients, used by SGD or momentum while they are in registers."""
     rule, weights, decay = learning.numbers, learning.parameters.weights, learning.decay
-    r0 = place_in_rows(source, 0, stride, lane_count(work.y))
     tile_prefetch(shape, weights, at, step)
     if learning.optimizer == MOMENTUM:
         tile_prefetch(shape, learning.first_state.weights, at, step)
-    tile = gradient_tile(shape, work.delta, neuron * stride, stride, work.rows, r0, count)
+    tile = gradient_tile(shape, work, neuron, source, count, stride)
     if learning.optimizer == MOMENTUM:
         state = learning.first_state.weights
         tile_momentum(tile, weights, state, at, step, rule[SCALE], decay, rule[RATE], rule[FIRST])
@@ -120,22 +122,18 @@ def update_rows(
     stride: int,
     scratch: int,
 ) -> None:
-    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``."""
+    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``.
+
+    A tile has ROWS rows, whatever lies behind the ``n``th.
+    """
     width = lane_count(work.y)
-    delta, rows = work.delta, work.rows
     if low == high:
         return
     ahead = low % (COLUMNS * width)
     length = (high - low + 6 * width) // width * width
     for source in range(low - ahead, high, COLUMNS * width):
-        r0 = place_in_rows(source, 0, stride, width)
         out = scratch + source - low + ahead
-        if n == ROWS:
-            tile_store(gradient_tile(BLOCK, delta, neuron * stride, stride, rows, r0, count), work.scratch, out, length)
-        else:
-            for r in range(n):
-                tile = gradient_tile(FLAT, delta, (neuron + r) * stride, stride, rows, r0, count)
-                tile_store(tile, work.scratch, out + r * length, length)
+        tile_store(gradient_tile(BLOCK, work, neuron, source, count, stride), work.scratch, out, length)
     for r in range(n):
         update_weights(learning, at + r * step, work.scratch, scratch + r * length + ahead, high - low)
 
@@ -268,7 +266,7 @@ def run_neurons(
             continue
         if wiring.run_dense[run]:
             space = own if wiring.run_leading[run] else work
-            update_dense(wiring, space, learning, first, first + low, first + high, count, stride, scratch)
+            update_dense(wiring, space, learning, first, first + low, first + high, padded, stride, scratch)
         else:
             update_sparse(wiring, work, learning, first + low, first + high, padded, stride, scratch)
         update_own(wiring, work, learning, first + low, first + high, stride, padded, scratch)

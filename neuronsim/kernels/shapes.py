@@ -28,7 +28,6 @@ BLOCK = Shape(ROWS, COLUMNS)
 COLUMN = Shape(ROWS, 1)
 #: A single neuron × several lane vectors: four independent sums hide the latency of the multiply-add.
 ROW = Shape(1, 4)
-FLAT = Shape(1, COLUMNS)
 PAIR = Shape(1, 2)
 ONE = Shape(1, 1)
 
