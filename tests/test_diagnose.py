@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from strategies import cases
 
 import neuronsim as ns
 from neuronsim.tracing.diagnose import MOST_STEPS, _flat_beyond
@@ -248,6 +250,20 @@ class TestOverflow:
         assert found.kind == "overflow"
         assert found.step is None
         assert "w[h0→h1] = 1e+155 · y[h0] = 1e+155 → inf" in found.sentence
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases(max_samples=6, max_hidden=12))
+def test_any_wiring(case):
+    run = case.net.fit(case.X, case.T, loss=case.loss.name, learning_rate=1e-3, rng=0)
+    diagnosis = run.diagnose()
+    reached = case.net.graph.reaches_output() & ~case.net.graph.is_input
+    assert sum(level.n_neurons for level in diagnosis.levels) == reached.sum()
+    for finding in diagnosis.of("dead"):
+        for name in finding.neurons:
+            a = case.net.graph.id(name)
+            assert all(case.net.forward(x) is not None and case.net[a].z <= 0 for x in case.X)
+    assert str(diagnosis)
 
 
 def test_many_samples_are_spread():

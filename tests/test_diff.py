@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import cases
 
 import neuronsim as ns
 from neuronsim.errors import SettingError
@@ -93,6 +96,20 @@ def test_other_settings_and_lengths():
     frozen = net()
     frozen.freeze("h1.0")
     assert run().diff(run(frozen)).causes[0].startswith("frozen or scaled")
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases(max_samples=6, max_hidden=8), st.integers(1, 3), st.data())
+def test_any_wiring(case, batch_size, data):
+    """One parameter a little larger is found, and nothing where nothing differs."""
+    how = {"loss": case.loss.name, "batch_size": batch_size, "learning_rate": 1e-3, "rng": 0}
+    other = case.net.copy()
+    one = case.net.copy().fit(case.X, case.T, **how)
+    assert not one.diff(case.net.copy().fit(case.X, case.T, **how), every_step=True)
+    a = data.draw(st.sampled_from(np.flatnonzero(~other.graph.is_input).tolist()))
+    other[a].bias += 0.5
+    found = one.diff(other.fit(case.X, case.T, **how))
+    assert (found.step, found.what, found.where) == (0, "bias", other.graph.name(a))
 
 
 def test_prints_and_refuses():

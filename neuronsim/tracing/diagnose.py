@@ -181,8 +181,10 @@ class _Search:
     def dead(self, q: int) -> Array:
         """Which relus (n_relus,) have z ≤ 0 for all samples with the parameters before step ``q``."""
         if q not in self.seen:
-            z = self.z if q == self.q else signals(engine_at(self.replay, q), self.replay, self.rows)[0]
-            self.seen[q] = np.all(z[:, self.relu] <= 0, axis=0)
+            X, T = self.replay.X[self.rows], self.replay.T[self.rows]
+            blocks = engine_at(self.replay, q).signals(X, T, self.replay.loss, inputs=False)
+            # z of a neuron lies together in memory, that of a sample does not
+            self.seen[q] = np.all([np.all(block.z.T[self.relu] <= 0, axis=1) for block in blocks], axis=0)
         return self.seen[q]
 
     def name(self, neuron: int) -> str:
