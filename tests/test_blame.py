@@ -38,14 +38,19 @@ def test_change_is_what_a_step_alone_writes():
     net.freeze(edges=[("h1.0", "h2.1")])
     net.scale_rate(("h1.1", "h2.1"), 0.25)
     run = net.fit(X, T, learning_rate=0.1, epochs=1, rng=0)
-    found = run.blame(["h2.1", "h1.3", "x0"])
+    found = run.blame(["h2.1", "h1.3", "x0", "h2.0"])
     start, end = net.graph.row_start[net.graph.id("h2.1")], net.graph.row_start[net.graph.id("h2.1") + 1]
     for row in (0, 7, 29):
         alone = net.copy()
         step_run = alone.fit(X[row : row + 1], T[row : row + 1], learning_rate=0.1, rng=0)
         written = np.abs(step_run.at(0).weights_after[start:end] - step_run.at(0).weights[start:end]).sum()
         assert found.change[row, 0] == pytest.approx(written, rel=1e-9)
-    assert found.change.shape == (30, 3)
+    # the same sources, none of them frozen or slowed
+    for row in range(30):
+        net.forward(X[row])
+        heard = sum(abs(net[f"h1.{k}"].y) for k in range(6))
+        assert found.change[row, 3] == pytest.approx(0.1 * abs(found.delta[row, 3]) * heard, rel=1e-9)
+    assert found.change.shape == (30, 4)
     assert not found.change[:, 2].any()  # an input has no weights; its δ is ∂L/∂x
     assert found.delta[:, 2].any()
 

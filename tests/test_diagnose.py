@@ -58,6 +58,11 @@ def dying(deaths, n=200):
     return net.fit(X, T, learning_rate=0.1, shuffle=False, rng=0)
 
 
+def looked_at(diagnosis):
+    """How many earlier steps were looked at."""
+    return int(diagnosis.looked_at.rpartition(" and ")[2].split()[0])
+
+
 class TestDead:
     def test_from_the_start(self):
         X, T = blobs()
@@ -66,17 +71,19 @@ class TestDead:
         found = net.fit(X, T, epochs=1, rng=0).diagnose().of("dead")
         assert [f.neurons for f in found] == [("h1.2",)]
         assert found[0].step == 0
-        assert found[0].sentence.startswith("relu h1.2 is dead from the start: z ≤ 0 for all 200 samples")
+        assert found[0].sentence.startswith("relu h1.2 is dead from the start: z ≤ 0 for all 200 samples looked at")
         assert "leaky_relu" in found[0].advice
 
     def test_since_the_very_update(self):
-        run = dying([57, 150, 57])
-        found = run.diagnose().of("dead")
-        assert [(f.step, f.neurons) for f in found] == [(57, ("h0", "h2")), (150, ("h1",))]
-        assert found[0].sentence.startswith("2 relus are dead since the update of step 57 (epoch 0): z ≤ 0 for all 200")
-        assert found[1].sentence.startswith("relu h1 is dead since the update of step 150")
-        step = run.at(150)
-        assert f"step 150 (sample 150): b[h1] 0.1 → {step['h1'].bias_after:.9g}" in found[1].details[0]
+        run = dying([70, 170, 70])
+        diagnosis = run.diagnose()
+        found = diagnosis.of("dead")
+        assert looked_at(diagnosis) <= 8 + 2 * 5  # nine steps, one of them the last, and halvings of 25
+        assert [(f.step, f.neurons) for f in found] == [(70, ("h0", "h2")), (170, ("h1",))]
+        assert found[0].sentence.startswith("2 relus are dead since the update of step 70 (epoch 0): z ≤ 0 for all 200")
+        assert found[1].sentence.startswith("relu h1 is dead since the update of step 170")
+        step = run.at(170)
+        assert f"step 170 (sample 170): b[h1] 0.1 → {step['h1'].bias_after:.9g}" in found[1].details[0]
         assert f"its largest Δw, from x, {step['x', 'h1'].dw:.9g}" in found[1].details[0]
 
     def test_its_sources_may_have_killed_it(self):
@@ -98,8 +105,7 @@ class TestDead:
     def test_the_cost_is_bounded(self):
         deaths = [3 * k for k in range(60)]
         diagnosis = dying(deaths).diagnose()
-        n = int(diagnosis.looked_at.rpartition(" and ")[2].split()[0])
-        assert n < MOST_STEPS
+        assert looked_at(diagnosis) < MOST_STEPS
         exact, between = 0, 0
         for finding in diagnosis.of("dead"):
             for name in finding.neurons:
@@ -150,6 +156,13 @@ class TestDeltas:
         assert diagnosis.levels[0].gain == pytest.approx(0.025, rel=0.01)
         assert diagnosis.levels[0].delta / diagnosis.levels[1].delta == pytest.approx(0.025, rel=0.01)
         assert diagnosis.levels[-1].gain is None
+
+    def test_what_reaches_no_output_does_not_count(self):
+        net = chain_of([0.5, 0.5])
+        net.add_neuron("lost", {"h0": 1e6}, activation="identity")
+        levels = net.fit([[0.3]], [[0.0]], learning_rate=0.0, rng=0).diagnose().levels
+        assert [level.n_neurons for level in levels] == [1, 1]
+        assert levels[0].gain == 0.5
 
     def test_exploding(self):
         run = chain_of([1e-4] + [20.0] * 5).fit([[0.3], [0.7]], [[0.0], [1.0]], learning_rate=0.0, rng=0)

@@ -59,6 +59,16 @@ def test_never_and_ranges():
     assert run.first("z == z").where == "h1.0"
 
 
+def test_running_order_is_not_id_order():
+    net = ns.Network()
+    net.add_inputs("x")
+    net.add_neuron("last", activation="identity")
+    net.add_neuron("middle", {"x": 1.0}, activation="identity")
+    net.connect("middle", "last", 1.0)
+    net.set_outputs("last")
+    assert net.fit([[1.0]], [[0.0]], rng=0).first("z > 0").where == "middle"
+
+
 def test_conditions_on_edges_and_biases():
     run = classes_run(batch_size=10)
     found = run.first("abs(dw) > 0.001", neurons="h2.1")
@@ -93,7 +103,7 @@ def test_the_step_that_was_not_made():
     assert found.step == run.n_steps
     assert not found.made
     assert "this step diverged and was not made" in str(found)
-    assert run.first("isnan(z)", stop=run.n_steps) is None
+    assert run.first("~isfinite(z) | ~isfinite(delta)", stop=run.n_steps) is None
 
 
 def test_prints_and_refuses():

@@ -54,7 +54,8 @@ class Finding:
     severity : {"error", "warning", "note"}
     neurons : tuple of str
     step : int or None
-        Since which step, or at which; None where that was not looked for.
+        The step that failed or that killed the neurons (the first one known to be behind that, where only a range
+        is known), else the one whose parameters were looked at.
     sentence, advice : str
         What was found, and what to try.
     details : tuple of str
@@ -336,7 +337,7 @@ def _since(search: _Search, k: int) -> tuple[int, int]:
 def _dead_group(search: _Search, alive: int, since: int, ids: list[int]) -> Finding:
     n = len(search.rows)
     subject = f"relu {search.names(ids)} is dead" if len(ids) == 1 else f"{len(ids)} relus are dead"
-    for_all = f"z ≤ 0 for all {n:,} samples looked at, so δ = 0 and nothing is learned"
+    for_all = f"z ≤ 0 for all {n:,} samples looked at, from which nothing is learned there: δ = 0"
     listed = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
     if alive < 0:
         sentence = f"{subject} from the start: {for_all}."

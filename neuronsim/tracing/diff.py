@@ -1,8 +1,8 @@
 """Two runs of one wiring, side by side: the first step, and in it the first neuron or edge, at which they differ.
 
 Runs that start, read and do the same are the same, bit for bit. So parameters are compared at the steps 0, 1, 2, 4, 8,
-…, and between the last two of these by halving: parameters that once differ are taken to differ for good. Steps that
-read different data are compared as well. ``every_step=True`` compares all signals of all steps.
+…, and between the last two of these by halving: parameters that once differ are taken to differ for good. From the
+first step on that reads other data, all signals are compared; with ``every_step=True``, those of every step.
 """
 
 from collections.abc import Iterator
@@ -151,7 +151,9 @@ def _narrowed(a: "Replay", b: "Replay", n: int, tolerance: float) -> tuple[int, 
     looked_at = f"the parameters before {looked} of them"
     end = n if differs is None else max(differs, min(1, n))
     begin = n if differs is None else max(differs - 1, 0)
-    return min([begin, *_other_inputs(a, b, end)]), end, looked_at
+    begin = min([begin, *_other_inputs(a, b, end)])
+    walked = f" and all signals of steps {begin:,} to {end - 1:,}" if begin < end else ""
+    return begin, end, looked_at + walked
 
 
 def _powers(n: int) -> Iterator[int]:
@@ -292,6 +294,8 @@ def _causes(run: "Run", other: "Run") -> Iterator[str]:
     for of in ("weight_rates", "bias_rates", "slope_rates"):
         if not _same_rates(getattr(a.graph, of), getattr(b.graph, of)):
             yield f"frozen or scaled: the {of.replace('_', ' ')} differ"
+    if run.status != other.status:
+        yield f"status: {run.status} and {other.status}"
     if a.n_steps != b.n_steps:
         yield f"length: {a.n_steps:,} and {b.n_steps:,} steps; those that both have are compared"
 
