@@ -235,6 +235,12 @@ class TestOverflow:
         assert "δ of neuron 'a'" in found.sentence
         assert "w[a→b] = 1e+160 · δ[b] = 1e+300 → inf" in found.sentence
 
+    def test_delta_of_the_loss_itself(self):
+        run = diverging(chain_of([1e-320]), [[1.0]], [[1.0]], loss="binary_cross_entropy")
+        found = run.diagnose()[0]
+        assert "δ of neuron 'h0'" in found.sentence
+        assert "the loss's own part of δ, at y[h0] = 9.99988867e-321 → δ[h0] = -inf" in found.sentence
+
     def test_the_update(self):
         run = diverging(chain_of([1.0]), [[1e100]], [[0.0]], learning_rate=1e120)
         found = run.diagnose()[0]

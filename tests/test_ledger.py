@@ -27,19 +27,33 @@ def splits(ledger):
 
 
 def test_one_step_of_the_lectures_net():
+    """L4's 2-2-2 net, its biases frozen."""
     net = ns.Network()
     net.add_inputs("i1", "i2")
     net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
-    net.add_neuron("o1", {"h1": 0.40}, activation="sigmoid", bias=0.60)
-    net.set_outputs("o1")
-    run = net.fit([[0.05, 0.10]], [[0.01]], learning_rate=0.5)
-    step = run.at(0)
-    ledger = run.ledger("i1", "h1")
-    assert ledger.by_sample[0] == pytest.approx(-0.5 * step["h1"].delta * 0.05, rel=1e-15)
-    assert ledger.total == net["i1", "h1"].weight - 0.15
-    bias = run.ledger("h1")
-    assert bias.by_sample[0] == pytest.approx(-0.5 * step["h1"].delta, rel=1e-15)
-    assert bias.total == net["h1"].bias - 0.35
+    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
+    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
+    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
+    net.set_outputs("o1", "o2")
+    net.freeze(biases=True)
+    run = net.fit([[0.05, 0.10]], [[0.01, 0.99]], learning_rate=0.5)
+    ledger = run.ledger("h1", "o1")
+    assert ledger.by_sample[0] == pytest.approx(-0.5 * 0.082167041, abs=5e-10)
+    assert ledger.after == pytest.approx(0.35891648, abs=5e-9)
+    assert run.ledger("i1", "h1").by_sample[0] == pytest.approx(-0.5 * 0.000438568, abs=5e-10)
+    assert run.ledger("h1").total == 0.0
+    assert run.blame("o1", step=0).change[0, 0] == pytest.approx(
+        abs(ledger.total) + abs(run.ledger("h2", "o1").total), rel=1e-12
+    )
+
+
+def test_a_bias_learns_its_delta():
+    net, X, T = classes_net()
+    run = net.fit(X, T, learning_rate=0.5, shuffle=False)
+    ledger = run.ledger("h1.2")
+    assert ledger.parameter == "b[h1.2]"
+    assert ledger.by_sample[3] == pytest.approx(-0.5 * run.at(3)["h1.2"].delta, rel=1e-15)
+    assert ledger.after == net["h1.2"].bias
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

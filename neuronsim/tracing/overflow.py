@@ -78,7 +78,7 @@ def bad_signal(graph: "Graph", order: Array, z: Reals, y: Reals, delta: Reals, l
     if columns.any():
         neuron = int(backwards[columns.argmax()])
         row = int(bad[:, neuron].argmax())
-        return Origin("delta", neuron, row, _backward_operands(graph, neuron, delta[row]))
+        return Origin("delta", neuron, row, _backward_operands(graph, neuron, z[row], y[row], delta[row]))
     return None
 
 
@@ -136,27 +136,35 @@ def _forward_operands(graph: "Graph", neuron: int, y: Reals) -> str:
     name = graph.name(neuron)
     terms = [(f"w[{graph.name(s)}→{name}]", w, f"y[{graph.name(s)}]", y[s])
              for s, w in zip(sources, graph.weights[edges], strict=True)]  # fmt: skip
-    return _first_bad(terms, graph.biases[neuron], f"z[{name}]")
+    found, _ = _first_bad(terms, graph.biases[neuron])
+    return found or f"b + Σ w·y of {len(terms)} terms, summed in another order → z[{name}] is not finite"
 
 
-def _backward_operands(graph: "Graph", neuron: int, delta: Reals) -> str:
-    """The first product or partial sum of Σ w·δ over the sinks that is not finite."""
+def _backward_operands(graph: "Graph", neuron: int, z: Reals, y: Reals, delta: Reals) -> str:
+    """The first product or partial sum of Σ w·δ over the sinks that is not finite, else what comes on top of it."""
     edges = np.flatnonzero(graph.sources == neuron)
     sinks = graph.sinks()[edges].tolist()
     name = graph.name(neuron)
     terms = [(f"w[{name}→{graph.name(a)}]", w, f"δ[{graph.name(a)}]", delta[a])
              for a, w in zip(sinks, graph.weights[edges], strict=True)]  # fmt: skip
-    return _first_bad(terms, graph.dtype.type(0.0), f"δ[{name}]")
+    found, aggregated = _first_bad(terms, graph.dtype.type(0.0))
+    if found is not None:
+        return found
+    result = f"δ[{name}] = {number(delta[neuron])}"
+    if neuron in graph.outputs:
+        return f"the loss's own part of δ, at y[{name}] = {number(y[neuron])} → {result}"
+    return f"Σ w·δ = {number(aggregated)} · f'(z = {number(z[neuron])}) → {result}"
 
 
-def _first_bad(terms: list[tuple[str, Any, str, Any]], start: Any, whole: str) -> str:
+def _first_bad(terms: list[tuple[str, Any, str, Any]], start: Any) -> tuple[str | None, Any]:
+    """The operation at which a sum of products stops to be finite, if it does, and how far it came."""
     total = start
     with np.errstate(all="ignore"):
         for w_name, w, signal_name, signal in terms:
             product = w * signal
             if not np.isfinite(product):
-                return f"{w_name} = {number(w)} · {signal_name} = {number(signal)} → {number(product)}"
+                return f"{w_name} = {number(w)} · {signal_name} = {number(signal)} → {number(product)}", total
             before, total = total, total + product
             if not np.isfinite(total):
-                return f"{number(before)} + {w_name}·{signal_name} = {number(product)} → {number(total)}"
-    return f"the sum of {len(terms)} terms → {whole} is not finite"
+                return f"{number(before)} + {w_name}·{signal_name} = {number(product)} → {number(total)}", total
+    return None, total
