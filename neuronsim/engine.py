@@ -51,17 +51,21 @@ _INPUTS_SPREAD = 4
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """z, y and δ of every neuron for one sample, by id; δ and loss are None after a forward pass alone."""
+    """z, y and δ of every neuron for one sample, by id; what a forward pass alone does not find is None.
+
+    ``slope_terms`` are ∂L/∂slope of the neurons that learn one, by id.
+    """
 
     z: Array
     y: Array
     delta: Array | None = None
     loss: float | None = None
+    slope_terms: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class BatchGradients:
-    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs."""
+    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs; z, y where asked for."""
 
     loss: float
     losses: Array
@@ -71,6 +75,9 @@ class BatchGradients:
     delta: Array
     inputs: Array
     outputs: Array
+    z: Array | None = None
+    y: Array | None = None
+    slope_terms: Array | None = None
 
 
 class Engine:
@@ -130,19 +137,29 @@ class Engine:
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         return losses, Y
 
-    def gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> BatchGradients:
-        """Gradients over the samples, and every sample's δ and ∂L/∂x."""
+    def gradients(
+        self, X: Array, T: Array, loss: Loss, reduction: str = "mean", signals: bool = False
+    ) -> BatchGradients:
+        """Gradients over the samples, and every sample's δ and ∂L/∂x; with ``signals`` its z, y and slope terms too."""
         n = len(X)
         n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), None)
         sums = self.like_parameters()
         losses = np.empty(n, self.dtype)
         delta = np.empty((n, self.graph.n_neurons), self.dtype)
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
+        z, y = (np.empty_like(delta) for _ in range(2)) if signals else (None, None)
+        terms = np.empty((n, len(self.wiring.prelus)), self.dtype) if signals else None
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
             losses[begin : begin + count] = work.losses[:count]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
+            if z is not None and y is not None and terms is not None:
+                z[begin : begin + count] = self._by_sample(work.z, work)[:count]
+                y[begin : begin + count] = self._by_sample(work.y, work)[:count]
+                terms[begin : begin + count] = self._by_sample(work.slope_terms, work)[:count]
+        if z is not None and y is not None:
+            z[:, self.wiring.inputs] = y[:, self.wiring.inputs] = X
         self._add_own_to_inputs(delta, X, T, loss)
         scale = self.dtype.type(1.0 / n if reduction == "mean" else 1.0)
         weights, biases, slopes = (values * scale for values in sums)
@@ -156,6 +173,9 @@ class Engine:
             delta,
             delta[:, self.wiring.inputs],
             Y,
+            z,
+            y,
+            terms,
         )
 
     def jacobian(self, X: Array) -> Array:
@@ -175,7 +195,6 @@ class Engine:
     def step(self, x: Array, t: Array, loss: Loss, learning_rate: float) -> Signals:
         """One online step of plain SGD, in place; z, y and δ are those that it was made with."""
         session = Session(self, x[None, :], t.reshape(1, -1) if t.dtype.kind == "f" else t.reshape(1), loss)
-        work = session.work
         kept = [values.copy() for values in self.parameters]
         made = session.advance(np.zeros(1, np.int64), 0, np.array([float(learning_rate)]), self.full_wiring)
         if not made:
@@ -184,13 +203,18 @@ class Engine:
             for values, old in zip(self.parameters, kept, strict=True):
                 values[...] = old
             raise FloatingPointError("the update makes a parameter not finite")
-        n = self.graph.n_neurons
+        return self.online_signals(session)
+
+    def online_signals(self, session: "Session") -> Signals:
+        """What the last online step, one with ``full_wiring``, was made with."""
+        n, work = self.graph.n_neurons, session.work
         delta = work.delta[:n].copy()
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 delta[output] += work.own[row]
         y = work.y[:n].copy()
-        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]))
+        terms = work.slope_terms[: len(self.wiring.prelus)].copy()
+        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(work.losses[0]), terms)
 
     def _with_inputs(self, z: Array, y: Array) -> Array:
         """Kernels never read an input's z; people are shown z = y = x."""
@@ -319,8 +343,9 @@ class Engine:
         return int(work.places[1])
 
     def _by_sample(self, values: Array, work: Workspace) -> Array:
-        """A view of a buffer as (stride, n_neurons)."""
-        n, stride = self.graph.n_neurons, self._stride(work)
+        """A view of a buffer as (stride, n_neurons), or (stride, n_prelus)."""
+        stride = self._stride(work)
+        n = len(self.wiring.prelus) if values is work.slope_terms else self.graph.n_neurons
         return values[: n * stride].reshape(n, stride).T
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:

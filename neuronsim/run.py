@@ -1,7 +1,12 @@
 """What a training run leaves behind: its history, how it ended, and the settings that make it again."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuronsim.snapshots import Recording
+    from neuronsim.tracing.replay import Replay
+    from neuronsim.tracing.steps import Step
 
 
 @dataclass(eq=False)
@@ -24,6 +29,8 @@ class Run:
         The same in a sentence.
     settings : dict
         The arguments of ``fit``, defaults included.
+    recording : Recording or str
+        How the run began and its snapshots, from which ``at`` makes steps again; or why there are none.
     """
 
     seed: int
@@ -32,11 +39,44 @@ class Run:
     n_steps: int = 0
     status: str = "finished"
     reason: str = ""
+    recording: "Recording | str" = field(default="it was not made by fit", repr=False)
+    _replay: "Replay | None" = field(default=None, repr=False)
 
     @property
     def n_epochs(self) -> int:
         """Complete epochs."""
         return len(self.history.get("loss", ()))
+
+    @property
+    def replay(self) -> "Replay":
+        """Makes any of its steps again; see `neuronsim.tracing.replay`."""
+        if self._replay is None:
+            from neuronsim.tracing.replay import replay
+
+            self._replay = replay(self)
+        return self._replay
+
+    def at(self, step: int) -> "Step":
+        """Any step, 0 ≤ step < n_steps, made again, bit for bit: every signal, gradient and parameter.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0 within the run, across epochs.
+
+        Raises
+        ------
+        NotKnownError
+            If the run kept no snapshots.
+        SettingError
+            If there is no such step.
+        DataError
+            If X or T have changed since the run.
+        """
+        return self.replay.at(step)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_replay": None}
 
     def __repr__(self) -> str:
         if not self.n_epochs:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from neuronsim import optimizers, schedules, seeds, stop
+from neuronsim import optimizers, schedules, seeds, snapshots, stop
 from neuronsim.arrays import accuracy
 from neuronsim.engine import Engine, Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 CHUNK_SECONDS = 0.1
-# Later versions record, replay and resume; until then these arguments take their defaults only.
+# Later versions record and resume; until then these arguments take their defaults only.
 _RESERVED: dict[str, tuple[Any, ...]] = {
     "monitors": ((), [], None),
-    "snapshots": ("auto", False),
     "checkpoint": (None,),
     "resume": (False,),
 }
@@ -115,6 +114,9 @@ def fit(
         See ``neuronsim.stop``.
     progress : bool, optional
         A bar on stderr; None: where stderr is a terminal.
+    snapshots : "auto", False or int
+        How many bytes the states may take that are kept for ``run.at``; "auto" is a quarter of the free memory, at
+        most 256 MB. X and T are referred to, not copied.
     threads : int, optional
         None: as many as the work is worth. The bits do not depend on it.
 
@@ -135,11 +137,12 @@ def fit(
     settings = {name: value for name, value in locals().items() if name not in ("net", "X", "T")}
     for name, allowed in _RESERVED.items():
         if not any(settings[name] is value or settings[name] == value for value in allowed):
-            raise SettingError(f"{name}={settings[name]!r}: this version does not record, replay or resume runs")
+            raise SettingError(f"{name}={settings[name]!r}: this version does not record or resume runs")
     trainer = _prepare(net, X, T, settings)
     net._forget()
     with _interrupts() as interrupted, trainer.bar(progress) as bar:
         trainer.train(interrupted, bar)
+    trainer.keep_end()
     return trainer.run
 
 
@@ -171,22 +174,31 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
     size = given["batch_size"]
     batch_size = len(x) if size is None else min(_whole("batch_size", size), len(x))
     seed = seeds.seed_of(given["rng"])
-    session = Session(
-        engine,
-        x,
-        t,
-        loss,
-        optimizer=rule,
-        batch_size=batch_size,
-        mean=given["reduction"] == "mean",
-        weight_decay=decay,
-        clip_norm=given["clip_norm"],
-        clip_value=given["clip_value"],
-        initial_rate=float(schedule.rates(0, 1, 0)[0]),
-        threads=threads,
+    most_bytes = snapshots.budget(given["snapshots"])
+    making = {
+        "optimizer": rule,
+        "batch_size": batch_size,
+        "mean": given["reduction"] == "mean",
+        "weight_decay": decay,
+        "clip_norm": given["clip_norm"],
+        "clip_value": given["clip_value"],
+        "initial_rate": float(schedule.rates(0, 1, 0)[0]),
+        "threads": threads,
+    }
+    session = Session(engine, x, t, loss, **making)
+    recording = snapshots.record(
+        most_bytes,
+        net.graph,
+        session.arrays(),
+        (x, t),
+        loss=loss,
+        schedule=schedule,
+        shuffle=bool(given["shuffle"]),
+        seed=seed,
+        session=making,
     )
     settings = given | {"rng": seed, "loss": loss.name, "optimizer": rule, "learning_rate": schedule}
-    run = Run(seed, settings, {name: [] for name in names})
+    run = Run(seed, settings, {name: [] for name in names}, recording=recording)
     return Trainer(
         engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs
     )
@@ -242,6 +254,8 @@ class Trainer:
         self.n_samples = len(self.data[0])
         self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
         self.begin = time.perf_counter()
+        recording = self.run.recording
+        self.snapshots = recording.snapshots if isinstance(recording, snapshots.Recording) else None
         asked = self.run.settings["threads"] is not None
         self.pace = Pace([self.session.n_threads] if asked else sorted({self.session.n_threads, 1}, reverse=True))
 
@@ -300,6 +314,8 @@ class Trainer:
         """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
         arrays = self.session.arrays()
         kept = [values.copy() for values in arrays]
+        if self.snapshots is not None:
+            self.snapshots.keep(self.run.n_steps, kept)
 
         def make(n: int) -> bool:
             for values, old in zip(arrays, kept, strict=True):
@@ -322,10 +338,13 @@ class Trainer:
         if n == self.chunk or factor < 1:
             self.chunk = max(1, int(n * min(factor, 8.0)))
 
+    def keep_end(self) -> None:
+        """Keep the state behind the last step, too."""
+        if self.snapshots is not None:
+            self.snapshots.keep_end(self.run.n_steps, [values.copy() for values in self.session.arrays()])
+
     def _order(self, epoch: int) -> Array:
-        if not self.shuffle:
-            return np.arange(self.n_samples)
-        return seeds.generator(self.run.seed, seeds.ORDER, epoch).permutation(self.n_samples)
+        return seeds.sample_order(self.run.seed, epoch, self.n_samples, self.shuffle)
 
     def _record(self, epoch: int) -> None:
         history = self.run.history

@@ -18,7 +18,7 @@ FLOORS = [
     ["activations", "losses", "optimizers", "schedules", "stop", "descent", "run"],
     ["initialisers", "arrays", "data"],
     ["graph"],
-    ["plan", "records"],
+    ["plan", "records", "snapshots"],
     ["engine"],
     ["network", "training"],
     ["wiring", "reference", "storage", "plots"],

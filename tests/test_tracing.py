@@ -10,6 +10,7 @@ import pytest
 import neuronsim as ns
 from neuronsim import losses
 from neuronsim.errors import CheckError, DataError, NeuronsimError, SettingError, UnknownNameError
+from neuronsim.kernels.records import Parameters
 from neuronsim.reference import ReferenceNetwork, bias_of, slope_of, weight_of
 from neuronsim.tracing import Step
 from neuronsim.tracing.checks import MOST_PARAMETERS, check_step
@@ -363,9 +364,9 @@ class TestCheck:
         new = [step["h1", o].weight_after * step[o].delta for o in ("o1", "o2")]
         delta[step["h1"].id] = sum(new) * step["h1"].derivative
         wrong = Step(
-            step.graph, z=step.z, y=step.y, delta=delta, loss=step.loss, loss_function=step.loss_function,
-            targets=step.targets, learning_rate=0.5, weights_after=step.weights_after,
-            biases_after=step.biases_after, slopes_after=step.slopes_after,
+            step.graph, z=step.z, y=step.y, delta=delta, losses=step.losses, loss_function=step.loss_function,
+            targets=step.targets, learning_rate=0.5,
+            after=Parameters(step.weights_after, step.biases_after, step.slopes_after),
         )  # fmt: skip
         found = check_step(wrong)
         assert {c.name for c in found.failures} == {"b[h1]", "w[i1→h1]", "w[i2→h1]"}

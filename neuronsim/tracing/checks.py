@@ -162,18 +162,16 @@ def check(
 
 
 def check_step(step: "Step", most: int = MOST_PARAMETERS) -> Check:
-    """Compare the gradients that a step used with central differences at the parameters before it."""
+    """Compare the gradients that a step used, of a batch the reduced ones, with central differences before it."""
     from neuronsim.engine import Engine
 
     graph = in_float64(step.graph, step.weights, step.biases, step.slopes)
-    x = np.asarray(step.y[step.graph.inputs], np.float64)[None]
-    t = np.array([step.targets])
-    prelus = np.flatnonzero(graph.activation_codes == PRELU).tolist()
-    slopes = np.zeros(graph.n_neurons)
-    slopes[prelus] = [step[a].slope_gradient for a in prelus]
-    gradients = {"weights": step.weight_gradients, "biases": step.delta, "slopes": slopes}
+    x = np.atleast_2d(np.asarray(step.y[..., step.graph.inputs], np.float64))
+    t = np.atleast_2d(np.asarray(step.targets))
+    gradients = {"weights": step.weight_gradients, "biases": step.bias_gradients, "slopes": step.slope_gradients}
     rounding = 1.0 if step.graph.dtype == np.float64 else 1e3
-    return compare(Engine(graph), gradients, x, t, step.loss_function, most=most, rounding=rounding)
+    mean = step.reduction == "mean"
+    return compare(Engine(graph), gradients, x, t, step.loss_function, mean=mean, most=most, rounding=rounding)
 
 
 def in_float64(graph: Graph, weights: Reals, biases: Reals, slopes: Reals) -> Graph:
