@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neuronsim.snapshots import Recording
+    from neuronsim.tracing.paths import Paths
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
 
@@ -74,6 +75,10 @@ class Run:
             If X or T have changed since the run.
         """
         return self.replay.at(step)
+
+    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
+        return self.at(step).paths(neuron, top=top, sample=sample)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}

@@ -15,7 +15,7 @@ from neuronsim.activations import PRELU
 from neuronsim.losses import total
 from neuronsim.tracing import notation
 from neuronsim.tracing.notation import answer, given, known, name, number
-from neuronsim.tracing.recipes import Parameter, is_plain, recipe, update_heading
+from neuronsim.tracing.recipes import FROZEN, Parameter, is_plain, recipe, update_heading
 
 if TYPE_CHECKING:
     from neuronsim.tracing.steps import Message, Messages, Step, StepEdge, StepNeuron
@@ -59,11 +59,12 @@ class Section:
         return f"<h5>{notation.html(self.heading, digits)}</h5><table>{table}</table>{remarks}"
 
     def to_latex(self, digits: int = notation.DIGITS) -> str:
-        r"""A paragraph, and the rows in ``aligned`` (amsmath)."""
+        r"""A paragraph, and the rows in ``alignat*`` (amsmath), which may break at the end of a page."""
         lines = [rf"\paragraph{{{notation.latex_text(self.heading, digits)}}}"]
         if self.rows:
-            rows = ("  & " + " && ".join(notation.latex(cell, digits) for cell in row) for row in self.rows)
-            lines += [r"\[\begin{aligned}", " \\\\\n".join(rows), r"\end{aligned}\]"]
+            rows = ("  & " + r" &\quad& ".join(notation.latex(cell, digits) for cell in row) for row in self.rows)
+            n = max(map(len, self.rows))
+            lines += [rf"\begin{{alignat*}}{{{n}}}", " \\\\\n".join(rows), r"\end{alignat*}"]
         lines += [rf"\noindent {notation.latex_text(remark, digits)}\par" for remark in self.remarks]
         return "\n".join(lines)
 
@@ -109,7 +110,8 @@ class Explanation:
             A whole document for pdfLaTeX; else a fragment, whose document needs ``\\usepackage{amsmath}``.
         """
         title = rf"\subsection*{{{notation.latex_text(self.title, digits)}}}"
-        fragment = "\n".join([title, *(s.to_latex(digits) for s in self.sections)]) + "\n"
+        parts = [r"\begingroup\allowdisplaybreaks", title, *(s.to_latex(digits) for s in self.sections), r"\endgroup"]
+        fragment = "\n".join(parts) + "\n"
         return latex_document(fragment) if document else fragment
 
     def worksheet(self, blanks: int | str = "all", *, digits: int = 4) -> "Worksheet":
@@ -172,8 +174,9 @@ def _telling(old: float, new: float) -> int:
     """How many digits tell two values apart; more than 9 are all."""
     if old == new:
         return 0
-    apart = (d for d in range(1, notation.DIGITS + 1) if number(old, d) != number(new, d))
-    return next(apart, 17)
+    alike = (d for d in range(notation.DIGITS, 0, -1) if number(old, d) == number(new, d))
+    digits = next(alike, 0) + 1
+    return 17 if digits > notation.DIGITS else digits
 
 
 # ── what is explained ──
@@ -205,9 +208,16 @@ def edge(e: "StepEdge") -> Explanation:
     if step.is_batch:
         headers = ("row of X", f"δ[{a}]", f"y[{b}]", "δ · y", "share")
         shares = _shares(
-            f"shares of the samples in ∂L/∂w[{b}→{a}]", headers, [np.asarray(e.delta), np.asarray(e.y)], e.gradients, step
+            f"shares of the samples in ∂L/∂w[{b}→{a}]: δ · y of each",
+            headers,
+            [np.asarray(e.delta), np.asarray(e.y)],
+            e.gradients,
+            step,
+            answer,
         )
-        return Explanation(title, (shares, _reduction("δ · y", parameter, step, e.gradients), _one_update(parameter, step)))
+        return Explanation(
+            title, (shares, _reduction("δ · y", parameter, step, e.gradients), _one_update(parameter, step))
+        )
     forward = Section(
         "forward: what it adds to the net input of its sink",
         ((f"w[{b}→{a}] · y[{b}]", f"{given(e.weight)} · {given(e.y)}", "=", answer(e.weight * e.y)),),
@@ -239,7 +249,9 @@ def loss(step: "Step") -> Explanation:
     title = f"the loss in {_which(step)}"
     heading = f"{step.loss_function.name} = {answer(step.loss)}"
     if step.is_batch:
-        shares = _shares(f"{heading}, the {step.reduction} over the samples", ("row of X", "loss", "share"), [], step.losses, step)
+        shares = _shares(
+            f"{heading}, the {step.reduction} over the samples", ("row of X", "loss", "share"), [], step.losses, step
+        )
         return Explanation(title, (shares,))
     rows: list[Row] = [("output", "y", "t", "y - t", "∂L/∂y")]
     outputs = [(step[o], t) for o, t in step.wanted.items()]
@@ -405,7 +417,9 @@ def _share_of(n: "StepNeuron") -> Section:
         rows.append((_weight(e).label, how, f"= {answer(float(e.gradients[0]))}"))
     rows.append((f"b[{name(n.name)}]", "δ · 1", f"= {known(n.delta)}"))
     if n.function.code == PRELU:
-        rows.append(("slope", f"∂L/∂y · min(z, 0) = {given(n.error)} · {given(min(n.z, 0.0))}", f"= {answer(n.slope_gradient)}"))
+        rows.append(
+            ("slope", f"∂L/∂y · min(z, 0) = {known(n.error)} · {known(min(n.z, 0.0))}", f"= {answer(n.slope_gradient)}")
+        )
     update = _batch_update(n.step)
     left = len(n.incoming) - len(edges)
     more = (f"the {len(edges)} weights with the largest gradients; {left} more have one too",) if left else ()
@@ -424,7 +438,7 @@ def _of_batch(n: "StepNeuron") -> list[Section]:
     step = n.step
     deltas = np.asarray(n.delta)
     if n.is_input:
-        headers = ("row of X", "y = x", "∂L/∂x", "share")
+        headers: Row = ("row of X", "y = x", "∂L/∂x", "share")
         return [_shares("samples, by |∂L/∂x|", headers, [np.asarray(n.y)], deltas, step)]
     headers = ("row of X", "z", "y", "δ", "share")
     heading = f"shares of the samples in ∂L/∂b[{name(n.name)}]: δ · 1 of each"
@@ -435,7 +449,12 @@ def _of_batch(n: "StepNeuron") -> list[Section]:
 
 
 def _shares(
-    heading: str, headers: Row, columns: "list[np.ndarray]", terms: "np.ndarray", step: "Step"
+    heading: str,
+    headers: Row,
+    columns: "list[np.ndarray]",
+    terms: "np.ndarray",
+    step: "Step",
+    shown_as: Callable[[float], str] = given,
 ) -> Section:
     """Samples by |term|, largest first, with the percentage of Σ |terms|; the rest folded."""
     sizes = np.abs(np.asarray(terms, np.float64))
@@ -447,11 +466,13 @@ def _shares(
     def percent(share: float) -> str:
         return f"{100.0 * share / whole:.3g} %" if whole else ""
 
-    table = [headers]
+    table: list[Row] = [headers]
     for k in shown:
         values = [given(float(column[k])) for column in columns]
-        table.append((str(rows[k]), *values, answer(float(terms[k])), percent(sizes[k])))
-    remarks: tuple[str, ...] = ("share: of the sum of the absolute values",)
+        table.append((str(rows[k]), *values, shown_as(float(terms[k])), percent(sizes[k])))
+    remarks: tuple[str, ...] = (
+        "share: of the sum of the absolute values; all with the parameters before this step's update",
+    )
     if len(shown) < len(order):
         rest = np.asarray(order[len(shown) :])
         left = total(float(terms[k]) for k in np.sort(rest))
@@ -529,13 +550,11 @@ def _one_update(parameter: Parameter, step: "Step") -> Section:
     digits = _telling(old, new)
     rows: list[Row] = [("old", given(old, digits))]
     if is_plain(step):
-        rate = known if step.is_batch else given
         change = f"= -{given(parameter.rate)} · {known(parameter.gradient)}, rounded"
-        del rate
-        rows.append(("change", answer(parameter.change), "frozen: left alone" if parameter.frozen else change))
+        rows.append(("change", answer(parameter.change), FROZEN if parameter.frozen else change))
     else:
         rows += recipe(step, parameter)
-    rows.append(("new", answer(new, digits)))
+    rows += _stays(rows, ("new", answer(new, digits)))
     heading = "update: w := w - μ · ∂L/∂w" if is_plain(step) else update_heading(step)
     return Section(heading, tuple(rows), _about_old())
 
@@ -549,10 +568,12 @@ def _updates(n: "StepNeuron") -> Section:
     edges = _most(n.incoming, lambda e: e.gradient)
     rows: list[Row] = [("parameter", "gradient", "", "old", "new", "")] if is_plain(step) else []
     for e in edges:
-        rows += _updated(_weight(e), "" if step.is_batch else f"δ · y[{name(e.source)}] = {known(n.delta)} · {given(e.y)}", step)
+        rows += _updated(
+            _weight(e), "" if step.is_batch else f"δ · y[{name(e.source)}] = {known(n.delta)} · {given(e.y)}", step
+        )
     rows += _updated(_bias(n), "" if step.is_batch else "δ · 1", step)
     if n.function.code == PRELU:
-        how = "" if step.is_batch else f"∂L/∂y · min(z, 0) = {given(n.error)} · {given(min(n.z, 0.0))}"
+        how = "" if step.is_batch else f"∂L/∂y · min(z, 0) = {known(n.error)} · {known(min(n.z, 0.0))}"
         rows += _updated(_slope(n), how, step)
     left = len(n.incoming) - len(edges)
     remarks = (f"the {len(edges)} weights with the largest gradients; {left} more were updated too",) if left else ()
@@ -565,11 +586,16 @@ def _updated(parameter: Parameter, how: str, step: "Step") -> list[Row]:
     old, new = given(parameter.old, digits), answer(parameter.new, digits)
     if is_plain(step):
         usual = parameter.frozen or parameter.factor == 1.0
-        remark = "frozen: left alone" if parameter.frozen else "" if usual else f"μ here: {given(parameter.rate)}"
+        remark = FROZEN if parameter.frozen else "" if usual else f"μ here: {given(parameter.rate)}"
         return [(parameter.label, how, f"= {answer(parameter.gradient)}", old, new, remark)]
     first: Row = (parameter.label, f"gradient {how}".rstrip(), "", "=", answer(parameter.gradient))
     between = [("", *row) for row in recipe(step, parameter)]
-    return [first, ("", "old", "", "=", old), *between, ("", "new", "", "=", new)]
+    return [first, ("", "old", "", "=", old), *between, *_stays(between, ("", "new", "", "=", new))]
+
+
+def _stays(rows: list[Row], row: Row) -> list[Row]:
+    """The row of the new value, unless a formula has given it just now."""
+    return [] if rows[-1][-1] == row[-1] else [row]
 
 
 # ── terms ──

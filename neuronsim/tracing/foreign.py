@@ -1,9 +1,9 @@
 """One step of any other program, recognised: the rule that leads from its parameters before to those after.
 
-Every hypothesis is the lectures' step with one mistake in it, computed in float64 from the formulas (not by the kernels).
-It fits where all parameters come out to within what rounding explains: 1e-12 (float64) or 1e-5 (float32) of the
-magnitude of each gradient (`neuronsim.magnitudes`), and some ulps of the parameter. Several may fit, because on some
-networks different mistakes do the same; then all of them are named.
+Every hypothesis is the lectures' step with one mistake in it, computed in float64 from the formulas, not by the
+kernels. It fits where all parameters come out to within what rounding explains: 1e-12 (float64) or 1e-5 (float32) of
+the magnitude of each gradient (`neuronsim.magnitudes`), and some ulps of the parameter. Several may fit, because on
+some networks different mistakes do the same; then all of them are named.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -199,7 +199,7 @@ def check_foreign(
 
 
 def gradient_mistake(step: "Step", gradients: "Mapping[str, ArrayLike]") -> str:
-    """Which mistake makes these gradients of a step; "" if none of those known here does.
+    """Which mistake makes the wrong ones among these gradients of a step; "" if none of those known here does.
 
     Parameters
     ----------
@@ -215,11 +215,16 @@ def gradient_mistake(step: "Step", gradients: "Mapping[str, ArrayLike]") -> str:
     mean = step.reduction == "mean"
     passes = _Passes(graph, flat, x, t, step.loss_function, step.learning_rate, mean)
     found = layout.flat(*(np.asarray(gradients[of], np.float64) for of in ("weights", "biases", "slopes")))
-    tolerance = _ROUNDING[graph.dtype.name] * passes.magnitudes()
-    for name, gradient in passes.mistaken_gradients():
-        if np.all(np.abs(found - gradient.values) <= tolerance + _ROUNDING[graph.dtype.name] * gradient.sizes):
-            return name
-    return ""
+    rounding = _ROUNDING[graph.dtype.name]
+    magnitudes = passes.magnitudes()
+
+    def is_near(gradient: _Gradient) -> NDArray[np.bool_]:
+        near: NDArray[np.bool_] = np.abs(found - gradient.values) <= rounding * (magnitudes + gradient.sizes)
+        return near
+
+    right = is_near(passes.gradient())
+    mistaken = (name for name, gradient in passes.mistaken_gradients() if np.all(right | is_near(gradient)))
+    return next(mistaken, "")
 
 
 class _Layout:
@@ -335,6 +340,7 @@ class _Way(NamedTuple):
     signal: str = "y"  # what δ is multiplied with: y or z of the source
 
 
+_RIGHT_WAY = _Way()
 _WAYS: dict[str, _Way] = {
     UPDATED_WEIGHTS: _Way(back="updated"),
     "derivative missing (hidden)": _Way(hidden=_missing),
@@ -362,7 +368,7 @@ class _Passes:
         self.flat = flat
         self.factors = self.layout.factors()
         self.X = np.asarray(X, np.float64)
-        self.T = np.array([desired(t, graph.n_outputs) for t in T])
+        self.T = desired(T, graph.n_outputs)
         self.n = len(self.X)
         self.order = [a for a in make_plan(graph).order.tolist() if not graph.is_input[a]]
         self.functions = [activations.by_code(code) for code in graph.activation_codes.tolist()]
@@ -373,7 +379,9 @@ class _Passes:
         self.outputs = graph.outputs.tolist()
         self.group = [o for o in self.outputs if graph.activation_codes[o] == SOFTMAX]
         self._forward()
-        self.own_error = np.array([loss.derivative(y, t) for y, t in zip(self._outputs(), self.T.tolist(), strict=True)])
+        self.own_error = np.array(
+            [loss.derivative(y, t) for y, t in zip(self._outputs(), self.T.tolist(), strict=True)]
+        )
 
     def _outputs(self) -> list[list[float]]:
         rows: list[list[float]] = self.y[self.outputs].T.tolist()
@@ -405,7 +413,7 @@ class _Passes:
         pairs = zip(self.z[a].tolist(), self.y[a].tolist(), strict=True)
         return np.array([used(self.functions[a], z, y, float(self.slopes[a])) for z, y in pairs])
 
-    def own_delta(self, k: int, way: _Way) -> Reals:
+    def own_delta(self, k: int, way: _Way) -> Any:
         """The δ that the loss itself puts on output ``k``."""
         o, error = self.outputs[k], self.own_error[:, k]
         y, t = self.y[o], self.T[:, k]
@@ -413,7 +421,7 @@ class _Passes:
         fused = f.name == self.loss.fused and not self.graph.is_input[o]
         if fused:
             whole = self.T[:, [self.outputs.index(g) for g in self.group]].sum(axis=1) if f.code == SOFTMAX else 1.0
-            once_more = 1.0
+            once_more: Any = 1.0
             if way.twice:
                 once_more = self.slope_of(o, _derivative) if f.code == SIGMOID else y * (1.0 - y)
             return (y * whole - t) * once_more
@@ -423,7 +431,7 @@ class _Passes:
             return y * (error - spread)
         return error * self.slope_of(o, way.output)
 
-    def gradient(self, way: _Way = _Way()) -> _Gradient:
+    def gradient(self, way: _Way = _RIGHT_WAY) -> _Gradient:
         """Reduced over samples."""
         return self._reduced(*self.terms(way), way)
 
@@ -473,7 +481,9 @@ class _Passes:
         places |= {self.functions[o].name for o in outputs if o not in fused and way.output is not _derivative}
         if way.hidden is _output_formula_of_z:
             places &= {"sigmoid", "tanh"}
-        return bool(places - {"identity"} or (way.twice and fused) or (hidden and (way.back, way.signal) != ("old", "y")))
+        return bool(
+            places - {"identity"} or (way.twice and fused) or (hidden and (way.back, way.signal) != ("old", "y"))
+        )
 
     def alone(self, rows: list[int], flat: Reals | None = None) -> "_Passes":
         """The same with some of the samples, and perhaps other parameters."""
@@ -523,7 +533,7 @@ class _Judge:
         tried = list(self.singles())
         fitting = [h for h in tried if h.fits]
         if not fitting:
-            fitting = list(self._first_fit(self.scaled(RIGHT, self.right), self.other_rules(), self.pairs(tried)))
+            fitting = list(self._first_fit(self.other_rules(), self.pairs()))
             tried += [h for h in fitting if not h.fits]
         others = sorted((h for h in tried if not h.fits), key=lambda h: h.distance)
         return Verdict((*(h for h in fitting if h.fits), *others))
@@ -569,7 +579,7 @@ class _Judge:
         yield self.descent(off if name == RIGHT else f"{name}; {off}", gradient, k)
 
     def other_rules(self) -> Iterator[Hypothesis]:
-        """Right gradients, used by another optimiser's first step, with weight decay or momentum."""
+        """Right gradients, used with another rate or by another rule, with weight decay or momentum."""
         for beta in (0.9, 0.99, 0.95, 0.5):
             yield self.descent(f"first step of nesterov, momentum {beta:g}", self.right, 1.0 + beta)
         yield self.moved("first step of adam", lambda g: g / (np.abs(g) + 1e-8))
@@ -584,8 +594,9 @@ class _Judge:
             velocity = np.where(np.isfinite(self.previous), self.before - self.previous, 0.0) * (self.factors > 0.0)
             beta = self._least_squares(velocity, left)
             yield self.descent(f"momentum of {beta:.6g}", self.right, shift=beta * velocity)
+        yield from self.scaled(RIGHT, self.right)
 
-    def pairs(self, tried: list[Hypothesis]) -> Iterator[Hypothesis]:
+    def pairs(self) -> Iterator[Hypothesis]:
         """Two mistakes at once: a wrong way back, and biases left alone or another learning rate."""
         for name, gradient in self.passes.mistaken_gradients():
             yield self.descent(f"{name}; bias not trained", gradient, ~self.layout.is_bias)
@@ -640,7 +651,9 @@ class _Judge:
         worst = int(over.argmax())
         moved = np.linalg.norm(self.change[known]) or np.linalg.norm((predicted - self.before)[known])
         distance = np.linalg.norm(off[known]) / moved if moved else 0.0
-        return Hypothesis(rule, float(distance), float(over[worst]), self.layout.name(int(np.flatnonzero(known)[worst])))
+        return Hypothesis(
+            rule, float(distance), float(over[worst]), self.layout.name(int(np.flatnonzero(known)[worst]))
+        )
 
     def _least_squares(self, x: Reals, y: Reals) -> float:
         """k of y ≈ k x, each row by its own rounding."""

@@ -1,7 +1,7 @@
 """How formulas are written down: text in which names and numbers are marked, printed as plain text, HTML or LaTeX.
 
-A marked number keeps all its digits until it is printed; a worksheet turns some of them into blanks. The rest of the text
-is our own vocabulary (``δ``, ``w_old[…]``, ``Σ w · y``), which LaTeX gets as mathematics.
+A marked number keeps all its digits until it is printed; a worksheet turns some of them into blanks. The rest of the
+text is our own vocabulary (``δ``, ``w_old[…]``, ``Σ w · y``), which LaTeX gets as mathematics.
 """
 
 import html as html_module
@@ -9,7 +9,20 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-__all__ = ["Mark", "answer", "blank", "given", "html", "known", "latex", "latex_text", "marks", "name", "number", "text"]
+__all__ = [
+    "Mark",
+    "answer",
+    "blank",
+    "given",
+    "html",
+    "known",
+    "latex",
+    "latex_text",
+    "marks",
+    "name",
+    "number",
+    "text",
+]
 
 # A mark is one of these characters, what it stands for, and _END. Names are cleared of them.
 _NAME, _GIVEN, _ANSWER, _KNOWN, _BLANK, _END = "\ue000\ue001\ue002\ue003\ue004\ue00f"
@@ -111,8 +124,8 @@ def html(cell: str, digits: int = DIGITS) -> str:
 _SYMBOLS = {
     "Σ": r"\sum ", "δ": r"\delta ", "∂": r"\partial ", "μ": r"\mu ", "β": r"\beta ", "α": r"\alpha ",
     "ε": r"\varepsilon ", "λ": r"\lambda ", "η": r"\eta ", "·": r"\cdot ", "÷": r"\div ", "→": r"\to ", "‖": r"\| ",
-    "≤": r"\le ", "≥": r"\ge ", "∞": r"\infty ", "±": r"\pm ", "…": r"\ldots ", "²": "^{2}", "₁": "_{1}", "₂": "_{2}",
-    "ᵗ": "^{t}", "|": "|", "<": "<", ">": ">", "½": r"\tfrac{1}{2}", "'": "'",
+    "×": r"\times ", "≤": r"\le ", "≥": r"\ge ", "∞": r"\infty ", "±": r"\pm ", "…": r"\ldots ", "²": "^{2}", "₁": "_{1}", "₂": "_{2}",
+    "ᵗ": "^{t}", "|": "|", "<": "<", ">": ">", "½": r"\tfrac{1}{2}", "^": "^", "'": "'",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<hat>[a-z]_hat)|(?P<version>[a-z]_(?:old|new))|(?P<word>[A-Za-z]{2,}(?:[_'-][A-Za-z]+)*|a(?= ))"
@@ -124,14 +137,14 @@ _ESCAPES = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}", '"': "''", "[": "{[}", "]": "{]}",
 }  # fmt: skip
-_GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩ",
-        "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi chi "
-        "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split(),
-        strict=True,
-    )
-)
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
+    "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
+    "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+# What a negative number must not stand behind without brackets.
+_OPERATORS = (r"\cdot", r"\times", "+", "-", "/")
 
 
 class _Token(NamedTuple):
@@ -146,6 +159,8 @@ def latex(cell: str, digits: int = DIGITS) -> str:
     for k, token in enumerate(tokens):
         if token.kind == "text":
             parts.append(rf"\text{{{token.latex}}}")
+        elif token.latex.startswith("-") and token.kind == "math" and "".join(parts).rstrip().endswith(_OPERATORS):
+            parts.append(f"({token.latex})")
         elif token.kind == "space":
             around = {t.kind for t in tokens[max(k - 1, 0) : k + 2]}
             parts.append(r"\ " if "text" in around else " ")

@@ -8,8 +8,8 @@ with f' of every neuron but the last and the weight of every edge; the own δ is
 the path ends in, and a path may end in an output on the way. There can be exponentially many, so the largest are found
 without making the others: one pass over the edges, from the outputs back, gives each neuron the largest
 |Π (f' · w) · own δ| of all its continuations. Following the best continuation everywhere is the largest path; the next
-ones leave it somewhere for the second best, and so on: a heap of such departures, one entry for each neuron of each path
-found.
+ones leave it somewhere for the second best, and so on: a heap of such departures, one entry for each neuron of each
+path found.
 """
 
 import heapq
@@ -158,7 +158,7 @@ def paths(step: "Step", neuron: str | int, *, top: int | None = 5) -> Paths:
     """
     if top is not None and (isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 1):
         raise SettingError(f"top={top!r}: a whole number of at least 1 is needed, or None for all paths")
-    start = step.graph.id(neuron)
+    start = step.one().graph.id(neuron)
     way = _Continuations(step, start)
     name, delta, n_paths = step.graph.name(start), float(way.delta[start]), float(way.n_paths[start])
     if top is None and n_paths > MOST_PATHS:
@@ -252,7 +252,8 @@ class _Continuations:
             return self._options[a]
         edges = self.edges_from(a)
         edges = edges[self.n_paths[self._sinks[edges]] > 0]
-        sizes = np.abs(self.slope[a] * self.weights[edges]) * self.size[self._sinks[edges]]
+        with np.errstate(over="ignore", invalid="ignore"):
+            sizes = np.abs(self.slope[a] * self.weights[edges]) * self.size[self._sinks[edges]]
         if a in self.step.wanted:
             edges, sizes = np.append(edges, -1), np.append(sizes, abs(self.own[a]))
         if keep:
@@ -291,13 +292,16 @@ class _Continuations:
             chain.append(at)
             at = at.before
         chain.reverse()
-        own = float(self.own[last.neuron])
+        own = product = float(self.own[last.neuron])
+        for p in reversed(chain[1:]):  # in the order in which δ is made
+            product *= float(self.weights[p.edge])
+            product *= float(self.slope[p.before.neuron]) if p.before else 1.0
         return Path(
             neurons=tuple(self.step.graph.name(p.neuron) for p in chain),
             weights=tuple(float(self.weights[p.edge]) for p in chain[1:]),
             slopes=tuple(float(self.slope[p.neuron]) for p in chain[:-1]),
             own=own,
-            contribution=last.product * own,
+            contribution=product,
         )
 
 

@@ -1,7 +1,7 @@
 """How each optimiser gets from a parameter's gradient to its new value, as formulas with their numbers.
 
-The formulas are those of `neuronsim.optimizers`; intermediate numbers are worked out in float64 from what the step kept,
-old and new values and states are the step's own.
+The formulas are those of `neuronsim.optimizers`; intermediate numbers are worked out in float64 from what the step
+kept, old and new values and states are the step's own.
 """
 
 import math
@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neuronsim.optimizers import Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
-from neuronsim.tracing.notation import answer, given, known, number
+from neuronsim.tracing.notation import answer, given, known
 
 if TYPE_CHECKING:
     from neuronsim.tracing.steps import Step
 
-__all__ = ["Parameter", "is_plain", "recipe", "update_heading"]
+__all__ = ["FROZEN", "Parameter", "is_plain", "recipe", "update_heading"]
 
 Row = tuple[str, ...]
+
+FROZEN = "frozen: left alone"
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,16 @@ def update_heading(step: "Step") -> str:
 def recipe(step: "Step", p: Parameter) -> list[Row]:
     """Rows (formula, its numbers, "=", value) from the gradient to the new value."""
     if p.frozen:
-        return [("frozen: left alone",)]
+        return [(FROZEN,)]
     rows: list[Row] = [("μ here", f"{given(step.learning_rate)} · {given(p.factor)}", "=", answer(p.rate))]
-    rows = [] if p.factor == 1.0 else rows
+    if p.factor == 1.0 or isinstance(step.rule, Rprop):
+        rows = []
     g, w = p.gradient, p.old
     if step.clip_factor != 1.0:
         g, before = g * step.clip_factor, g
-        rows.append(("g: the whole gradient was scaled", f"{known(before)} · {given(step.clip_factor)}", "=", answer(g)))
+        rows.append(
+            ("g: the whole gradient was scaled", f"{known(before)} · {given(step.clip_factor)}", "=", answer(g))
+        )
     if step.clip_value is not None and abs(g) > step.clip_value:
         g, before = math.copysign(step.clip_value, g), g
         rows.append((f"g: cut at ± {given(step.clip_value)}", known(before), "=", answer(g)))
@@ -146,7 +151,7 @@ def _moves(step: "Step", p: Parameter, w: float, g: float) -> Iterator[Row]:
     elif isinstance(rule, RMSprop):
         s_old, s = p.state[0], p.state_after[0]
         alpha, rest = given(rule.alpha), given(1.0 - rule.alpha, 3)
-        yield "s := α · s + (1 - α) · g²", f"{alpha} · {given(s_old)} + {rest} · {known(g)}²", "=", answer(s)
+        yield "s := α · s + (1 - α) · g²", f"{alpha} · {given(s_old)} + {rest} · {_squared(g)}", "=", answer(s)
         numbers = f"{given(w)} - {rate} · {known(g)} / (√{known(s)} + {given(rule.eps)})"
         yield "w := w - μ · g / (√s + ε)", numbers, "=", _new(p)
     elif isinstance(rule, Adam):
@@ -163,7 +168,12 @@ def _adam(step: "Step", rule: Adam, p: Parameter, w: float, g: float) -> Iterato
     m_hat, s_hat = m / (1.0 - step.powers[0]), s / (1.0 - step.powers[1])
     moved = f"{given(m_old)} + {rest1} · ({known(g)} - {given(m_old)})"
     yield "m := m + (1 - β₁) · (g - m)", moved, "=", answer(m)
-    yield "s := β₂ · s + (1 - β₂) · g²", f"{given(rule.beta2)} · {given(s_old)} + {rest2} · {known(g)}²", "=", answer(s)
+    yield (
+        "s := β₂ · s + (1 - β₂) · g²",
+        f"{given(rule.beta2)} · {given(s_old)} + {rest2} · {_squared(g)}",
+        "=",
+        answer(s),
+    )
     yield "m_hat = m / (1 - β₁ᵗ)", f"{known(m)} / (1 - {given(step.powers[0])})", "=", answer(m_hat)
     yield "s_hat = s / (1 - β₂ᵗ)", f"{known(s)} / (1 - {given(step.powers[1])})", "=", answer(s_hat)
     numbers = f"{known(w)} - {given(p.rate)} · {known(m_hat)} / (√{known(s_hat)} + {given(rule.eps)})"
@@ -176,16 +186,22 @@ def _rprop(rule: Rprop, p: Parameter, w: float, g: float) -> Iterator[Row]:
         return
     (g_old, size), (_, size_after) = p.state, p.state_after
     product = g * g_old
-    turn, factor = "stays 0 or begins", 1.0
+    turn, factor = "there is none to compare", 1.0
     if product > 0.0:
         turn, factor = "stays", rule.eta_plus
     elif product < 0.0:
         turn, factor = "turns: this step is left out", rule.eta_minus
     yield f"sign of g against the last g: {turn}", f"{known(g)} · {given(g_old)}", "=", answer(product)
-    yield "size, within its bounds", f"{given(size)} · {given(factor)}", "=", answer(size_after)
+    yield "size of the step", f"{given(size)} · {given(factor)}", "=", answer(size * factor)
+    if not rule.step_min <= size * factor <= rule.step_max:
+        yield "size, kept within its bounds", "", "=", answer(size_after)
     if product >= 0.0 and g != 0.0:
         sign = "-" if g > 0.0 else "+"
         yield f"w := w {sign} size", f"{given(w)} {sign} {known(size_after)}", "=", _new(p)
+
+
+def _squared(g: float) -> str:
+    return f"({known(g)})²" if g < 0.0 else f"{known(g)}²"
 
 
 def _new(p: Parameter) -> str:
