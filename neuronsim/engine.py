@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
-from neuronsim.kernels import batch, codes, online, shapes
+from neuronsim.kernels import batch, codes, online, shapes, tiny
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
@@ -33,20 +32,11 @@ from neuronsim.kernels.update import (
     WRITE,
 )
 from neuronsim.losses import Loss
+from neuronsim.lowering import lower
 from neuronsim.optimizers import Optimizer
 from neuronsim.plan import Plan, make_plan
 
 Array = npt.NDArray[Any]
-
-# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-_DENSE_ROWS = 4
-_DENSE_SOURCES = 64
-# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
-_SHARED_ROWS = 4
-# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
-_LEADING_SHARE = 0.25
-# Each thread then copies the inputs, whose ids may be this many times as many as they are.
-_INPUTS_SPREAD = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +80,8 @@ class Engine:
         self.plan: Plan = make_plan(graph)
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
-        self.wiring = _wiring(graph, self.plan, wants_inputs=False)
-        self._spaces: dict[tuple[int, int], Workspace] = {}
+        self.wiring = lower(graph, self.plan, wants_inputs=False)
+        self._spaces: dict[tuple[int, int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
     @property
@@ -110,7 +100,7 @@ class Engine:
     def full_wiring(self) -> Wiring:
         """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
         if self._full_wiring is None:
-            self._full_wiring = _wiring(self.graph, self.plan, wants_inputs=True)
+            self._full_wiring = lower(self.graph, self.plan, wants_inputs=True)
         return self._full_wiring
 
     # --- simulate
@@ -133,7 +123,7 @@ class Engine:
         losses = np.empty(len(X), self.dtype)
         Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads):
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         return losses, Y
 
@@ -151,13 +141,13 @@ class Engine:
         terms = np.empty((n, len(self.wiring.prelus)), self.dtype) if signals else None
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
             if z is not None and y is not None and terms is not None:
                 z[begin : begin + count] = self._by_sample(work.z, work)[:count]
                 y[begin : begin + count] = self._by_sample(work.y, work)[:count]
-                terms[begin : begin + count] = self._by_sample(work.slope_terms, work)[:count]
+                terms[begin : begin + count] = self._by_sample(work.slope_terms, work, len(self.wiring.prelus))[:count]
         if z is not None and y is not None:
             z[:, self.wiring.inputs] = y[:, self.wiring.inputs] = X
         self._add_own_to_inputs(delta, X, T, loss)
@@ -206,7 +196,7 @@ class Engine:
         return self.online_signals(session)
 
     def online_signals(self, session: "Session") -> Signals:
-        """What the last online step, one with ``full_wiring``, was made with."""
+        """What an online step with ``full_wiring``, before which the sum of losses was 0, was made with."""
         n, work = self.graph.n_neurons, session.work
         delta = work.delta[:n].copy()
         for row, output in enumerate(self.wiring.outputs):
@@ -214,7 +204,7 @@ class Engine:
                 delta[output] += work.own[row]
         y = work.y[:n].copy()
         terms = work.slope_terms[: len(self.wiring.prelus)].copy()
-        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(work.losses[0]), terms)
+        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]), terms)
 
     def _with_inputs(self, z: Array, y: Array) -> Array:
         """Kernels never read an input's z; people are shown z = y = x."""
@@ -253,21 +243,18 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where the neurons of bundles that are not shared, in running order, are cut: about as many edges to each
-        thread, tiles kept whole.
+        """Where the neurons of runs that are not shared, by id, are cut: about as many edges to each thread.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
-        starts = self.wiring.row_start
-        first = self.wiring.bundle_first
-        size = np.where(self.wiring.bundle_shared, 0, self.wiring.bundle_size)
-        in_degree = np.repeat(starts[first + 1] - starts[first], size)
+        shared, run_size = self.wiring.run_shared, self.wiring.run_size
+        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input][np.repeat(~shared, run_size)]
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
-        bundle_starts = np.concatenate(([0], np.cumsum(size)))
-        within = bundle_starts[np.searchsorted(bundle_starts, cuts, side="right") - 1]
+        run_starts = np.concatenate(([0], np.cumsum(np.where(shared, 0, run_size))))
+        within = run_starts[np.searchsorted(run_starts, cuts, side="right") - 1]
         cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
         return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
 
@@ -279,55 +266,61 @@ class Engine:
 
     def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
-        count = min(samples, batch.BLOCK_SAMPLES)
-        stride = -(-count // self.width) * self.width
-        if stride > batch.VECTORS_TOGETHER * self.width:
-            stride += self.width  # rows a power of two apart would share few cache sets
-        return self._kept_workspace(stride, n_threads), stride
+        vectors = -(-min(samples, batch.BLOCK_SAMPLES) // self.width)
+        planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
+        stride = -(-vectors // planes) * self.width
+        return self._kept_workspace(stride, planes, n_threads), stride
 
     def online_workspace(self) -> Workspace:
         """Buffers for one sample at a time."""
-        return self._kept_workspace(1, 1)
+        return self._kept_workspace(1, 1, 1)
 
-    def _kept_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _kept_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         """The last one asked for is kept."""
-        key = (stride, n_threads)
+        key = (stride, planes, n_threads)
         if key not in self._spaces:
-            self._spaces = {key: self._make_workspace(stride, n_threads)}
+            self._spaces = {key: self._make_workspace(stride, planes, n_threads)}
         return self._spaces[key]
 
-    def _make_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
-        # a tile may read, never write, up to four lane vectors behind the last value it needs
+        # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
         spare = 4 * self.width
-
-        def buffer(rows: int) -> Array:
-            return _aligned_zeros(rows * stride + spare, self.dtype)
-
+        behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
+        sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        sizes = [-(-size // self.width) * self.width for size in sizes]
+        pitch = sum(sizes)
+        # each buffer reaches to the last plane's end
+        planes_of_all = _aligned_zeros(planes * pitch, self.dtype)
+        y, z, delta, own, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
-        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.bundle_dense.any()) else 0
+        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
+        own_rows = -(-self.wiring.inputs_end // (2 * self.width)) * 2 * self.width * stride if panels else 0
         # one thread needs no copies of its own
         copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
         heard = self.wiring.inputs_end
-        own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
-            y=buffer(n),
-            z=buffer(n),
-            delta=buffer(n),
-            own=buffer(n_outputs),
-            target=buffer(n_outputs),
-            slope_terms=buffer(len(self.wiring.prelus)),
-            losses=buffer(1),
-            rows=_aligned_zeros(rows, self.dtype),
-            starts=np.zeros(n_threads * stride, np.int64),
+            pitch=pitch if planes > 1 else 0,
+            y=y,
+            z=z,
+            delta=delta,
+            own=own,
+            target=target,
+            slope_terms=slope_terms,
+            losses=losses,
+            row_pitch=rows,
+            rows=_aligned_zeros(planes * rows, self.dtype),
+            starts=np.zeros(n_threads * planes * stride, np.int64),
             places=np.arange(self.width) * stride,
-            steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
+            steps=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
+            primes=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
-            own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
-            own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
+            own_inputs=_aligned_zeros(copies * (planes * heard * stride + spare), self.dtype),
+            own_row_pitch=own_rows,
+            own_rows=_aligned_zeros(copies * planes * own_rows, self.dtype),
         )
 
     def like_parameters(self) -> Parameters:
@@ -342,11 +335,12 @@ class Engine:
         """The row length of a workspace's buffers."""
         return int(work.places[1])
 
-    def _by_sample(self, values: Array, work: Workspace) -> Array:
-        """A view of a buffer as (stride, n_neurons), or (stride, n_prelus)."""
-        stride = self._stride(work)
-        n = len(self.wiring.prelus) if values is work.slope_terms else self.graph.n_neurons
-        return values[: n * stride].reshape(n, stride).T
+    def _by_sample(self, values: Array, work: Workspace, rows: int | None = None) -> Array:
+        """A buffer as (samples, rows), one row for each neuron if not told otherwise."""
+        stride, rows = self._stride(work), self.graph.n_neurons if rows is None else rows
+        starts = range(0, values.size, work.pitch) if work.pitch else (0,)
+        planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
         """Run blocks of samples through the samples' phase; yields (first sample, count, workspace) after each."""
@@ -375,8 +369,8 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = self._stride(work)
-                    delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
+                    own = self._by_sample(work.own, work, self.graph.n_outputs)
+                    delta[begin : begin + count, output] += own[:count, row]
 
 
 class Session:
@@ -426,7 +420,7 @@ class Session:
                 if factors.size:
                     steps *= np.maximum(factors, 0)
         buffered = clip_norm is not None or batch_size > batch.BLOCK_SAMPLES
-        self.gradient = engine.like_parameters() if buffered else none
+        self.gradient = engine.like_parameters() if buffered else None
         # plain SGD with nothing in its way takes the fused pass
         plain = code == codes.SGD and weight_decay == 0 and clip_norm is None and clip_value is None
         self.fused = plain and all(r.size == 0 for r in self.learning.rates)
@@ -465,7 +459,9 @@ class Session:
             rates,
             self.loss_sum,
         )
-        if self.batch_size == 1:
+        if wiring.tiny and self.batch_size == 1 and self.fused and self.loss.code == codes.HALF_SQUARED:
+            made = tiny.train_tiny(wiring, engine.parameters, self.work, samples, first_step, rates, self.loss_sum)
+        elif self.batch_size == 1:
             made = online.train_online(*common, self.fused)
         else:
             with alone(self.cuts):
@@ -531,80 +527,3 @@ def _rule(optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype
     settings[list(places)] = values
     settings[FIRST_REST], settings[SECOND_REST] = 1.0 - settings[FIRST], 1.0 - settings[SECOND]
     return settings, settings.astype(dtype)
-
-
-def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
-    """A plan as flat arrays. ``wants_inputs``: δ is aggregated for inputs too."""
-    n = graph.n_neurons
-    row_start, sources, is_input = graph.row_start, graph.sources, graph.is_input
-    first, size = plan.bundle_first, plan.bundle_size
-    count = row_start[first + 1] - row_start[first]
-    has = count > 0
-    low, high = np.zeros_like(first), np.full_like(first, -1)
-    low[has] = sources[row_start[first[has]]]
-    high[has] = sources[row_start[first[has] + 1] - 1]
-    together = has & (high - low == count - 1)
-    dense = together & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
-    # neurons between the ends of a dense bundle's sources
-    edges_of_runs = np.zeros(n + 1, np.int64)
-    np.add.at(edges_of_runs, low[dense], 1)
-    np.add.at(edges_of_runs, high[dense] + 1, -1)
-    heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    pushes = has.copy()
-    if not wants_inputs:
-        inputs_before = np.concatenate(([0], np.cumsum(is_input)))
-        only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
-        pushes &= ~only_inputs
-    shared = size >= _SHARED_ROWS * shapes.ROWS
-    follows = pushes | ~shared
-    leading = int(follows.argmax()) if follows.any() else len(follows)
-    edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
-        leading = 0
-    inputs_end = int(graph.inputs.max()) + 1
-    if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
-        leading = 0  # copies of the inputs would be mostly gaps
-    later = np.ones(n, bool)
-    for b in range(leading):
-        later[first[b] : first[b] + size[b]] = False
-    heard_later = leading > 0 and bool((is_input[sources] & np.repeat(later, np.diff(row_start))).any())
-    output_row = np.full(n, -1, np.int64)
-    output_row[graph.outputs] = np.arange(graph.n_outputs)
-    prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    slope_row = np.full(n, -1, np.int64)
-    slope_row[prelus] = np.arange(len(prelus))
-    softmax_rows = np.flatnonzero(graph.activation_codes[graph.outputs] == codes.SOFTMAX)
-    return Wiring(
-        row_start=row_start,
-        sources=sources,
-        bundle_first=first,
-        bundle_size=size,
-        bundle_pushes=pushes,
-        bundle_dense=dense,
-        bundle_shared=shared,
-        leading=leading,
-        inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
-        inputs_end=inputs_end,
-        codes=graph.activation_codes.astype(np.int64),
-        user=_user_addresses(graph),
-        is_input=is_input,
-        inputs=graph.inputs.astype(np.int64),
-        outputs=graph.outputs.astype(np.int64),
-        output_row=output_row,
-        columns=np.flatnonzero(heard_densely & ~is_input),
-        cleared=np.arange(n) if wants_inputs else np.flatnonzero(~is_input),
-        softmax_members=graph.outputs[softmax_rows].astype(np.int64),
-        softmax_rows=softmax_rows,
-        prelus=prelus,
-        slope_row=slope_row,
-    )
-
-
-def _user_addresses(graph: Graph) -> Array:
-    """Addresses of f and f' of every registered activation up to the highest code in use."""
-    highest = int(graph.activation_codes.max(initial=0))
-    addresses = []
-    for code in range(codes.FIRST_USER, highest + 1):
-        activation = activations.by_code(code)
-        addresses += [activation.address_f, activation.address_derivative]
-    return np.array(addresses, np.int64)

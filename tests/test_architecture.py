@@ -19,6 +19,7 @@ FLOORS = [
     ["initialisers", "arrays", "data"],
     ["graph"],
     ["plan", "records", "snapshots"],
+    ["lowering"],
     ["engine"],
     ["network", "training"],
     ["wiring", "reference", "storage", "plots"],

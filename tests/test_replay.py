@@ -17,6 +17,12 @@ from neuronsim.training import Trainer
 KINDS = ("weights", "biases", "slopes")
 
 
+@pytest.fixture(autouse=True)
+def _many_snapshots(monkeypatch):
+    """One a chunk, however quick it was."""
+    monkeypatch.setattr(snapshots, "LEAST_SECONDS", 0.0)
+
+
 def witnessed(monkeypatch, net, X, T, **settings):
     """A run with what training itself held before each step, taken from it step by step, and behind the last."""
     monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # one step a chunk
@@ -140,6 +146,18 @@ class TestEveryStep:
             for a in range(net.n_neurons):
                 assert repr(mine[a]) == repr(other[a]).replace("step 0", f"step {q}")
             assert str(mine.explain("p0")).splitlines()[1:] == str(other.explain("p0")).splitlines()[1:]
+
+    @dtypes
+    def test_of_a_tiny_network(self, monkeypatch, dtype):
+        """Its training has a kernel of its own."""
+        net = ns.wiring.layered([2, 3, 1], activation="tanh", dtype=dtype, rng=1)
+        X, T = data_of(net, 8)
+        run, states, works = witnessed(monkeypatch, net, X, T, rng=1, epochs=3, learning_rate=0.1)
+        assert net._engine().wiring.tiny
+        for q, step in enumerate(run.replay.walk()):
+            assert_is(step, states[q], states[q + 1])
+            self._compare_signals(step, works[q], 1)
+            step.check().assert_ok()
 
     @pytest.mark.parametrize("threads", [1, 2])
     def test_threads_change_nothing(self, threads):
@@ -289,6 +307,13 @@ class TestBatches:
         )
         assert step.loss == pytest.approx(reduce(step.losses))
         step.check().assert_ok()
+
+    def test_errors_reach_the_inputs(self):
+        net = awkward_net()
+        X, T = data_of(net)
+        expected = awkward_net().gradients(X, T).inputs
+        step = net.fit(X, T, batch_size=None, shuffle=False).at(0)
+        assert same(np.ascontiguousarray(step.delta[:, net.inputs]), np.ascontiguousarray(expected))
 
     def test_a_wrong_gradient_fails(self):
         step = self.step_of()

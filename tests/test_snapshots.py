@@ -2,18 +2,26 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import neuronsim as ns
+from neuronsim import snapshots
 from neuronsim.errors import SettingError
 from neuronsim.snapshots import MOST_BYTES, Snapshots, budget, bytes_of, fingerprint
+
+
+@pytest.fixture(autouse=True)
+def _every_chunk(monkeypatch):
+    """However quick it was."""
+    monkeypatch.setattr(snapshots, "LEAST_SECONDS", 0.0)
 
 
 def state(step: int, n: int = 1) -> list[np.ndarray]:
     return [np.full(n, float(step))]
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 40), st.lists(st.integers(1, 50), max_size=300))
 def test_a_run_of_any_length_keeps_evenly_spread_states(capacity, chunks):
     kept = Snapshots(state(0), capacity * bytes_of(state(0)))

@@ -101,7 +101,7 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
     with replacing(directory / "experiment.toml") as path:
         path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
     began = time.perf_counter()
-    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, **arguments)
+    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, snapshots=False, **arguments)
     seconds = time.perf_counter() - began
     _write(directory, net, done)
     return _outcome(experiment, net, prepared, done, seconds, directory)

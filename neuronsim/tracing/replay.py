@@ -249,6 +249,7 @@ class Replay:
             looked = {} if online else self._look_at_batch(rows)
             wiring = self._engine.full_wiring if online else None
             order, first = self._order_of(self.epoch(q)), q % self.steps_per_epoch
+            session.loss_sum[0] = 0.0
             made = session.advance(order, first, np.array([rate]), wiring) == 1
             if online:
                 looked = self._look_at_sample(rows, made)
