@@ -51,8 +51,8 @@ def worked_out(text: str) -> float | None:
     expression = text.replace("·", "*").replace("²", "**2").replace("÷", "/")
     expression = re.sub(r"√([\d.e+-]+)", r"math.sqrt(\1)", expression)
     expression = re.sub(r"(?<![\w.)*])-([\d.e-]+)\*\*2", r"(-\1)**2", expression)
-    names = set(re.findall(r"[A-Za-zδ∂]+(?![\w.])", re.sub(r"(?<=\d)e(?=[-+\d])", "", expression))) - {"sqrt"}
-    if names or not re.search(r"[-*/+]", expression.lstrip("-")):
+    letters = re.sub(r"(?<=\d)e(?=[-+\d])|math\.sqrt", "", expression)
+    if re.search(r"[^\W\d_]", letters) or not re.search(r"[-*/+]", expression.lstrip("-")):
         return None
     try:
         ast.parse(expression, mode="eval")

@@ -508,7 +508,7 @@ def _reduction_order(parameter: Parameter, step: "Step", n: int) -> str:
 
 def _is_dense(step: "Step", edge: int) -> bool:
     """Whether the edge belongs to a fully connected bundle, whose gradients are summed in the order of the samples."""
-    from neuronsim.engine import _DENSE_ROWS, _DENSE_SOURCES
+    from neuronsim.lowering import _DENSE_ROWS, _DENSE_SOURCES
 
     graph = step.graph
     start, sources = graph.row_start, graph.sources

@@ -124,8 +124,8 @@ def html(cell: str, digits: int = DIGITS) -> str:
 _SYMBOLS = {
     "Σ": r"\sum ", "δ": r"\delta ", "∂": r"\partial ", "μ": r"\mu ", "β": r"\beta ", "α": r"\alpha ",
     "ε": r"\varepsilon ", "λ": r"\lambda ", "η": r"\eta ", "·": r"\cdot ", "÷": r"\div ", "→": r"\to ", "‖": r"\| ",
-    "×": r"\times ", "≤": r"\le ", "≥": r"\ge ", "∞": r"\infty ", "±": r"\pm ", "…": r"\ldots ", "²": "^{2}", "₁": "_{1}", "₂": "_{2}",
-    "ᵗ": "^{t}", "|": "|", "<": "<", ">": ">", "½": r"\tfrac{1}{2}", "^": "^", "'": "'",
+    "×": r"\times ", "≤": r"\le ", "≥": r"\ge ", "∞": r"\infty ", "±": r"\pm ", "…": r"\ldots ", "²": "^{2}",
+    "₁": "_{1}", "₂": "_{2}", "ᵗ": "^{t}", "|": "|", "<": "<", ">": ">", "½": r"\tfrac{1}{2}", "^": "^", "'": "'",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<hat>[a-z]_hat)|(?P<version>[a-z]_(?:old|new))|(?P<word>[A-Za-z]{2,}(?:[_'-][A-Za-z]+)*|a(?= ))"
