@@ -180,6 +180,19 @@ def test_on_a_network_that_tells_all_apart_only_the_bug_is_named(rule, kind):
     assert found.runner_up.error > 100.0
 
 
+@pytest.mark.parametrize(("dtype", "off"), [("float64", 1e-11), ("float32", 1e-4)])
+def test_a_parameter_that_rounding_does_not_explain(dtype, off):
+    """One weight a little further on: no rule fits, and the nearest is the right one."""
+    net = net_222(dtype, frozen=False)
+    after = net.copy()
+    after.step(X4, T4, learning_rate=0.5)
+    weights = after.weights.astype(float)
+    assert net.check_foreign(X4, T4, {"weights": weights, "biases": after.biases}, learning_rate=0.5, dtype=dtype).ok
+    weights[4] += off
+    found = net.check_foreign(X4, T4, {"weights": weights, "biases": after.biases}, learning_rate=0.5, dtype=dtype)
+    assert (found.rule, found.nearest.rule, found.nearest.worst) == ("unknown", "right", "w[h1→o1]")
+
+
 def test_one_sample_cannot_tell_a_sum_from_a_mean():
     net = net_222(frozen=False)
     after = net.copy()

@@ -1,7 +1,7 @@
 """Every gradient against central differences (C(θ + ε) - C(θ - ε)) / 2ε of the loss (L0)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,17 @@ class Check:
         """Raise CheckError if a gradient is wrong; the message is ``str(self)``."""
         if not self.ok:
             raise CheckError(str(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict, the failures and the worst, for JSON."""
+        return {
+            "ok": self.ok,
+            "n_parameters": self.n_parameters,
+            "measured": len(self.comparisons),
+            "behind_kinks": len(self.kinks),
+            "worst": facts(self.worst) if self.worst else None,
+            "failures": [facts(c) for c in self.failures],
+        }
 
     def __str__(self) -> str:
         rows = self._rows(self.failures[:_SHOWN] or self.comparisons[:3])
@@ -221,6 +232,14 @@ def compare(
     ]
     measured = sorted((c for c in found if not c.kink), key=lambda c: -c.error if c.error == c.error else -np.inf)
     return Check(tuple(measured), tuple(c for c in found if c.kink), len(places))
+
+
+def facts(record: Any) -> dict[str, Any]:
+    """A record's fields, for JSON: None for numbers that are not finite."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in asdict(record).items()
+    }
 
 
 class _Measure:

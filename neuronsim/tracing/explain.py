@@ -128,9 +128,12 @@ class Explanation:
 
         return worksheet(self, blanks, digits=digits)
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self, digits: int = notation.DIGITS) -> dict[str, object]:
         """Plain text by section, for JSON."""
-        plain = notation.text
+
+        def plain(cell: str) -> str:
+            return notation.text(cell, digits)
+
         return {
             "title": plain(self.title),
             "sections": [

@@ -17,6 +17,7 @@ from neuronsim import activations, schedules
 from neuronsim.activations import PRELU, SIGMOID, SOFTMAX, Activation
 from neuronsim.errors import CheckError, DataError, SettingError, choose
 from neuronsim.losses import Loss
+from neuronsim.tracing.checks import facts
 
 if TYPE_CHECKING:
     from neuronsim.graph import Graph
@@ -112,6 +113,11 @@ class Verdict:
         """Raise CheckError unless the right rule fits; the message is ``str(self)``."""
         if not self.ok:
             raise CheckError(str(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, for JSON."""
+        hypotheses = [facts(h) for h in self.hypotheses]
+        return {"rule": self.rule, "ok": self.ok, "fits": list(self.fits), "hypotheses": hypotheses}
 
     def __str__(self) -> str:
         return str(self._section())

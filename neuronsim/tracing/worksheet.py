@@ -56,6 +56,10 @@ class Worksheet:
         body = "\\clearpage\n".join(part.latex(self.digits) for part in self._parts(key))
         return latex_document(body) if document else body
 
+    def as_dict(self) -> dict[str, object]:
+        """Plain text by section and the answers, for JSON; these are not rounded."""
+        return {"sheet": self.sheet.as_dict(self.digits), "answers": list(self.answers)}
+
     def _parts(self, key: bool) -> list[Explanation]:
         return [self.sheet, self.key] if key else [self.sheet]
 
