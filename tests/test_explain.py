@@ -146,6 +146,12 @@ class TestBatches:
         assert "update by" not in text
         assert "the update follows" in str(step.explain("p", "m"))
 
+    def test_online_steps_say_their_row(self):
+        step = a_step("sgd", 1)
+        assert str(step.explain("m")).startswith(
+            f"neuron m (gelu, output) in step 59 (epoch 1, row {step.samples[0]} of X)\n"
+        )
+
     def test_its_loss_is_that_of_its_samples(self):
         step = a_step("sgd", 5)
         text = str(step.explain())

@@ -224,6 +224,7 @@ def edge(e: "StepEdge") -> Explanation:
     forward = Section(
         "forward: what it adds to the net input of its sink",
         ((f"w[{b}→{a}] · y[{b}]", f"{given(e.weight)} · {given(e.y)}", "=", answer(e.weight * e.y)),),
+        ("w: the weight before this step's update",),
     )
     backward = Section(
         f"backward: what it adds to ∂L/∂y[{b}]",
@@ -295,7 +296,9 @@ def _which(step: "Step") -> str:
     if step.is_batch:
         epoch = "" if step.epoch is None else f"epoch {step.epoch}, "
         return f"step {step.number} ({epoch}a batch of {len(step)})"
-    return f"step {step.number}"
+    if step.epoch is None or step.samples is None:
+        return f"step {step.number}"
+    return f"step {step.number} (epoch {step.epoch}, row {step.samples[0]} of X)"
 
 
 # ── one sample ──

@@ -540,7 +540,9 @@ class _Judge:
         fitting = [h for h in tried if h.fits]
         if not fitting:
             fitting = list(self._first_fit(self.other_rules(), self.pairs()))
-            tried += [h for h in fitting if not h.fits]
+            # a rule with a number fitted to the step comes a little nearer than one without; that says nothing
+            nearest = min(h.distance for h in tried)
+            tried += [h for h in fitting if h.distance < 0.5 * nearest]
         others = sorted((h for h in tried if not h.fits), key=lambda h: h.distance)
         return Verdict((*(h for h in fitting if h.fits), *others))
 

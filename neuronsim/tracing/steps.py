@@ -296,7 +296,8 @@ class Step:
         Returns
         -------
         Explanation
-            To be printed; notebooks show it as tables.
+            To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
+            form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
         """
         from neuronsim.tracing import explain
 
