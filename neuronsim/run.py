@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from neuronsim.tracing.diff import Difference
     from neuronsim.tracing.first import Occurrence
     from neuronsim.tracing.ledger import Ledger
+
+    from neuronsim.tracing.paths import Paths
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
 
@@ -163,6 +165,10 @@ class Run:
         from neuronsim.tracing.diff import diff
 
         return diff(self, other, tolerance, every_step)
+
+    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
+        return self.at(step).paths(neuron, top=top, sample=sample)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}
