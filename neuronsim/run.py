@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from neuronsim.tracing.diff import Difference
     from neuronsim.tracing.first import Occurrence
     from neuronsim.tracing.ledger import Ledger
-
     from neuronsim.tracing.paths import Paths
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
