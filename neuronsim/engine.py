@@ -446,7 +446,7 @@ class Session:
                 if factors.size:
                     steps *= np.maximum(factors, 0)
         buffered = clip_norm is not None or batch_size > batch.BLOCK_SAMPLES
-        self.gradient = engine.like_parameters() if buffered else None
+        self.gradient = engine.like_parameters() if buffered else none
         # plain SGD with nothing in its way takes the fused pass
         plain = code == codes.SGD and weight_decay == 0 and clip_norm is None and clip_value is None
         self.fused = plain and all(r.size == 0 for r in self.learning.rates)
