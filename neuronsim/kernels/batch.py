@@ -278,7 +278,7 @@ def train_batches(
     recorder: Recorder | None,
     wiring: Wiring,
     learning: Learning,
-    gradient: Parameters | None,
+    gradient: Parameters,
     work: Workspace,
     samples: Samples,
     loss: int,
@@ -294,10 +294,11 @@ def train_batches(
     """Steps ``first_step``, … of an epoch, one for each entry of ``step_rates``; a short last batch counts.
 
     Adds the samples' losses, each before the update that used it, to ``loss_sum[0]``. Returns how many steps were
-    made: fewer than asked where a loss was not finite, before the update of that step. ``gradient`` is not None where
+    made: fewer than asked where a loss was not finite, before the update of that step. ``gradient`` is not empty where
     the whole gradient is needed before the update.
     """
     n_samples = samples.order.size
+    buffered = gradient.weights.size > 0 or gradient.biases.size > 0
     for s in range(step_rates.size):
         position = (first_step + s) * batch
         m = min(batch, n_samples - position)
@@ -314,12 +315,10 @@ def train_batches(
                 return s
             if recorder is not None:
                 look_at_block(recorder, work, samples, at, start, count, stride)
-            if gradient is None:
-                block_neurons(wiring, work, learning, count, stride, cuts)
-            else:
-                mode = WRITE if start == 0 else ADD
-                block_neurons(wiring, work, into(learning, gradient, mode), count, stride, cuts)
-        if gradient is not None:
+            mode = WRITE if start == 0 else ADD
+            used = into(learning, gradient, mode) if buffered else learning
+            block_neurons(wiring, work, used, count, stride, cuts)
+        if buffered:
             if clip_norm > 0.0:
                 norm = float(learning.numbers[SCALE]) * np.sqrt(squared_norm(wiring, gradient, learning.rates))
                 if norm > clip_norm:

@@ -387,7 +387,7 @@ def backward_one(wiring: Wiring, parameters: Parameters, work: Workspace, learni
 def train_online(
     wiring: Wiring,
     learning: Learning,
-    gradient: Parameters | None,
+    gradient: Parameters,
     work: Workspace,
     samples: Samples,
     loss: int,
@@ -400,8 +400,7 @@ def train_online(
     """Steps ``first_step``, … of an epoch, a sample each, one for each entry of ``step_rates``.
 
     Adds the samples' losses, each before its update, to ``loss_sum[0]``. Returns how many steps were made: fewer than
-    asked where a loss was not finite, before the update of that step. ``gradient`` is not None where the norm of the
-    whole gradient is limited. ``fused``: plain SGD, nothing frozen, scaled,
+    asked where a loss was not finite, before the update of that step. ``fused``: plain SGD, nothing frozen, scaled,
     decayed or clipped.
     """
     parameters = learning.parameters
@@ -415,11 +414,11 @@ def train_online(
         if not np.isfinite(work.losses[0]):
             return s
         loss_sum[0] += work.losses[0]
-        if gradient is None:
-            backward_one(wiring, parameters, work, learning, fused)
-        else:
+        if clip_norm > 0.0:
             backward_one(wiring, parameters, work, into(learning, gradient, WRITE), False)
             norm = np.sqrt(squared_norm(wiring, gradient, learning.rates))
             learning.numbers[SCALE] = clip_norm / norm if norm > clip_norm else 1.0
             update_all(wiring, learning, gradient)
+        else:
+            backward_one(wiring, parameters, work, learning, fused)
     return step_rates.size

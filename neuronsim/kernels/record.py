@@ -50,7 +50,7 @@ N_ALARM = 8
 
 # Instructions of an alarm's program: operands lie on a stack, truth is 1.0.
 PUSH, CONSTANT, NEGATE, ABSOLUTE, ADD, SUBTRACT, MULTIPLY, DIVIDE = range(8)
-LESS, AT_MOST, GREATER, AT_LEAST, EQUAL, UNEQUAL, AND, OR, NOT, IS_NAN, IS_INF, IS_FINITE = range(8, 20)
+LESS, AT_MOST, GREATER, AT_LEAST, EQUAL, UNEQUAL, AND, OR, NOT, IS_NAN, IS_INF, IS_FINITE, SQUARE_ROOT = range(8, 21)
 
 
 class Recorder(NamedTuple):
@@ -345,6 +345,9 @@ def run_program(
         elif code == ABSOLUTE:
             for i in range(count):
                 b[i] = abs(b[i])
+        elif code == SQUARE_ROOT:
+            for i in range(count):
+                b[i] = np.sqrt(b[i])
         elif code == NOT:
             for i in range(count):
                 b[i] = 1.0 - b[i]

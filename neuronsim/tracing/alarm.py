@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.errors import NotKnownError
+from neuronsim.errors import NotKnownError, SettingError
+from neuronsim.kernels import record as kernels
 from neuronsim.names import Names
-from neuronsim.tracing.conditions import Program, parse
+from neuronsim.tracing import conditions
 from neuronsim.tracing.monitor import whole
-from neuronsim.watching import Condition, Records, Setting
+from neuronsim.watching import NEURON_FIELDS, Condition, Records, Setting
 
 if TYPE_CHECKING:
     from neuronsim.graph import Selection
@@ -21,6 +22,28 @@ __all__ = ["Alarm"]
 #: Firings that are kept; all are counted.
 KEPT = 1000
 _FIELDS = ("z", "y", "delta", "b")
+_INSTRUCTIONS = {
+    "+": kernels.ADD,
+    "-": kernels.SUBTRACT,
+    "*": kernels.MULTIPLY,
+    "/": kernels.DIVIDE,
+    "<": kernels.LESS,
+    "<=": kernels.AT_MOST,
+    ">": kernels.GREATER,
+    ">=": kernels.AT_LEAST,
+    "==": kernels.EQUAL,
+    "!=": kernels.UNEQUAL,
+    "&": kernels.AND,
+    "|": kernels.OR,
+    "negative": kernels.NEGATE,
+    "~": kernels.NOT,
+    "abs": kernels.ABSOLUTE,
+    "sqrt": kernels.SQUARE_ROOT,
+    "isnan": kernels.IS_NAN,
+    "isinf": kernels.IS_INF,
+    "isfinite": kernels.IS_FINITE,
+}
+_BINARY = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
 
 
 class Alarm:
@@ -29,9 +52,8 @@ class Alarm:
     Parameters
     ----------
     condition
-        Of ``z``, ``y``, ``delta``, ``b`` (as it was before the step) and numbers, with ``+ - * /``, comparisons,
-        ``& | ~`` (or ``and or not``), ``abs``, ``isnan``, ``isinf``, ``isfinite``; computed in float64. It is parsed,
-        never evaluated as Python. ``&`` and ``|`` bind more tightly than comparisons: put those in brackets.
+        Of ``z``, ``y``, ``delta``, ``b`` (as it was before the step) and numbers, as `neuronsim.tracing.conditions`
+        reads it; computed in float64. It is parsed, never evaluated as Python.
     neurons
         Names, ids, globs, or a list of them; None: all but inputs.
     keep_last
@@ -61,8 +83,11 @@ class Alarm:
         keep_last: int = 3,
         stop: bool = False,
     ) -> None:
-        self.condition = condition.strip() if isinstance(condition, str) else condition
-        self._program: Program = parse(condition)
+        self._parsed = conditions.parse(condition)
+        self.condition = self._parsed.text.strip()
+        for field in self._parsed.fields:
+            if field not in _FIELDS:
+                raise SettingError(f"an alarm looks at {', '.join(_FIELDS)} of neurons, not at {field!r}")
         self.neurons = neurons
         self.keep_last = whole("keep_last", keep_last, 0)
         self.stop = bool(stop)
@@ -80,8 +105,8 @@ class Alarm:
         ids = order[chosen[order]].astype(np.int64)
         self._records = self._run = None
         self._graph_names = graph.names.copy()
-        program = self._program
-        return Condition(program.code, program.constants, program.depth, ids, self.stop, KEPT)
+        code, depth = program(self._parsed)
+        return Condition(code, np.array(self._parsed.constants), depth, ids, self.stop, KEPT)
 
     def _end(self, records: Records, run: "Run") -> None:
         self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(records.firings[:, 1])}
@@ -159,3 +184,22 @@ class Alarm:
         if not self.count:
             return f"<Alarm {self.condition}: never>"
         return f"<Alarm {self.condition}: {self.count:,} times, first in {self._first()}>"
+
+
+def program(condition: conditions.Condition) -> tuple[NDArray[np.int64], int]:
+    """Instructions and operands for kernels, shape (n, 2), and how many places the stack needs."""
+    symbols = {code: symbol for symbol, code in conditions.OPERATORS.items()}
+    code: list[tuple[int, int]] = []
+    depth = deepest = n_constants = 0
+    for given in condition.codes:
+        if given < conditions.CONSTANT:
+            code.append((kernels.PUSH, NEURON_FIELDS[conditions.FIELDS[given]]))
+            depth += 1
+        elif given == conditions.CONSTANT:
+            code.append((kernels.CONSTANT, n_constants))
+            depth, n_constants = depth + 1, n_constants + 1
+        else:
+            code.append((_INSTRUCTIONS[symbols[given]], 0))
+            depth -= symbols[given] in _BINARY
+        deepest = max(deepest, depth)
+    return np.array(code, np.int64), deepest

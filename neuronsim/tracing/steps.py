@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from neuronsim.network import Network
     from neuronsim.tracing.checks import Check
     from neuronsim.tracing.explain import Explanation
+    from neuronsim.tracing.paths import Paths
 
 __all__ = ["Message", "Messages", "Step", "StepEdge", "StepNeuron", "step"]
 
@@ -295,7 +296,8 @@ class Step:
         Returns
         -------
         Explanation
-            To be printed; notebooks show it as tables.
+            To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
+            form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
         """
         from neuronsim.tracing import explain
 
@@ -307,6 +309,22 @@ class Step:
         if len(ends) == 2:
             return explain.edge(StepEdge(self, self.graph.edge(*ends)))
         raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
+
+    def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.tracing.paths`.
+
+        Parameters
+        ----------
+        neuron
+            Name or id.
+        top : int or None
+            How many paths; None is all of them, up to 100,000.
+        sample : int, optional
+            Which one of the batch; needed if there are several.
+        """
+        from neuronsim.tracing.paths import paths
+
+        return paths(self if sample is None else self.sample(sample), neuron, top=top)
 
     def messages(self, neuron: str | int) -> Messages:
         """What the neuron received and sent, forwards and backwards (L3)."""
