@@ -4,6 +4,7 @@ An engine belongs to one version of the wiring: it makes the plan, turns it into
 and lends them its workspace. Everything that it is given has been checked before.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,17 @@ class Signals:
     delta: Array | None = None
     loss: float | None = None
     slope_terms: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BlockSignals:
+    """z, y and δ (n, n_neurons) and the losses (n,) of the samples from ``begin`` on; views, until the next block."""
+
+    begin: int
+    z: Array
+    y: Array
+    delta: Array
+    losses: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +179,20 @@ class Engine:
             y,
             terms,
         )
+
+    def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
+        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN where not asked for."""
+        wiring = self.full_wiring if inputs else self.wiring
+        for begin, count, work in self._blocks(wiring, X, T, loss.code, batch.BACKWARD, None):
+            z, y, delta = (self._by_sample(values, work)[:count] for values in (work.z, work.y, work.delta))
+            z[:, wiring.inputs] = y[:, wiring.inputs] = X[begin : begin + count]
+            if inputs:
+                own = self._by_sample(work.own, work, self.graph.n_outputs)[:count]
+                for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
+                    delta[:, wiring.outputs[row]] += own[:, row]
+            else:
+                delta[:, wiring.inputs] = np.nan
+            yield BlockSignals(begin, z, y, delta, self._by_sample(work.losses, work, 1)[:count, 0])
 
     def jacobian(self, X: Array) -> Array:
         """∂y/∂x for each sample: (n, n_outputs, n_inputs)."""

@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neuronsim.snapshots import Recording
+    from neuronsim.tracing.blame import Blame
+    from neuronsim.tracing.diagnose import Diagnosis
+    from neuronsim.tracing.diff import Difference
+    from neuronsim.tracing.first import Occurrence
+    from neuronsim.tracing.ledger import Ledger
     from neuronsim.tracing.paths import Paths
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
@@ -79,6 +84,90 @@ class Run:
     def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
         """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
         return self.at(step).paths(neuron, top=top, sample=sample)
+
+    def blame(self, neurons: Any, step: int | None = None) -> "Blame":
+        """δ of every sample of X at some neurons, and what each sample would write into their weights.
+
+        Parameters
+        ----------
+        neurons
+            A name, an id, a glob, or several.
+        step : int, optional
+            With the parameters before this step; None: with the final ones.
+
+        Returns
+        -------
+        Blame
+            ``.delta``, ``.change`` (n_samples, n_neurons), ``.top(k)``, ``.by_class()``; see `neuronsim.tracing.blame`.
+        """
+        from neuronsim.tracing.blame import blame
+
+        return blame(self.replay, neurons, step)
+
+    def ledger(self, *what: Any, start: int = 0, stop: int | None = None) -> "Ledger":
+        """One parameter's change, booked to the samples, classes, epochs and steps that made it.
+
+        Parameters
+        ----------
+        what
+            An edge, ``ledger("i1", "h1")``, or a neuron, ``ledger("h1")``: its bias.
+        start, stop : int, optional
+            Steps ``start`` to ``stop - 1``; None: to the last.
+
+        Returns
+        -------
+        Ledger
+            ``.total``, ``.by_sample``, ``.by_class``, ``.by_epoch``, ``.by_step``, each adding up to the total exactly;
+            see `neuronsim.tracing.ledger`.
+        """
+        from neuronsim.tracing.ledger import ledger
+
+        return ledger(self.replay, *what, start=start, stop=stop)
+
+    def first(
+        self, condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
+    ) -> "Occurrence | None":
+        """The first step, sample and neuron at which a condition such as ``"isnan(z) | (abs(delta) > 10)"`` holds.
+
+        Parameters
+        ----------
+        condition : str
+            On z, y, delta, b and db of neurons, or on w, gradient and dw of edges; see `neuronsim.tracing.conditions`.
+        neurons
+            Only these: a name, an id, a glob, or several; of edges, those into them. None: all but inputs.
+        start, stop : int, optional
+            Steps ``start`` to ``stop - 1``; None: to the end, and the step at which the run diverged, if it did.
+        """
+        from neuronsim.tracing.first import first
+
+        return first(self.replay, condition, neurons=neurons, start=start, stop=stop)
+
+    def diagnose(self, step: int | None = None) -> "Diagnosis":
+        """What is wrong, a sentence each, and what to try: overflow, δ that vanishes or explodes, dead neurons.
+
+        Parameters
+        ----------
+        step : int, optional
+            With the parameters before this step; None: with the final ones.
+        """
+        from neuronsim.tracing.diagnose import diagnose
+
+        return diagnose(self.replay, step)
+
+    def diff(self, other: "Run", tolerance: float = 0.0, every_step: bool = False) -> "Difference":
+        """The first step, and in it the first neuron or edge, at which two runs of one wiring differ, and why.
+
+        Parameters
+        ----------
+        other : Run
+        tolerance : float
+            Of absolute differences; 0: every one counts.
+        every_step : bool
+            Compare all signals of all steps, instead of parameters that differ from some step on.
+        """
+        from neuronsim.tracing.diff import diff
+
+        return diff(self, other, tolerance, every_step)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}

@@ -147,6 +147,19 @@ class TestEveryStep:
                 assert repr(mine[a]) == repr(other[a]).replace("step 0", f"step {q}")
             assert str(mine.explain("p0")).splitlines()[1:] == str(other.explain("p0")).splitlines()[1:]
 
+    @pytest.mark.parametrize("reduction", ["mean", "sum"])
+    @pytest.mark.parametrize("batch_size", [1, 5])
+    def test_clipping_scales_the_reduced_gradient(self, batch_size, reduction):
+        net = awkward_net()
+        X, T = data_of(net)
+        run = net.fit(X, T, rng=1, batch_size=batch_size, clip_norm=0.3, learning_rate=0.1, reduction=reduction)
+        for step in run.replay.walk():
+            gradients = (step.weight_gradients, step.bias_gradients, step.slope_gradients)
+            norm = np.sqrt(sum(float((g * g).sum()) for g in gradients))
+            assert step.clip_factor == pytest.approx(min(1.0, 0.3 / norm))
+            dw = step.weights_after - step.weights
+            np.testing.assert_allclose(dw, -0.1 * step.clip_factor * step.weight_gradients, rtol=1e-9, atol=1e-12)
+
     @dtypes
     def test_of_a_tiny_network(self, monkeypatch, dtype):
         """Its training has a kernel of its own."""
@@ -195,6 +208,19 @@ class TestTravelling:
         assert list(poor.recording.snapshots.states) == [0]
         for q in (199, 0, 120, 119, 118):
             assert everything(rich.at(q)) == everything(poor.at(q))
+
+    def test_rates_by_step_and_adams_products_go_along(self):
+        net = awkward_net()
+        X, T = data_of(net, 60)
+        schedule = ns.schedules.InverseTime(0.01, 0.1, per="step")
+        run = net.fit(X, T, epochs=3, rng=1, optimizer="adam", learning_rate=schedule, snapshots=9_000)
+        steps = list(run.replay.walk())
+        assert same(steps[-1].weights_after, net.weights)
+        assert [step.learning_rate for step in steps] == schedule.at(np.arange(180)).tolist()
+        for q in (150, 40, 179, 61, 0, 100):
+            run._replay = None
+            assert everything(run.at(q)) == everything(steps[q])
+            assert run.at(q).powers == steps[q].powers
 
     def test_walking_back_replays_little(self, monkeypatch):
         """From the start of 2,000 steps alone: once all of them, then never more than some √."""
@@ -388,6 +414,16 @@ class TestEnds:
         assert np.isfinite(failed.weights).all()
         with pytest.raises(SettingError, match="it made no step"):
             run.at(0)
+
+    @pytest.mark.parametrize("batch_size", [1, 2])
+    def test_a_failed_step_can_be_looked_at_again(self, batch_size):
+        net = ns.wiring.layered([1, 1], activation="identity", rng=1)
+        net.weights[:] = 1e200
+        with pytest.warns(DivergenceWarning):
+            run = net.fit([[1e200], [1e200]], [[0.0], [0.0]], optimizer="adam", batch_size=batch_size)
+        failed = [run.replay.failed() for _ in range(2)]
+        assert failed[0].powers == failed[1].powers == (0.9, 0.999)
+        assert same(failed[0].z, failed[1].z)
 
     def test_signals_without_the_update(self):
         net = awkward_net()

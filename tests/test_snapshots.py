@@ -21,7 +21,7 @@ def state(step: int, n: int = 1) -> list[np.ndarray]:
     return [np.full(n, float(step))]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 40), st.lists(st.integers(1, 50), max_size=300))
 def test_a_run_of_any_length_keeps_evenly_spread_states(capacity, chunks):
     kept = Snapshots(state(0), capacity * bytes_of(state(0)))
@@ -39,8 +39,9 @@ def test_a_run_of_any_length_keeps_evenly_spread_states(capacity, chunks):
     if capacity > 1:
         assert steps[-1] == step
     gaps = np.diff(steps)
-    # a gap is an interval, at most doubled by thinning, and what lies to the next chunk's beginning
-    assert (gaps <= 2 * (kept.interval + 50)).all()
+    # thinning at most doubles an interval and what lies to the next chunk's beginning; the end may replace one more
+    assert (gaps <= 3 * (kept.interval + 50)).all()
+    assert (gaps[:-1] >= kept.interval).all()
     if capacity > 4 and step > 60 * capacity:
         assert len(steps) > capacity / 8
 
