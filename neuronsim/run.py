@@ -81,6 +81,10 @@ class Run:
         """
         return self.replay.at(step)
 
+    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
+        return self.at(step).paths(neuron, top=top, sample=sample)
+
     def blame(self, neurons: Any, step: int | None = None) -> "Blame":
         """δ of every sample of X at some neurons, and what each sample would write into their weights.
 
@@ -164,10 +168,6 @@ class Run:
         from neuronsim.tracing.diff import diff
 
         return diff(self, other, tolerance, every_step)
-
-    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
-        """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
-        return self.at(step).paths(neuron, top=top, sample=sample)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}

@@ -8,8 +8,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from strategies import cases
 
 import neuronsim as ns
 from neuronsim.errors import SettingError
@@ -80,18 +81,18 @@ def formulas(explanation: Explanation) -> list[tuple[str, float, float]]:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [1, 7])
 @pytest.mark.parametrize(
-    "settings", [{}, {"weight_decay": 0.02}, {"clip_norm": 0.05, "clip_value": 0.01, "weight_decay": 0.01}]
+    "options", [{}, {"weight_decay": 0.02}, {"clip_norm": 0.05, "clip_value": 0.01, "weight_decay": 0.01}]
 )
-def test_every_printed_formula_comes_out(optimizer, batch_size, settings):
+def test_every_printed_formula_comes_out(optimizer, batch_size, options):
     """The numbers in a row make the number behind its =, and the last one is what the kernel has written."""
-    step = a_step(optimizer, batch_size, **settings)
+    step = a_step(optimizer, batch_size, **options)
     for what in [(), *((n,) for n in step.graph.name_list(range(step.graph.n_neurons))), ("p", "m"), ("x0", "o1")]:
         explanation = step.explain(*what)
         for row, worked, printed in formulas(explanation):
             assert worked == pytest.approx(printed, rel=1e-9, abs=1e-15), row
     edge = step["p", "m"]
     text = str(step.explain("p", "m"))
-    if optimizer == "sgd" and not settings:
+    if optimizer == "sgd" and not options:
         assert re.search(rf"change +{re.escape(notation.number(edge.dw))} +=", text)
     elif "this step is left out" in text:
         assert edge.dw == 0.0
@@ -106,6 +107,26 @@ def test_float32_steps_come_out_to_float32(optimizer):
     step = a_step(optimizer, 7, "float32", weight_decay=0.01)
     for row, worked, printed in formulas(step.explain("o1")):
         assert worked == pytest.approx(printed, rel=1e-4, abs=1e-6), row
+
+
+@pytest.mark.filterwarnings("ignore::neuronsim.DivergenceWarning")
+@settings(max_examples=25, deadline=None)
+@given(cases(max_samples=20, max_hidden=8), st.sampled_from(OPTIMIZERS), st.integers(1, 20), st.data())
+def test_any_step_of_any_network_is_explained(case, optimizer, batch_size, data):
+    run = case.net.fit(case.X, case.T, loss=case.loss, optimizer=optimizer, batch_size=batch_size, learning_rate=1e-3)
+    assume(run.status == "finished")
+    step = run.at(data.draw(st.integers(0, run.n_steps - 1)))
+    neuron = data.draw(st.integers(0, case.net.n_neurons - 1))
+    parts = [step.explain(neuron), step.explain(), step.sample(0).explain(neuron)]
+    if case.net.n_edges:
+        e = data.draw(st.integers(0, case.net.n_edges - 1))
+        parts.append(step.explain(int(step.graph.sources[e]), int(step.graph.sinks()[e])))
+    for part in parts:
+        sheet = part.worksheet()
+        assert sheet.text(key=False).count("____") == len(sheet.answers)
+        assert str(part)
+        assert part.latex().isascii()
+        assert "\ue00f" not in part.html() + part.latex() + str(sheet)
 
 
 class TestBatches:
