@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_explain(commands)
     _add_check(commands)
+    _add_draw(commands)
     return parser
 
 
@@ -103,6 +104,19 @@ def _add_explain(commands: Any) -> None:
     forms = explain.add_mutually_exclusive_group()
     forms.add_argument("--latex", action="store_true", help="a LaTeX document")
     forms.add_argument("--html", action="store_true", help="an HTML page")
+
+
+def _add_draw(commands: Any) -> None:
+    draw = _command(commands, "draw", _draw, "a picture of a network file, or of a step with one sample")
+    draw.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    draw.add_argument("-o", "--output", metavar="FILE", help="a .png, .svg or .pdf (default: NETWORK.png, here)")
+    draw.add_argument("--x", type=_numbers, metavar="X1,X2,…", help="inputs: draw the step made with them")
+    draw.add_argument("--t", type=_numbers, metavar="T1,…", help="then the targets, or one class number")
+    draw.add_argument(
+        "--color", metavar="FIELD", help="delta, y, z, bias, slope, db (default: delta of a step, else bias)"
+    )
+    _add_loss(draw)
+    draw.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
 
 
 def _add_check(commands: Any) -> None:
@@ -222,6 +236,30 @@ def _explain(options: argparse.Namespace) -> int:
     step = net.step(x, options.t, loss=options.loss, learning_rate=options.learning_rate)
     explanation = step.explain(*(end for end in (options.neuron, options.sink) if end is not None))
     _print(_written(explanation, options))
+    return OK
+
+
+def _draw(options: argparse.Namespace) -> int:
+    from neuronsim import plots
+    from neuronsim.storage import load
+
+    if (options.x is None) != (options.t is None):
+        return _wrong_usage("--x and --t go together: a step needs both")
+    net = load(options.network)
+    shown: Any = net
+    if options.x is not None:
+        _announce_compiling()
+        x = options.x if isinstance(options.x, list) else [options.x]
+        shown = net.step(x, options.t, loss=options.loss, learning_rate=options.learning_rate)
+    output = Path(options.output or Path(options.network).with_suffix(".png").name)
+    color = options.color or ("bias" if options.x is None else "delta")
+    try:
+        plots.network(shown, color).save(output)
+    except ValueError as problem:
+        if isinstance(problem, NeuronsimError):
+            raise
+        return _wrong_usage(f"{output}: {problem}")
+    _print({"picture": str(output)} if options.json else str(output))
     return OK
 
 
