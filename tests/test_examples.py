@@ -1,6 +1,7 @@
 """Every example runs, says what its lecture says, and names the lecture."""
 
 import gzip
+import json
 import re
 import runpy
 import struct
@@ -133,3 +134,16 @@ def test_mnist_on_small_files(run, tmp_path: Path) -> None:
 def test_mnist_needs_a_directory(run) -> None:
     with pytest.raises(SystemExit, match="DIRECTORY"):
         run("mnist")
+
+
+def test_the_notebook_prints_again_what_it_holds(capsys) -> None:
+    """Its code runs as it stands, and what it prints is, character for character, what is stored in it."""
+    notebook = json.loads((EXAMPLES / "one_error.ipynb").read_text(encoding="utf-8"))
+    names: dict[str, object] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        stored = "".join("".join(o["text"]) for o in cell["outputs"] if o["output_type"] == "stream")
+        exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
+        assert capsys.readouterr().out == stored
+    assert (EXAMPLES / "one_error.ipynb").stat().st_size < 1_000_000
