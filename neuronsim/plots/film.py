@@ -86,7 +86,7 @@ def animation(
     with writer.saving(figure, str(path), _DPI):
         for q, seen, loss in zip(chosen, views, losses, strict=True):
             net.clear()
-            draw(seen, net, neuron_scale, edge_scale)
+            draw(seen, net, _again(neuron_scale), _again(edge_scale))
             dot.set_data([q], [loss])
             writer.grab_frame()
     return path
@@ -112,6 +112,11 @@ def _size(view: View) -> tuple[float, float]:
 def _common(values: list[Any]) -> Normalize:
     """One scale for all frames."""
     return zero_centred(np.concatenate([np.ravel(v) for v in values]))
+
+
+def _again(scale: Normalize) -> Normalize:
+    """The same scale, to which no picture that is gone still listens: matplotlib would complain when it is collected."""
+    return Normalize(scale.vmin, scale.vmax, clip=scale.clip)
 
 
 def _draw_losses(axes: Axes, run: "Run", steps: list[int], losses: list[float]) -> Line2D:
