@@ -115,7 +115,7 @@ def _common(values: list[Any]) -> Normalize:
 
 
 def _again(scale: Normalize) -> Normalize:
-    """The same scale, to which no picture that is gone still listens: matplotlib would complain when it is collected."""
+    """The same scale, to which no picture that is gone still listens: matplotlib complains when it is collected."""
     return Normalize(scale.vmin, scale.vmax, clip=scale.clip)
 
 
