@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neuronsim.network import Network
     from neuronsim.run import Run
     from neuronsim.storage import load
+    from neuronsim.tracing import Alarm, Monitor
 
 _MODULES = {
     "activations": "activations",
@@ -30,7 +31,9 @@ _MODULES = {
     "wiring": "wiring",
 }
 _NAMES = {
+    "Alarm": "tracing",
     "DivergenceWarning": "errors",
+    "Monitor": "tracing",
     "Network": "network",
     "NeuronsimError": "errors",
     "Run": "run",
@@ -41,7 +44,9 @@ _NAMES = {
 }
 
 __all__ = [
+    "Alarm",
     "DivergenceWarning",
+    "Monitor",
     "Network",
     "NeuronsimError",
     "Run",

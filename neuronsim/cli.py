@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         What follows the program's name; None takes them from the process.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     with warnings.catch_warnings():
         for ours in (CompileWarning, DivergenceWarning):
             warnings.simplefilter("always", ours)
@@ -81,7 +81,52 @@ def _parser() -> argparse.ArgumentParser:
 
     info = _command(commands, "info", _info, "this installation, or a network file")
     info.add_argument("network", metavar="NETWORK", nargs="?", help="a .safetensors or .json file")
+
+    _add_explain(commands)
+    _add_check(commands)
     return parser
+
+
+def _add_explain(commands: Any) -> None:
+    what = "one step with one sample: every formula of a neuron, of an edge or of the loss, with its numbers"
+    explain = _command(commands, "explain", _explain, what)
+    explain.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    explain.add_argument("neuron", metavar="NEURON", nargs="?", help="whose formulas; left out: the loss")
+    explain.add_argument("sink", metavar="SINK", nargs="?", help="then the edge from NEURON to SINK")
+    explain.add_argument("--x", type=_numbers, required=True, metavar="X1,X2,…", help="the inputs")
+    explain.add_argument("--t", type=_numbers, required=True, metavar="T1,…", help="the targets, or one class number")
+    _add_loss(explain)
+    explain.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
+    explain.add_argument("--worksheet", action="store_true", help="with blanks to be worked out, and the key")
+    explain.add_argument("--blanks", type=int, metavar="N", help="so many blanks (default: every result)")
+    explain.add_argument("--digits", type=int, metavar="N", help="significant digits (default: 9; of a worksheet 4)")
+    forms = explain.add_mutually_exclusive_group()
+    forms.add_argument("--latex", action="store_true", help="a LaTeX document")
+    forms.add_argument("--html", action="store_true", help="an HTML page")
+
+
+def _add_check(commands: Any) -> None:
+    what = "the gradients of a network file against central differences; or the step that another program made of it"
+    check = _command(commands, "check", _check, what)
+    check.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    check.add_argument("--data", required=True, metavar="FILE.csv", help="samples, a line each")
+    check.add_argument(
+        "--targets", metavar="NAME,…", help="the columns that are targets (default: the last, one for each output)"
+    )
+    check.add_argument("--classes", action="store_true", help="one target column holds class numbers 0, 1, …")
+    check.add_argument(
+        "--rows", type=int, metavar="N", help="the first so many samples (default: 10; with --after all)"
+    )
+    _add_loss(check)
+    check.add_argument("--reduction", choices=("mean", "sum"), default="mean", help="over samples (default: mean)")
+    check.add_argument(
+        "--after", metavar="NETWORK", help="the same network after one step elsewhere: say which rule it followed"
+    )
+    check.add_argument("--learning-rate", type=float, metavar="RATE", help="of that step")
+
+
+def _add_loss(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--loss", metavar="NAME", help="default: cross_entropy for softmax, else half_squared_error")
 
 
 def _command(commands: Any, name: str, act: Callable[[argparse.Namespace], int], what: str) -> argparse.ArgumentParser:
@@ -97,6 +142,28 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """``--x -1,2`` as ``--x=-1,2``: else argparse takes the numbers for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in ("--x", "--t") and argument[:1] == "-" and argument[1:2] in "0123456789.":
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _numbers(text: str) -> Any:
+    """Numbers between commas; one alone stays alone, whole if it is written so."""
+    try:
+        if text.strip().isdecimal():
+            return int(text)
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write them as in 0.05,0.1") from None
+    return numbers if "," in text else numbers[0]
+
+
 def _setting(text: str) -> str:
     key, equals, _ = text.partition("=")
     if not equals or not all(part.strip() for part in key.split(".")):
@@ -108,8 +175,7 @@ def _run(options: argparse.Namespace) -> int:
     from neuronsim import experiment
 
     if options.resume:
-        _say("error: --resume is not possible in this version: runs write no checkpoints yet")
-        return WRONG_USAGE
+        return _wrong_usage("--resume is not possible in this version: runs write no checkpoints yet")
     _announce_compiling()
     plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
     directory = Path(options.output) if options.output else _new_directory(plan.name)
@@ -139,6 +205,79 @@ def _info(options: argparse.Namespace) -> int:
     net = load(options.network)
     _print(info.network_facts(net) if options.json else str(net))
     return OK
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from neuronsim.storage import load
+
+    if options.json and (options.latex or options.html):
+        return _wrong_usage("--json goes with neither --latex nor --html")
+    if options.blanks is not None and not options.worksheet:
+        return _wrong_usage("--blanks goes with --worksheet")
+    if options.digits is not None and not 1 <= options.digits <= 17:
+        return _wrong_usage(f"--digits {options.digits}: from 1 to 17 are possible")
+    _announce_compiling()
+    net = load(options.network)
+    x = options.x if isinstance(options.x, list) else [options.x]
+    step = net.step(x, options.t, loss=options.loss, learning_rate=options.learning_rate)
+    explanation = step.explain(*(end for end in (options.neuron, options.sink) if end is not None))
+    _print(_written(explanation, options))
+    return OK
+
+
+def _written(explanation: Any, options: argparse.Namespace) -> str | dict[str, Any]:
+    """An explanation, or its worksheet, in the form that was asked for."""
+    digits = {"digits": options.digits} if options.digits else {}
+    if options.worksheet:
+        blanks = "all" if options.blanks is None else options.blanks
+        explanation, digits = explanation.worksheet(blanks, **digits), {}
+    if options.json:
+        facts: dict[str, Any] = explanation.as_dict(**digits)
+        return facts
+    if options.latex:
+        latex: str = explanation.latex(document=True, **digits)
+        return latex.rstrip("\n")
+    if options.html:
+        return f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>neuronsim</title>\n{explanation.html(**digits)}'
+    text: str = explanation.text(**digits)
+    return text
+
+
+def _check(options: argparse.Namespace) -> int:
+    from neuronsim.storage import load
+
+    if (options.after is None) != (options.learning_rate is None):
+        return _wrong_usage("--after and --learning-rate go together")
+    if options.rows is not None and options.rows < 1:
+        return _wrong_usage(f"--rows {options.rows}: at least 1 is needed")
+    _announce_compiling()
+    net = load(options.network)
+    X, T = _samples(options, net.n_outputs)
+    given = {"loss": options.loss, "reduction": options.reduction}
+    if options.after is None:
+        found = net.check(X, T, **given)
+    else:
+        found = net.check_foreign(X, T, load(options.after), learning_rate=options.learning_rate, **given)
+    _print(found.as_dict() if options.json else str(found))
+    return OK if found.ok else CHECK_FAILED
+
+
+def _samples(options: argparse.Namespace, n_outputs: int) -> tuple[Any, Any]:
+    """The first samples of a CSV file, whose last columns are targets unless others are named."""
+    from neuronsim.data import read_csv
+
+    last = range(-1, 0) if options.classes else range(-n_outputs, 0)
+    targets = options.targets.split(",") if options.targets else list(last)
+    X, T = read_csv(options.data, targets, classes=options.classes)
+    most = options.rows or (10 if options.after is None else len(X))
+    if len(X) > most and not options.rows:
+        _say(f"the first {most} of {len(X)} samples are used; --rows takes more")
+    return X[:most], T[:most]
+
+
+def _wrong_usage(why: str) -> int:
+    _say(f"error: {why}")
+    return WRONG_USAGE
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ An engine belongs to one version of the wiring: it makes the plan, turns it into
 and lends them its workspace. Everything that it is given has been checked before.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuronsim import activations
 from neuronsim.graph import Graph, check_runnable
-from neuronsim.kernels import batch, codes, online, shapes
+from neuronsim.kernels import batch, codes, shapes, watch
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import BYTES, WIDTH
+from neuronsim.kernels.record import Recorder
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import (
     ADD,
@@ -33,35 +34,41 @@ from neuronsim.kernels.update import (
     WRITE,
 )
 from neuronsim.losses import Loss
+from neuronsim.lowering import lower
 from neuronsim.optimizers import Optimizer
 from neuronsim.plan import Plan, make_plan
 
 Array = npt.NDArray[Any]
 
-# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-_DENSE_ROWS = 4
-_DENSE_SOURCES = 64
-# Bundles of this many tiles are shared out to all threads; of the others each thread takes some.
-_SHARED_ROWS = 4
-# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
-_LEADING_SHARE = 0.25
-# Each thread then copies the inputs, whose ids may be this many times as many as they are.
-_INPUTS_SPREAD = 4
-
 
 @dataclass(frozen=True, eq=False)
 class Signals:
-    """z, y and δ of every neuron for one sample, by id; δ and loss are None after a forward pass alone."""
+    """z, y and δ of every neuron for one sample, by id; what a forward pass alone does not find is None.
+
+    ``slope_terms`` are ∂L/∂slope of the neurons that learn one, by id.
+    """
 
     z: Array
     y: Array
     delta: Array | None = None
     loss: float | None = None
+    slope_terms: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class BlockSignals:
+    """z, y and δ (n, n_neurons) and the losses (n,) of the samples from ``begin`` on; views, until the next block."""
+
+    begin: int
+    z: Array
+    y: Array
+    delta: Array
+    losses: Array
 
 
 @dataclass(frozen=True, eq=False)
 class BatchGradients:
-    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs."""
+    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs; z, y where asked for."""
 
     loss: float
     losses: Array
@@ -71,6 +78,9 @@ class BatchGradients:
     delta: Array
     inputs: Array
     outputs: Array
+    z: Array | None = None
+    y: Array | None = None
+    slope_terms: Array | None = None
 
 
 class Engine:
@@ -83,8 +93,8 @@ class Engine:
         self.plan: Plan = make_plan(graph)
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
-        self.wiring = _wiring(graph, self.plan, wants_inputs=False)
-        self._spaces: dict[tuple[int, int], Workspace] = {}
+        self.wiring = lower(graph, self.plan, wants_inputs=False)
+        self._spaces: dict[tuple[int, int, int], Workspace] = {}
         self._full_wiring: Wiring | None = None
 
     @property
@@ -100,10 +110,17 @@ class Engine:
         return Parameters(*(none if r is None else r for r in rates))
 
     @property
+    def is_dense(self) -> Array:
+        """By neuron, whether its gradients are summed sample after sample, as those of dense bundles are."""
+        dense = np.zeros(self.graph.n_neurons, np.bool_)
+        dense[~self.graph.is_input] = np.repeat(self.wiring.run_dense, self.wiring.run_size)
+        return dense
+
+    @property
     def full_wiring(self) -> Wiring:
         """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
         if self._full_wiring is None:
-            self._full_wiring = _wiring(self.graph, self.plan, wants_inputs=True)
+            self._full_wiring = lower(self.graph, self.plan, wants_inputs=True)
         return self._full_wiring
 
     # --- simulate
@@ -126,23 +143,33 @@ class Engine:
         losses = np.empty(len(X), self.dtype)
         Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
         for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads):
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
         return losses, Y
 
-    def gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> BatchGradients:
-        """Gradients over the samples, and every sample's δ and ∂L/∂x."""
+    def gradients(
+        self, X: Array, T: Array, loss: Loss, reduction: str = "mean", signals: bool = False
+    ) -> BatchGradients:
+        """Gradients over the samples, and every sample's δ and ∂L/∂x; with ``signals`` its z, y and slope terms too."""
         n = len(X)
         n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), None)
         sums = self.like_parameters()
         losses = np.empty(n, self.dtype)
         delta = np.empty((n, self.graph.n_neurons), self.dtype)
         Y = np.empty((n, self.graph.n_outputs), self.dtype)
+        z, y = (np.empty_like(delta) for _ in range(2)) if signals else (None, None)
+        terms = np.empty((n, len(self.wiring.prelus)), self.dtype) if signals else None
         for begin, count, work in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
             self._run_neurons(self.full_wiring, work, sums, WRITE if begin == 0 else ADD, count, n_threads)
-            losses[begin : begin + count] = work.losses[:count]
+            losses[begin : begin + count] = self._by_sample(work.losses, work, 1)[:count, 0]
             delta[begin : begin + count] = self._by_sample(work.delta, work)[:count]
             Y[begin : begin + count] = self._by_sample(work.y, work)[:count, self.wiring.outputs]
+            if z is not None and y is not None and terms is not None:
+                z[begin : begin + count] = self._by_sample(work.z, work)[:count]
+                y[begin : begin + count] = self._by_sample(work.y, work)[:count]
+                terms[begin : begin + count] = self._by_sample(work.slope_terms, work, len(self.wiring.prelus))[:count]
+        if z is not None and y is not None:
+            z[:, self.wiring.inputs] = y[:, self.wiring.inputs] = X
         self._add_own_to_inputs(delta, X, T, loss)
         scale = self.dtype.type(1.0 / n if reduction == "mean" else 1.0)
         weights, biases, slopes = (values * scale for values in sums)
@@ -156,7 +183,24 @@ class Engine:
             delta,
             delta[:, self.wiring.inputs],
             Y,
+            z,
+            y,
+            terms,
         )
+
+    def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
+        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN where not asked for."""
+        wiring = self.full_wiring if inputs else self.wiring
+        for begin, count, work in self._blocks(wiring, X, T, loss.code, batch.BACKWARD, None):
+            z, y, delta = (self._by_sample(values, work)[:count] for values in (work.z, work.y, work.delta))
+            z[:, wiring.inputs] = y[:, wiring.inputs] = X[begin : begin + count]
+            if inputs:
+                own = self._by_sample(work.own, work, self.graph.n_outputs)[:count]
+                for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
+                    delta[:, wiring.outputs[row]] += own[:, row]
+            else:
+                delta[:, wiring.inputs] = np.nan
+            yield BlockSignals(begin, z, y, delta, self._by_sample(work.losses, work, 1)[:count, 0])
 
     def jacobian(self, X: Array) -> Array:
         """∂y/∂x for each sample: (n, n_outputs, n_inputs)."""
@@ -175,7 +219,6 @@ class Engine:
     def step(self, x: Array, t: Array, loss: Loss, learning_rate: float) -> Signals:
         """One online step of plain SGD, in place; z, y and δ are those that it was made with."""
         session = Session(self, x[None, :], t.reshape(1, -1) if t.dtype.kind == "f" else t.reshape(1), loss)
-        work = session.work
         kept = [values.copy() for values in self.parameters]
         made = session.advance(np.zeros(1, np.int64), 0, np.array([float(learning_rate)]), self.full_wiring)
         if not made:
@@ -184,13 +227,18 @@ class Engine:
             for values, old in zip(self.parameters, kept, strict=True):
                 values[...] = old
             raise FloatingPointError("the update makes a parameter not finite")
-        n = self.graph.n_neurons
+        return self.online_signals(session)
+
+    def online_signals(self, session: "Session") -> Signals:
+        """What an online step with ``full_wiring``, before which the sum of losses was 0, was made with."""
+        n, work = self.graph.n_neurons, session.work
         delta = work.delta[:n].copy()
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 delta[output] += work.own[row]
         y = work.y[:n].copy()
-        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]))
+        terms = work.slope_terms[: len(self.wiring.prelus)].copy()
+        return Signals(self._with_inputs(work.z[:n].copy(), y), y, delta, float(session.loss_sum[0]), terms)
 
     def _with_inputs(self, z: Array, y: Array) -> Array:
         """Kernels never read an input's z; people are shown z = y = x."""
@@ -218,6 +266,13 @@ class Engine:
                     return what, neuron, float(self._by_sample(values, work)[sample, neuron])
         return None
 
+    def judge(self, recorder: Recorder, X: Array, T: Array, loss: Loss, rows: Array) -> None:
+        """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
+        samples = make_samples(X, T, rows, self.dtype)
+        blocks = self._blocks(self.full_wiring, X[rows], T[rows], loss.code, batch.BACKWARD, 1)
+        for begin, count, work in blocks:
+            watch.judge_block(recorder, work, samples, self.parameters, begin, count, self._stride(work))
+
     def first_parameter_not_finite(self) -> int | None:
         """The neuron with the lowest id that has a weight, bias or slope that is not finite."""
         weights, biases, slopes = self.parameters
@@ -229,21 +284,18 @@ class Engine:
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where the neurons of bundles that are not shared, in running order, are cut: about as many edges to each
-        thread, tiles kept whole.
+        """Where the neurons of runs that are not shared, by id, are cut: about as many edges to each thread.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
-        starts = self.wiring.row_start
-        first = self.wiring.bundle_first
-        size = np.where(self.wiring.bundle_shared, 0, self.wiring.bundle_size)
-        in_degree = np.repeat(starts[first + 1] - starts[first], size)
+        shared, run_size = self.wiring.run_shared, self.wiring.run_size
+        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input][np.repeat(~shared, run_size)]
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
-        bundle_starts = np.concatenate(([0], np.cumsum(size)))
-        within = bundle_starts[np.searchsorted(bundle_starts, cuts, side="right") - 1]
+        run_starts = np.concatenate(([0], np.cumsum(np.where(shared, 0, run_size))))
+        within = run_starts[np.searchsorted(run_starts, cuts, side="right") - 1]
         cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
         return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
 
@@ -255,55 +307,61 @@ class Engine:
 
     def workspace(self, samples: int, n_threads: int) -> tuple[Workspace, int]:
         """Buffers for blocks of up to ``samples``, and their row length."""
-        count = min(samples, batch.BLOCK_SAMPLES)
-        stride = -(-count // self.width) * self.width
-        if stride > batch.VECTORS_TOGETHER * self.width:
-            stride += self.width  # rows a power of two apart would share few cache sets
-        return self._kept_workspace(stride, n_threads), stride
+        vectors = -(-min(samples, batch.BLOCK_SAMPLES) // self.width)
+        planes = min(-(-vectors // (n_threads * batch.VECTORS_TOGETHER)) * n_threads, vectors)
+        stride = -(-vectors // planes) * self.width
+        return self._kept_workspace(stride, planes, n_threads), stride
 
     def online_workspace(self) -> Workspace:
         """Buffers for one sample at a time."""
-        return self._kept_workspace(1, 1)
+        return self._kept_workspace(1, 1, 1)
 
-    def _kept_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _kept_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         """The last one asked for is kept."""
-        key = (stride, n_threads)
+        key = (stride, planes, n_threads)
         if key not in self._spaces:
-            self._spaces = {key: self._make_workspace(stride, n_threads)}
+            self._spaces = {key: self._make_workspace(stride, planes, n_threads)}
         return self._spaces[key]
 
-    def _make_workspace(self, stride: int, n_threads: int) -> Workspace:
+    def _make_workspace(self, stride: int, planes: int, n_threads: int) -> Workspace:
         n, n_outputs = self.graph.n_neurons, self.graph.n_outputs
-        # a tile may read, never write, up to four lane vectors behind the last value it needs
+        # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
         spare = 4 * self.width
-
-        def buffer(rows: int) -> Array:
-            return _aligned_zeros(rows * stride + spare, self.dtype)
-
+        behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
+        sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, len(self.wiring.prelus), 1)]
+        sizes = [-(-size // self.width) * self.width for size in sizes]
+        pitch = sum(sizes)
+        # each buffer reaches to the last plane's end
+        planes_of_all = _aligned_zeros(planes * pitch, self.dtype)
+        y, z, delta, own, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
         degrees = np.diff(self.wiring.row_start)
         longest = int(degrees.max()) if degrees.size else 0
-        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.bundle_dense.any()) else 0
+        panels = -(-n // (2 * self.width)) if stride > 1 and bool(self.wiring.run_dense.any()) else 0
         rows = panels * 2 * self.width * stride
+        own_rows = -(-self.wiring.inputs_end // (2 * self.width)) * 2 * self.width * stride if panels else 0
         # one thread needs no copies of its own
         copies = n_threads if n_threads > 1 and self.wiring.leading > 0 else 0
         heard = self.wiring.inputs_end
-        own_panels = -(-heard // (2 * self.width)) if panels else 0
         scratch = (longest // self.width * self.width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
         return Workspace(
-            y=buffer(n),
-            z=buffer(n),
-            delta=buffer(n),
-            own=buffer(n_outputs),
-            target=buffer(n_outputs),
-            slope_terms=buffer(len(self.wiring.prelus)),
-            losses=buffer(1),
-            rows=_aligned_zeros(rows, self.dtype),
-            starts=np.zeros(n_threads * stride, np.int64),
+            pitch=pitch if planes > 1 else 0,
+            y=y,
+            z=z,
+            delta=delta,
+            own=own,
+            target=target,
+            slope_terms=slope_terms,
+            losses=losses,
+            row_pitch=rows,
+            rows=_aligned_zeros(planes * rows, self.dtype),
+            starts=np.zeros(n_threads * planes * stride, np.int64),
             places=np.arange(self.width) * stride,
-            steps=np.zeros(n + spare if stride == 1 else 0, self.dtype),
+            steps=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
+            primes=_aligned_zeros(n + spare if stride == 1 else 0, self.dtype),
             scratch=_aligned_zeros(n_threads * scratch, self.dtype),
-            own_inputs=_aligned_zeros(copies * heard * stride + spare, self.dtype),
-            own_rows=_aligned_zeros(copies * own_panels * 2 * self.width * stride, self.dtype),
+            own_inputs=_aligned_zeros(copies * (planes * heard * stride + spare), self.dtype),
+            own_row_pitch=own_rows,
+            own_rows=_aligned_zeros(copies * planes * own_rows, self.dtype),
         )
 
     def like_parameters(self) -> Parameters:
@@ -318,10 +376,12 @@ class Engine:
         """The row length of a workspace's buffers."""
         return int(work.places[1])
 
-    def _by_sample(self, values: Array, work: Workspace) -> Array:
-        """A view of a buffer as (stride, n_neurons)."""
-        n, stride = self.graph.n_neurons, self._stride(work)
-        return values[: n * stride].reshape(n, stride).T
+    def _by_sample(self, values: Array, work: Workspace, rows: int | None = None) -> Array:
+        """A buffer as (samples, rows), one row for each neuron if not told otherwise."""
+        stride, rows = self._stride(work), self.graph.n_neurons if rows is None else rows
+        starts = range(0, values.size, work.pitch) if work.pitch else (0,)
+        planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
+        return planes[0] if len(planes) == 1 else np.concatenate(planes)
 
     def _blocks(self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None) -> Any:
         """Run blocks of samples through the samples' phase; yields (first sample, count, workspace) after each."""
@@ -350,8 +410,8 @@ class Engine:
         for row, output in enumerate(self.wiring.outputs):
             if self.wiring.is_input[output]:
                 for begin, count, work in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, None):
-                    stride = self._stride(work)
-                    delta[begin : begin + count, output] += work.own[row * stride : row * stride + count]
+                    own = self._by_sample(work.own, work, self.graph.n_outputs)
+                    delta[begin : begin + count, output] += own[:count, row]
 
 
 class Session:
@@ -374,6 +434,8 @@ class Session:
         threads: int | None = None,
     ) -> None:
         self.engine = engine
+        self.wiring = engine.wiring
+        self.recorder: Recorder | None = None
         self.loss = loss
         self.mean = mean
         self.batch_size = batch_size
@@ -420,15 +482,25 @@ class Session:
         if n != self._threads_now:
             self._threads_now, self.cuts = n, self.engine.cuts(n)
 
-    def advance(self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None) -> int:
+    def watch(self, recorder: Recorder, wants_inputs: bool) -> None:
+        """Have the steps from now on recorded; ``wants_inputs``: ∂L/∂x too."""
+        self.recorder = recorder
+        if wants_inputs:
+            self.wiring = self.engine.full_wiring
+
+    def advance(
+        self, order: Array, first_step: int, rates: Array, wiring: Wiring | None = None, watched: bool = True
+    ) -> int:
         """Make ``len(rates)`` steps of an epoch from ``first_step`` on; returns how many were made.
 
         Fewer than asked: the next step's loss was not finite, and its update was not made.
         """
         engine = self.engine
         samples = make_samples(*self.data, order, engine.dtype)
-        wiring = engine.wiring if wiring is None else wiring
+        recorder = self.recorder if watched else None
+        wiring = self.wiring if wiring is None else wiring
         common = (
+            recorder,
             wiring,
             self.learning,
             self.gradient,
@@ -440,11 +512,15 @@ class Session:
             rates,
             self.loss_sum,
         )
-        if self.batch_size == 1:
-            made = online.train_online(*common, self.fused)
+        if wiring.tiny and self.batch_size == 1 and self.fused and self.loss.code == codes.HALF_SQUARED:
+            made = watch.watch_tiny(
+                recorder, wiring, engine.parameters, self.work, samples, first_step, rates, self.loss_sum
+            )
+        elif self.batch_size == 1:
+            made = watch.watch_online(*common, self.fused)
         else:
             with alone(self.cuts):
-                made = batch.train_batches(*common, self.mean, self.batch_size, self.stride, self.cuts)
+                made = watch.watch_batches(*common, self.mean, self.batch_size, self.stride, self.cuts)
         return int(made)
 
     def arrays(self) -> list[Array]:
@@ -506,80 +582,3 @@ def _rule(optimizer: Optimizer | None, clip_value: float | None, dtype: np.dtype
     settings[list(places)] = values
     settings[FIRST_REST], settings[SECOND_REST] = 1.0 - settings[FIRST], 1.0 - settings[SECOND]
     return settings, settings.astype(dtype)
-
-
-def _wiring(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
-    """A plan as flat arrays. ``wants_inputs``: δ is aggregated for inputs too."""
-    n = graph.n_neurons
-    row_start, sources, is_input = graph.row_start, graph.sources, graph.is_input
-    first, size = plan.bundle_first, plan.bundle_size
-    count = row_start[first + 1] - row_start[first]
-    has = count > 0
-    low, high = np.zeros_like(first), np.full_like(first, -1)
-    low[has] = sources[row_start[first[has]]]
-    high[has] = sources[row_start[first[has] + 1] - 1]
-    together = has & (high - low == count - 1)
-    dense = together & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
-    # neurons between the ends of a dense bundle's sources
-    edges_of_runs = np.zeros(n + 1, np.int64)
-    np.add.at(edges_of_runs, low[dense], 1)
-    np.add.at(edges_of_runs, high[dense] + 1, -1)
-    heard_densely = np.cumsum(edges_of_runs)[:n] > 0
-    pushes = has.copy()
-    if not wants_inputs:
-        inputs_before = np.concatenate(([0], np.cumsum(is_input)))
-        only_inputs = together & (inputs_before[high + 1] - inputs_before[low] == count)
-        pushes &= ~only_inputs
-    shared = size >= _SHARED_ROWS * shapes.ROWS
-    follows = pushes | ~shared
-    leading = int(follows.argmax()) if follows.any() else len(follows)
-    edges = size * count
-    if edges[:leading].sum() < _LEADING_SHARE * edges.sum():
-        leading = 0
-    inputs_end = int(graph.inputs.max()) + 1
-    if inputs_end > _INPUTS_SPREAD * graph.n_inputs:
-        leading = 0  # copies of the inputs would be mostly gaps
-    later = np.ones(n, bool)
-    for b in range(leading):
-        later[first[b] : first[b] + size[b]] = False
-    heard_later = leading > 0 and bool((is_input[sources] & np.repeat(later, np.diff(row_start))).any())
-    output_row = np.full(n, -1, np.int64)
-    output_row[graph.outputs] = np.arange(graph.n_outputs)
-    prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    slope_row = np.full(n, -1, np.int64)
-    slope_row[prelus] = np.arange(len(prelus))
-    softmax_rows = np.flatnonzero(graph.activation_codes[graph.outputs] == codes.SOFTMAX)
-    return Wiring(
-        row_start=row_start,
-        sources=sources,
-        bundle_first=first,
-        bundle_size=size,
-        bundle_pushes=pushes,
-        bundle_dense=dense,
-        bundle_shared=shared,
-        leading=leading,
-        inputs_heard_later=heard_later or bool(is_input[graph.outputs].any()),
-        inputs_end=inputs_end,
-        codes=graph.activation_codes.astype(np.int64),
-        user=_user_addresses(graph),
-        is_input=is_input,
-        inputs=graph.inputs.astype(np.int64),
-        outputs=graph.outputs.astype(np.int64),
-        output_row=output_row,
-        columns=np.flatnonzero(heard_densely & ~is_input),
-        cleared=np.arange(n) if wants_inputs else np.flatnonzero(~is_input),
-        softmax_members=graph.outputs[softmax_rows].astype(np.int64),
-        softmax_rows=softmax_rows,
-        prelus=prelus,
-        slope_row=slope_row,
-    )
-
-
-def _user_addresses(graph: Graph) -> Array:
-    """Addresses of f and f' of every registered activation up to the highest code in use."""
-    highest = int(graph.activation_codes.max(initial=0))
-    addresses = []
-    for code in range(codes.FIRST_USER, highest + 1):
-        activation = activations.by_code(code)
-        addresses += [activation.address_f, activation.address_derivative]
-    return np.array(addresses, np.int64)

@@ -847,6 +847,13 @@ class Graph:
         other._new_neurons, other._new_edges, other._removed, other._dead = [], {}, set(), []
         return other
 
+    def showing(self, weights: Reals, biases: Reals, slopes: Reals) -> "Graph":
+        """The same wiring with other parameters, to be looked at, not edited: it shares everything."""
+        other = Graph.__new__(Graph)
+        other.__dict__.update(self.__dict__)
+        other._weights, other._biases, other._slopes = weights, biases, slopes
+        return other
+
     def __deepcopy__(self, memo: object) -> "Graph":
         return self.copy()
 

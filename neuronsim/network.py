@@ -494,6 +494,12 @@ class Network:
 
         return check(self, X, T, **settings)
 
+    def check_foreign(self, X: ArrayLike, T: ArrayLike, after: Any, **settings: Any) -> Any:
+        """Say which rule led from these parameters to those ``after``; see `neuronsim.tracing.check_foreign`."""
+        from neuronsim.tracing import check_foreign
+
+        return check_foreign(self, X, T, after, **settings)
+
     def step(self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01) -> Any:
         """Forward, error, backward, update with one sample; see `neuronsim.tracing.step`.
 

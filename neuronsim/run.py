@@ -1,7 +1,18 @@
 """What a training run leaves behind: its history, how it ended, and the settings that make it again."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neuronsim.snapshots import Recording
+    from neuronsim.tracing.blame import Blame
+    from neuronsim.tracing.diagnose import Diagnosis
+    from neuronsim.tracing.diff import Difference
+    from neuronsim.tracing.first import Occurrence
+    from neuronsim.tracing.ledger import Ledger
+    from neuronsim.tracing.paths import Paths
+    from neuronsim.tracing.replay import Replay
+    from neuronsim.tracing.steps import Step
 
 
 @dataclass(eq=False)
@@ -24,6 +35,8 @@ class Run:
         The same in a sentence.
     settings : dict
         The arguments of ``fit``, defaults included.
+    recording : Recording or str
+        How the run began and its snapshots, from which ``at`` makes steps again; or why there are none.
     """
 
     seed: int
@@ -32,11 +45,132 @@ class Run:
     n_steps: int = 0
     status: str = "finished"
     reason: str = ""
+    recording: "Recording | str" = field(default="it was not made by fit", repr=False)
+    _replay: "Replay | None" = field(default=None, repr=False)
 
     @property
     def n_epochs(self) -> int:
         """Complete epochs."""
         return len(self.history.get("loss", ()))
+
+    @property
+    def replay(self) -> "Replay":
+        """Makes any of its steps again; see `neuronsim.tracing.replay`."""
+        if self._replay is None:
+            from neuronsim.tracing.replay import replay
+
+            self._replay = replay(self)
+        return self._replay
+
+    def at(self, step: int) -> "Step":
+        """Any step, 0 ≤ step < n_steps, made again, bit for bit: every signal, gradient and parameter.
+
+        Parameters
+        ----------
+        step : int
+            Counted from 0 within the run, across epochs.
+
+        Raises
+        ------
+        NotKnownError
+            If the run kept no snapshots.
+        SettingError
+            If there is no such step.
+        DataError
+            If X or T have changed since the run.
+        """
+        return self.replay.at(step)
+
+    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
+        return self.at(step).paths(neuron, top=top, sample=sample)
+
+    def blame(self, neurons: Any, step: int | None = None) -> "Blame":
+        """δ of every sample of X at some neurons, and what each sample would write into their weights.
+
+        Parameters
+        ----------
+        neurons
+            A name, an id, a glob, or several.
+        step : int, optional
+            With the parameters before this step; None: with the final ones.
+
+        Returns
+        -------
+        Blame
+            ``.delta``, ``.change`` (n_samples, n_neurons), ``.top(k)``, ``.by_class()``; see `neuronsim.tracing.blame`.
+        """
+        from neuronsim.tracing.blame import blame
+
+        return blame(self.replay, neurons, step)
+
+    def ledger(self, *what: Any, start: int = 0, stop: int | None = None) -> "Ledger":
+        """One parameter's change, booked to the samples, classes, epochs and steps that made it.
+
+        Parameters
+        ----------
+        what
+            An edge, ``ledger("i1", "h1")``, or a neuron, ``ledger("h1")``: its bias.
+        start, stop : int, optional
+            Steps ``start`` to ``stop - 1``; None: to the last.
+
+        Returns
+        -------
+        Ledger
+            ``.total``, ``.by_sample``, ``.by_class``, ``.by_epoch``, ``.by_step``, each adding up to the total exactly;
+            see `neuronsim.tracing.ledger`.
+        """
+        from neuronsim.tracing.ledger import ledger
+
+        return ledger(self.replay, *what, start=start, stop=stop)
+
+    def first(
+        self, condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
+    ) -> "Occurrence | None":
+        """The first step, sample and neuron at which a condition such as ``"isnan(z) | (abs(delta) > 10)"`` holds.
+
+        Parameters
+        ----------
+        condition : str
+            On z, y, delta, b and db of neurons, or on w, gradient and dw of edges; see `neuronsim.tracing.conditions`.
+        neurons
+            Only these: a name, an id, a glob, or several; of edges, those into them. None: all but inputs.
+        start, stop : int, optional
+            Steps ``start`` to ``stop - 1``; None: to the end, and the step at which the run diverged, if it did.
+        """
+        from neuronsim.tracing.first import first
+
+        return first(self.replay, condition, neurons=neurons, start=start, stop=stop)
+
+    def diagnose(self, step: int | None = None) -> "Diagnosis":
+        """What is wrong, a sentence each, and what to try: overflow, δ that vanishes or explodes, dead neurons.
+
+        Parameters
+        ----------
+        step : int, optional
+            With the parameters before this step; None: with the final ones.
+        """
+        from neuronsim.tracing.diagnose import diagnose
+
+        return diagnose(self.replay, step)
+
+    def diff(self, other: "Run", tolerance: float = 0.0, every_step: bool = False) -> "Difference":
+        """The first step, and in it the first neuron or edge, at which two runs of one wiring differ, and why.
+
+        Parameters
+        ----------
+        other : Run
+        tolerance : float
+            Of absolute differences; 0: every one counts.
+        every_step : bool
+            Compare all signals of all steps, instead of parameters that differ from some step on.
+        """
+        from neuronsim.tracing.diff import diff
+
+        return diff(self, other, tolerance, every_step)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_replay": None}
 
     def __repr__(self) -> str:
         if not self.n_epochs:

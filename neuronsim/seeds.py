@@ -3,10 +3,11 @@
 import numbers
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuronsim.errors import SettingError
 
-__all__ = ["NOISE", "ORDER", "SPLITS", "WEIGHTS", "WIRING", "RandomSource", "generator", "seed_of"]
+__all__ = ["NOISE", "ORDER", "SPLITS", "WEIGHTS", "WIRING", "RandomSource", "generator", "sample_order", "seed_of"]
 
 WIRING = 0
 WEIGHTS = 1
@@ -50,3 +51,8 @@ def seed_of(rng: RandomSource) -> int:
 def generator(seed: int, *key: int) -> np.random.Generator:
     """The stream of ``seed`` for one purpose: ``generator(seed, ORDER, epoch)``."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def sample_order(seed: int, epoch: int, n: int, shuffle: bool = True) -> NDArray[np.int64]:
+    """In which order the ``n`` samples come in an epoch."""
+    return generator(seed, ORDER, epoch).permutation(n) if shuffle else np.arange(n)

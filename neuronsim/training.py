@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,12 +20,13 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from neuronsim import optimizers, schedules, seeds, stop
+from neuronsim import optimizers, schedules, seeds, snapshots, stop
 from neuronsim.arrays import accuracy
 from neuronsim.engine import Engine, Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.losses import Loss
 from neuronsim.run import Run
+from neuronsim.watching import Setting, Watcher, Watching
 
 if TYPE_CHECKING:
     from neuronsim.network import Network
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 CHUNK_SECONDS = 0.1
-# Later versions record, replay and resume; until then these arguments take their defaults only.
+# Rates of more steps, 8 bytes each, would be fresh memory for each chunk: 5 ns of a tiny network's 60 a sample.
+MOST_STEPS = 2**17
+# Later versions record and resume; until then these arguments take their defaults only.
 _RESERVED: dict[str, tuple[Any, ...]] = {
-    "monitors": ((), [], None),
-    "snapshots": ("auto", False),
     "checkpoint": (None,),
     "resume": (False,),
 }
@@ -113,8 +114,13 @@ def fit(
         Adds data_loss, over all data after each epoch.
     stop : Rule or list of Rule
         See ``neuronsim.stop``.
+    monitors : Monitor, Alarm, or list of them
+        What to record, and what to look out for.
     progress : bool, optional
         A bar on stderr; None: where stderr is a terminal.
+    snapshots : "auto", False or int
+        How many bytes the states may take that are kept for ``run.at``; "auto" is a quarter of the free memory, at
+        most 256 MB. X and T are referred to, not copied.
     threads : int, optional
         None: as many as the work is worth. The bits do not depend on it.
 
@@ -135,11 +141,12 @@ def fit(
     settings = {name: value for name, value in locals().items() if name not in ("net", "X", "T")}
     for name, allowed in _RESERVED.items():
         if not any(settings[name] is value or settings[name] == value for value in allowed):
-            raise SettingError(f"{name}={settings[name]!r}: this version does not record, replay or resume runs")
+            raise SettingError(f"{name}={settings[name]!r}: this version does not record or resume runs")
     trainer = _prepare(net, X, T, settings)
     net._forget()
-    with _interrupts() as interrupted, trainer.bar(progress) as bar:
+    with _interrupts() as interrupted, trainer.bar(progress) as bar, trainer.watched():
         trainer.train(interrupted, bar)
+    trainer.keep_end()
     return trainer.run
 
 
@@ -171,25 +178,49 @@ def _prepare(net: "Network", X: ArrayLike, T: ArrayLike, given: dict[str, Any]) 
     size = given["batch_size"]
     batch_size = len(x) if size is None else min(_whole("batch_size", size), len(x))
     seed = seeds.seed_of(given["rng"])
-    session = Session(
-        engine,
-        x,
-        t,
-        loss,
-        optimizer=rule,
-        batch_size=batch_size,
-        mean=given["reduction"] == "mean",
-        weight_decay=decay,
-        clip_norm=given["clip_norm"],
-        clip_value=given["clip_value"],
-        initial_rate=float(schedule.rates(0, 1, 0)[0]),
-        threads=threads,
+    most_bytes = snapshots.budget(given["snapshots"])
+    making = {
+        "optimizer": rule,
+        "batch_size": batch_size,
+        "mean": given["reduction"] == "mean",
+        "weight_decay": decay,
+        "clip_norm": given["clip_norm"],
+        "clip_value": given["clip_value"],
+        "initial_rate": float(schedule.rates(0, 1, 0)[0]),
+        "threads": threads,
+    }
+    session = Session(engine, x, t, loss, **making)
+    recording = snapshots.record(
+        most_bytes,
+        net.graph,
+        session.arrays(),
+        (x, t),
+        loss=loss,
+        schedule=schedule,
+        shuffle=bool(given["shuffle"]),
+        seed=seed,
+        session=making,
     )
     settings = given | {"rng": seed, "loss": loss.name, "optimizer": rule, "learning_rate": schedule}
-    run = Run(seed, settings, {name: [] for name in names})
+    run = Run(seed, settings, {name: [] for name in names}, recording=recording)
+    n_steps = epochs * -(-len(x) // batch_size)
+    watching = _watching(Setting(engine, n_steps, len(x), batch_size), given["monitors"])
+    if watching is not None:
+        session.watch(watching.recorder, watching.wants_inputs)
     return Trainer(
-        engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs
-    )
+        engine, session, run, loss, schedule, rules, (x, t), validation, given["shuffle"], given["evaluate"], epochs,
+        watching,
+    )  # fmt: skip
+
+
+def _watching(setting: Setting, monitors: Any) -> Watching | None:
+    """What monitors and alarms ask for, or None; it checks them."""
+    given = () if monitors is None else monitors
+    listed: list[Watcher] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    for watcher in listed:
+        if not hasattr(watcher, "_begin") or sum(watcher is other for other in listed) > 1:
+            raise SettingError(f"monitors has {watcher!r}; give Monitor and Alarm objects, each once")
+    return Watching(setting, listed) if listed else None
 
 
 class Pace:
@@ -236,12 +267,15 @@ class Trainer:
     shuffle: bool
     evaluate: bool
     epochs: int
+    watching: Watching | None = None
     chunk: int = 1
 
     def __post_init__(self) -> None:
         self.n_samples = len(self.data[0])
         self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
         self.begin = time.perf_counter()
+        recording = self.run.recording
+        self.snapshots = recording.snapshots if isinstance(recording, snapshots.Recording) else None
         asked = self.run.settings["threads"] is not None
         self.pace = Pace([self.session.n_threads] if asked else sorted({self.session.n_threads, 1}, reverse=True))
 
@@ -258,7 +292,7 @@ class Trainer:
             if not self._run_epoch(epoch, interrupted, bar):
                 return
             self._record(epoch)
-            if self.run.status == "interrupted":
+            if self.run.status != "finished":
                 return
             bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
             why = stop.first_reason(self.rules, self._report(before))
@@ -291,6 +325,9 @@ class Trainer:
             if interrupted.is_set():
                 self.run.status, self.run.reason = "interrupted", f"interrupted after step {self.run.n_steps - 1}"
                 return done == self.steps_per_epoch
+            if self.watching is not None and self.watching.stopped:
+                self.run.status = "stopped"
+                return done == self.steps_per_epoch
             if self.seconds > limit and done < self.steps_per_epoch:
                 self.run.status, self.run.reason = "stopped", f"{limit:g} seconds are over"
                 return False
@@ -300,15 +337,28 @@ class Trainer:
         """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
         arrays = self.session.arrays()
         kept = [values.copy() for values in arrays]
+        watching = self.watching
+        marks = None if watching is None else watching.keep()
+        if self.snapshots is not None:
+            self.snapshots.keep(self.run.n_steps, kept)
+
+        def advance(n: int) -> int:
+            if watching is not None:
+                watching.begin(self.run.n_steps, n)
+            return self.session.advance(order, first, rates[:n])
 
         def make(n: int) -> bool:
             for values, old in zip(arrays, kept, strict=True):
                 values[...] = old
-            return self.session.advance(order, first, rates[:n]) == n and self.engine.is_finite()
+            if watching is not None:
+                watching.restore(marks)
+            return advance(n) == n and self.engine.is_finite()
 
-        made = self.session.advance(order, first, rates)
-        if made == len(rates) and self.engine.is_finite():
-            return made, True
+        made = advance(len(rates))
+        stopped = watching is not None and watching.stopped
+        if (stopped or made == len(rates)) and self.engine.is_finite():
+            # the last step is recorded too, wherever an alarm ends the run
+            return (made, make(made)) if stopped and made < len(rates) else (made, True)
         low, high = 0, made + 1  # low steps are good, high are not; what is not finite stays so
         while high - low > 1:
             middle = (low + high) // 2
@@ -320,12 +370,15 @@ class Trainer:
         """Aim the next chunk at CHUNK_SECONDS."""
         factor = CHUNK_SECONDS / max(seconds, 1e-9)
         if n == self.chunk or factor < 1:
-            self.chunk = max(1, int(n * min(factor, 8.0)))
+            self.chunk = max(1, min(int(n * min(factor, 8.0)), MOST_STEPS))
+
+    def keep_end(self) -> None:
+        """Keep the state behind the last step, too."""
+        if self.snapshots is not None:
+            self.snapshots.keep_end(self.run.n_steps, [values.copy() for values in self.session.arrays()])
 
     def _order(self, epoch: int) -> Array:
-        if not self.shuffle:
-            return np.arange(self.n_samples)
-        return seeds.generator(self.run.seed, seeds.ORDER, epoch).permutation(self.n_samples)
+        return seeds.sample_order(self.run.seed, epoch, self.n_samples, self.shuffle)
 
     def _record(self, epoch: int) -> None:
         history = self.run.history
@@ -363,7 +416,10 @@ class Trainer:
     def _diverge(self, epoch: int, order: Array, done: int) -> None:
         """Say at which step and neuron; the parameters are those before that step."""
         size = self.session.batch_size
-        where = self._first_not_finite(order, done, order[done * size : (done + 1) * size])
+        rows = order[done * size : (done + 1) * size]
+        if self.watching is not None:
+            self.watching.judge(*self.data, self.loss, rows, self.run.n_steps)
+        where = self._first_not_finite(order, done, rows)
         self.run.status = "diverged"
         self.run.reason = f"diverged at step {self.run.n_steps} (epoch {epoch}): {where}"
         warnings.warn(
@@ -384,13 +440,24 @@ class Trainer:
         arrays = self.session.arrays()
         kept = [values.copy() for values in arrays]
         epoch = self.run.n_steps // self.steps_per_epoch
-        self.session.advance(order, step, self.schedule.rates(self.run.n_steps, 1, epoch))
+        self.session.advance(order, step, self.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
         culprit = self.engine.first_parameter_not_finite()
         for values, old in zip(arrays, kept, strict=True):
             values[...] = old
         if culprit is None:
             return "the loss is not finite"
         return f"the update makes a parameter of neuron {self.engine.graph.name(culprit)!r} not finite"
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Monitors and alarms get what was recorded, however the run ends."""
+        try:
+            yield
+        finally:
+            if self.watching is not None:
+                self.watching.end(self.run)
+                if self.run.status == "stopped" and self.watching.stopped:
+                    self.run.reason = self.watching.reason()
 
     @contextmanager
     def bar(self, progress: bool | None) -> Iterator[Any]:

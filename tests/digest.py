@@ -22,12 +22,15 @@ def train(dtype: str, threads: int | None) -> "hashlib._Hash":
         n_inputs=12, n_hidden=60, n_outputs=5, in_degree=9, activation="tanh", output="sigmoid", dtype=dtype, rng=2
     )
     mixed = ns.wiring.shortcut([12, 20, 5], activation="prelu", output="sine", dtype=dtype, rng=3)
+    tiny = ns.wiring.random_dag(12, 20, 5, in_degree=6, activation="sigmoid", output="tanh", dtype=dtype, rng=4)
     names = ["elu", "selu", "softplus", "softsign", "silu", "gaussian", "scaled_tanh", "sigmoid", "sine", "tanh"]
     for i, name in enumerate(names):
         mixed.add_neuron(f"extra{i}", ["x0", "x3", "h1.2"], activation=name)
     settings = [
         (layered, classes, {"batch_size": 64, "optimizer": "momentum", "loss": "cross_entropy"}),
         (layered, classes, {"batch_size": 1, "optimizer": "sgd"}),
+        (irregular, T, {"batch_size": 1, "loss": "mean_squared_error"}),
+        (tiny, T, {"batch_size": 1, "loss": "half_squared_error", "learning_rate": 0.1}),
         (irregular, T, {"batch_size": 50, "optimizer": "adam", "loss": "binary_cross_entropy", "clip_norm": 0.5}),
         (irregular, T, {"batch_size": 1, "optimizer": "rmsprop", "loss": "huber", "learning_rate": 0.001}),
         (mixed, T, {"batch_size": None, "optimizer": "nesterov", "loss": "l2_norm", "weight_decay": 0.01}),

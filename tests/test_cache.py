@@ -71,12 +71,13 @@ class Place:
         self.probe.write_text(PROBE)
         self.package = PACKAGE.parent
 
-    def start(self, script: str = RUN) -> subprocess.Popen[str]:
-        variables = os.environ | {
+    def start(self, script: str = RUN, settings: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        variables = {
             "NUMBA_CACHE_DIR": str(self.cache),
             "PYTHONPATH": os.pathsep.join([str(self.package), str(self.folder)]),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        variables = os.environ | variables | (settings or {})
         command = [sys.executable, "-c", script]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=variables, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
@@ -164,6 +165,25 @@ def test_one_file_lost(name: str, place: Place):
     assert place.run() == [*RIGHT, *LOADED]
 
 
+def test_a_valid_file_at_another_kernels_place(place: Place):
+    before = {path: path.read_bytes() for path in place.files()}
+    paths = list(before)
+    for path, other in zip(paths, paths[1:] + paths[:1], strict=True):
+        path.write_bytes(before[other])
+    assert place.run() == [*RIGHT, *COMPILED]
+    assert place.run() == [*RIGHT, *LOADED]
+
+
+def test_valid_files_at_another_versions_place(place: Place):
+    paths = place.files()
+    assert place.run("import numba\nnumba.__version__ += '.1'\n" + RUN) == [*RIGHT, *COMPILED]
+    others = [path for path in place.files() if path not in paths]
+    assert [path.name for path in others] == [path.name for path in paths]
+    for other, path in zip(others, paths, strict=True):
+        shutil.copy(other, path)
+    assert place.run() == [*RIGHT, *COMPILED]
+
+
 def test_no_half_written_files_are_left(place: Place):
     (folder,) = {path.parent for path in place.files()}
     assert {path.suffix for path in folder.iterdir()} == {".bin"}
@@ -194,6 +214,54 @@ def test_processes_that_compile_at_once(tmp_path: Path):
     for process in both:
         assert place.lines(process)[:3] == RIGHT
     assert place.run() == [*RIGHT, *LOADED]
+
+
+# A kernel that another one takes in has no machine code of its own until Python calls it too.
+PART = """
+import numpy as np
+from neuronsim.kernels.jit import kernel, leaf
+
+
+@kernel
+def half(x):
+    return x / 2
+
+
+@leaf
+def quarter(x):
+    return half(x) / 2
+
+
+@kernel
+def eighth(x):
+    return quarter(half(x))
+"""
+RUN_PART = """
+import part
+from neuronsim.kernels import jit
+announced = []
+jit.compile_listeners.append(lambda: announced.append(1))
+print(*[getattr(part, name)(4.0) for name in {names}], len(announced))
+try:
+    part.quarter(4.0)
+except TypeError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("names", [["half", "eighth", "half"], ["eighth", "half"]], ids=" ".join)
+def test_a_kernel_that_kernels_and_python_call(names: list[str], tmp_path: Path):
+    place = Place(tmp_path)
+    (tmp_path / "part.py").write_text(PART)
+    values = [{"half": 2.0, "eighth": 0.5}[name] for name in names]
+    refused = "part.quarter is a leaf: only kernels can call it"
+    script = RUN_PART.format(names=names)
+    assert place.run(script) == [" ".join(map(str, [*values, 1])), refused]
+    assert [path.name.split("-")[0] for path in place.files()] == ["part.eighth", "part.half", "part.quarter"]
+    assert place.run(script) == [" ".join(map(str, [*values, 0])), refused]
+    for path in place.files("part.eighth"):
+        path.unlink()
+    assert place.run(script) == [" ".join(map(str, [*values, 1])), refused]
 
 
 def test_flush_forgets(place: Place):
@@ -256,6 +324,32 @@ print(probe.leak(10.0), len(announced), jit.source_digest())
         self.edit(copied, "shapes.py", r"ONLINE_ROWS = \d+", "ONLINE_ROWS = 2")
         digests.add(self.once(copied)[2])
         assert len(digests) == 3
+
+    @pytest.mark.parametrize("package", ["numba", "llvmlite"])
+    def test_an_upgrade_is_seen(self, package: str, copied: Place):
+        before = self.once(copied)
+        upgraded = f"import numba, llvmlite\n{package}.__version__ += '.1'\n" + self.SCRIPT
+        (line,) = copied.run(upgraded)
+        assert line.startswith("0.1 1 ")
+        assert not line.endswith(before[2])
+        assert self.once(copied) == (*before[:1], 0, *before[2:])
+
+    @pytest.mark.parametrize("home", [True, False], ids=["a home", "no home"])
+    def test_a_read_only_installation(self, home: bool, copied: Place, tmp_path: Path):
+        """What is compiled lies in the user's cache folder, or else nowhere: with a warning, and compiled again."""
+        kernels = copied.package / "neuronsim" / "kernels"
+        (kernels / "__pycache__").write_text("")  # root may write wherever it likes, but not into this
+        kernels.chmod(0o555)
+        (tmp_path / "user").mkdir() if home else (tmp_path / "user").write_text("")
+        variables = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path / "user")}
+        for announced in ("1", "0" if home else "1"):
+            process = copied.start(self.SCRIPT, variables)
+            out, err = process.communicate(timeout=120)
+            assert process.returncode == 0, err
+            assert out.split()[:2] == ["0.1", announced]
+            assert ("no writable place for compiled kernels" in err) is not home
+        kernels.chmod(0o755)
+        assert len(list(tmp_path.glob("user/neuronsim-kernels/*/*.bin"))) == home
 
     def test_files_of_other_parts_do_not(self, copied: Place):
         before = self.once(copied)

@@ -100,6 +100,157 @@ class TestRun:
         assert cli.main(["run", str(xor)]) == 1
 
 
+@pytest.fixture
+def l4(tmp_path: Path) -> str:
+    """L4's 2-2-2 net, in a file."""
+    net = wiring.layered([2, 2, 2], activation="sigmoid")
+    net.weights[:] = [0.15, 0.20, 0.25, 0.30, 0.40, 0.45, 0.50, 0.55]
+    net.biases[2:] = [0.35, 0.35, 0.60, 0.60]
+    net.save(tmp_path / "l4.json")
+    return str(tmp_path / "l4.json")
+
+
+class TestExplain:
+    SAMPLE = ("--x", "0.05,0.1", "--t", "0.01,0.99", "--learning-rate", "0.5")
+
+    def test_a_neuron_an_edge_and_the_loss(self, l4: str, capsys: pytest.CaptureFixture[str]) -> None:
+        before = Path(l4).read_bytes()
+        for what, line in [
+            (["h1.0"], "z                                =  0.3775"),
+            (["h1.0", "y0"], "new     0.358916"),
+            ([], "half_squared_error = 0.298371109"),
+        ]:
+            assert cli.main(["explain", l4, *what, *self.SAMPLE]) == 0
+            assert line in capsys.readouterr().out
+        assert Path(l4).read_bytes() == before
+
+    @pytest.mark.parametrize(
+        ("form", "begin", "end"),
+        [
+            ("--latex", "\\documentclass{article}\n", "\\end{document}\n"),
+            ("--html", "<!DOCTYPE html>\n", "\n"),
+            ("--json", "{\n", "}\n"),
+            ("--worksheet", "neuron h1.0 (sigmoid) in step 0\n", "0.3456\n"),
+        ],
+    )
+    def test_forms(self, l4: str, form: str, begin: str, end: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["explain", l4, "h1.0", *self.SAMPLE, form]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(begin)
+        assert out.endswith(end)
+
+    def test_a_worksheet_as_json_has_exact_answers(self, l4: str, capsys: pytest.CaptureFixture[str]) -> None:
+        arguments = ["--worksheet", "--blanks", "2", "--digits", "3", "--json"]
+        assert cli.main(["explain", l4, "h1.0", *self.SAMPLE, *arguments]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert len(found["answers"]) == 2
+        assert "____(2)" in json.dumps(found["sheet"])
+
+    def test_negative_numbers_and_digits(self, l4: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["explain", l4, "x0", "h1.0", "--x", "-1,.5", "--t", "-.5,1", "--digits", "2"]) == 0
+        assert "0.15 · -1" in capsys.readouterr().out
+
+    def test_a_class_number(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        wiring.layered([1, 3], output="softmax", rng=0).save(tmp_path / "net.json")
+        assert cli.main(["explain", str(tmp_path / "net.json"), "y2", "--x", "1", "--t", "2"]) == 0
+        assert "y - t (softmax with cross_entropy)" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("extra", "code", "message"),
+        [
+            (["h1.9"], 3, "no neuron 'h1.9'; did you mean"),
+            (["h1.0", "h1.1"], 3, "no edge"),
+            (["--loss", "cross"], 3, "unknown loss"),
+            (["--blanks", "3"], 2, "--blanks goes with --worksheet"),
+            (["--json", "--html"], 2, "--json goes with neither"),
+            (["--digits", "0"], 2, "from 1 to 17"),
+        ],
+    )
+    def test_errors(
+        self, l4: str, extra: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["explain", l4, *extra, *self.SAMPLE]) == code
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert message in output.err
+
+    def test_a_wrong_sample_is_said(self, l4: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["explain", l4, "--x", "1", "--t", "0,1"]) == 3
+        assert "the network has 2 inputs" in capsys.readouterr().err
+
+
+class TestCheck:
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> str:
+        rows = np.random.default_rng(0).random((12, 4))
+        lines = ["a,b,t0,t1", *(",".join(map(repr, row)) for row in rows.tolist())]
+        (tmp_path / "d.csv").write_text("\n".join(lines))
+        return str(tmp_path / "d.csv")
+
+    def test_gradients(self, l4: str, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert cli.main(["check", l4, "--data", data]) == 0
+        output = capsys.readouterr()
+        assert output.out.startswith("12 gradients agree with central differences")
+        assert "the first 10 of 12 samples are used; --rows takes more" in output.err
+        assert cli.main(["check", l4, "--data", data, "--targets", "t0,t1", "--rows", "2", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["ok"] is True
+
+    def test_a_wrong_gradient_fails(
+        self, l4: str, data: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from neuronsim.engine import Engine
+
+        right = Engine.gradients
+
+        def wrong(*arguments: Any) -> Any:
+            found = right(*arguments)
+            found.weights[3] *= 1.5
+            return found
+
+        monkeypatch.setattr(Engine, "gradients", wrong)
+        assert cli.main(["check", l4, "--data", data]) == 1
+        assert capsys.readouterr().out.startswith("1 of 12 gradients differ")
+
+    def test_the_step_of_another_program(
+        self, l4: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from neuronsim import data as readers
+        from neuronsim.storage import load
+
+        net = load(l4)
+        X, T = readers.read_csv(data, [-2, -1])
+        after = str(tmp_path / "after.json")
+        for reduction, code, rule in [("mean", 0, "right"), ("sum", 1, "summed instead of averaged")]:
+            stepped = net.copy()
+            stepped.fit(X, T, batch_size=None, learning_rate=0.5, reduction=reduction)
+            stepped.save(after)
+            arguments = ["check", l4, "--data", data, "--after", after, "--learning-rate", "0.5"]
+            assert cli.main(arguments) == code
+            assert capsys.readouterr().out.startswith(f"the step is: {rule}")
+            assert cli.main([*arguments, "--json"]) == code
+            assert json.loads(capsys.readouterr().out)["rule"] == rule
+
+    def test_class_numbers(self, tmp_path: Path) -> None:
+        wiring.layered([2, 3], output="softmax", rng=0).save(tmp_path / "net.json")
+        (tmp_path / "d.csv").write_text("0.1,0.2,2\n0.3,-0.5,0\n")
+        assert cli.main(["check", str(tmp_path / "net.json"), "--data", str(tmp_path / "d.csv"), "--classes"]) == 0
+
+    @pytest.mark.parametrize(
+        ("extra", "code", "message"),
+        [
+            (["--after", "n.json"], 2, "--after and --learning-rate go together"),
+            (["--rows", "0"], 2, "at least 1"),
+            (["--targets", "t2"], 3, "no column 't2'"),
+            (["--after", "none.json", "--learning-rate", "1"], 3, "there is no network file"),
+        ],
+    )
+    def test_errors(
+        self, l4: str, data: str, extra: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert cli.main(["check", l4, "--data", data, *extra]) == code
+        assert message in capsys.readouterr().err
+
+
 class TestUsage:
     @pytest.mark.parametrize(
         "arguments",
@@ -111,6 +262,10 @@ class TestUsage:
             ["run", "a.toml", "--seed", "-1"],
             ["run", "a.toml", "--seed", "x"],
             ["run", "a.toml", "--set", "x"],
+            ["explain", "a.json", "h1"],
+            ["explain", "a.json", "h1", "--x", "1,b", "--t", "0"],
+            ["explain", "a.json", "h1", "--x", "1", "--t", "0", "--latex", "--html"],
+            ["check", "a.json"],
         ],
     )
     def test_wrong_usage(self, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,10 @@ from strategies import Case, cases
 
 import neuronsim as ns
 from neuronsim import optimizers
+from neuronsim.engine import Session
 from neuronsim.kernels import codes, update
 from neuronsim.kernels.records import Learning, Parameters
+from neuronsim.losses import LOSSES
 from neuronsim.magnitudes import gradient_magnitudes, signal_magnitudes
 from neuronsim.reference import bias_of, slope_of, weight_of
 
@@ -217,3 +219,78 @@ def test_first_bundles_are_shared_out_by_neurons_where_they_are_large():
     for net, threads in ((one, 1), (two, 3)):
         net.fit(X, T, batch_size=40, epochs=2, threads=threads, rng=0)
     np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def _tiny_net(dtype: str) -> ns.Network:
+    """Bundles of one, two and five neurons, one without sources; outputs that feed others and an input that is one."""
+    net = ns.Network(dtype, rng=0)
+    net.add_inputs("a", "b", "c")
+    for i in range(5):
+        net.add_neuron(f"s{i}", ["a", "b", "c"], activation="sigmoid")
+    net.add_neuron("r0", ["a", "c"], activation="relu")
+    net.add_neuron("r1", ["a", "c"], activation="relu")
+    net.add_neuron("lonely", [], activation="tanh", bias=0.3)
+    net.add_neuron("y0", ["s0", "s4", "r1", "lonely", "b"], activation="tanh")
+    net.add_neuron("y1", ["y0", "r0"], activation="identity")
+    net.set_outputs("y0", "y1", "b")
+    return net
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("which", ["wiring", "full_wiring"])
+def test_a_tiny_networks_own_kernel_makes_the_same_bits(dtype, which):
+    rng = np.random.default_rng(0)
+    X, T = rng.normal(size=(40, 3)).astype(dtype), rng.normal(size=(40, 3)).astype(dtype)
+    found = []
+    for tiny in (True, False):
+        engine = _tiny_net(dtype)._engine()
+        wiring = getattr(engine, which)
+        assert wiring.tiny
+        session = Session(engine, X, T, LOSSES["half_squared_error"])
+        assert session.advance(np.arange(40), 0, np.full(40, 0.1), wiring._replace(tiny=tiny)) == 40
+        found.append(
+            [
+                *session.arrays(),
+                *(values[: engine.graph.n_neurons] for values in (session.work.y, session.work.z, session.work.delta)),
+            ]
+        )
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_bundles_side_by_side_are_a_group_and_need_no_delta_below_the_first_level():
+    net = ns.wiring.sparse_layered([40, 20, 10, 3], density=0.3, activation="relu", output="tanh", rng=0)
+    wiring = net._engine().wiring
+    assert wiring.groups.tolist() == [0, 20, 30, 33]
+    assert wiring.run_end[40:].tolist() == [60] * 20 + [70] * 10 + [73] * 3
+    assert wiring.bundle_pushes.tolist() == [False] * 20 + [True] * 13
+    assert net._engine().full_wiring.bundle_pushes.all()
+    net[45].activation = "prelu"
+    assert net._engine().wiring.run_end[40:60].tolist() == [45] * 5 + [46] + [60] * 14
+
+
+def test_the_delta_of_a_neuron_without_sources_is_pushed_to_it():
+    net = ns.Network(rng=0)
+    net.add_inputs("x")
+    net.add_neuron("constant", [], bias=1.0)
+    net.add_neuron("y", ["x", "constant"])
+    net.set_outputs("y")
+    net.fit([[1.0]], [[5.0]], epochs=1, progress=False)
+    assert net["constant"].bias != 1.0
+
+
+@pytest.mark.parametrize("batch", [17, 64, 100, 130, 300])
+def test_planes_of_samples_change_no_bit(batch):
+    net = ns.wiring.random_dag(n_inputs=6, n_hidden=60, n_outputs=3, in_degree=9, dtype="float32", rng=2)
+    X, T = np.random.default_rng(0).normal(size=(310, 6)), np.random.default_rng(1).random((310, 3))
+    copies = [net.copy() for _ in range(3)]
+    for copy, threads in zip(copies, (1, 2, 3), strict=True):
+        copy.fit(X, T, batch_size=batch, epochs=2, threads=threads, rng=0)
+    for copy in copies[1:]:
+        np.testing.assert_array_equal(copy.weights, copies[0].weights)
+        np.testing.assert_array_equal(copy.biases, copies[0].biases)
+    whole = net.gradients(X, T, reduction="sum")
+    each = [net.gradients(X[i : i + 1], T[i : i + 1], reduction="sum") for i in range(310)]
+    np.testing.assert_array_equal(whole.delta, np.concatenate([g.delta for g in each]))
+    np.testing.assert_array_equal(whole.losses, np.concatenate([g.losses for g in each]))
+    np.testing.assert_allclose(whole.weights, sum(g.weights for g in each), rtol=1e-3, atol=1e-4)

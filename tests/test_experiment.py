@@ -2,6 +2,7 @@
 
 import csv
 import inspect
+import json
 import struct
 import tomllib
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 
+import neuronsim as ns
 from neuronsim import data, experiment, optimizers, schedules, stop, wiring
 from neuronsim.errors import DataError, FileError, SettingError
 from neuronsim.experiment.file import TRAINING
@@ -156,11 +159,10 @@ class TestReading:
             ("epochs = 4", "checkpoint = 'x'", "training.checkpoint is not possible"),
             ("learning_rate = 0.5", "learning_rate = '0.5'", "it must be a number or a table"),
             ("[training]", "[trianing]", "unknown key 'trianing'; did you mean 'training'"),
-            (
-                "[training]",
-                "[trace]\nwatch = ['y*']\n[training]",
-                r"\[trace\]: .* is not possible in this version",
-            ),
+            ("[training]", "[trace]\nwach = ['y*']\n[training]", "unknown key 'trace.wach'; did you mean 'watch'"),
+            ("[training]", "[trace]\nevery = 5\n[training]", "trace lacks 'watch'"),
+            ("[training]", "[trace]\nwatch = ['y*']\nfields = ['w']\n[training]", "'w' is a field of edges"),
+            ("[training]", "[trace]\nwatch = ['y*']\nevery = 0\n[training]", "every=0"),
             ("[training]", "[sweep]\n[training]", r"\[sweep\]: .* is not possible in this version"),
             ("seed = 3", "seed = 'x'", "seed is 'x'"),
             ("seed = 3", "seed = -1", "negative"),
@@ -358,14 +360,14 @@ class TestRunning:
         assert header.split(",")[-2:] == ["val_loss", "val_accuracy"]
 
 
-values = st.recursive(
+scalars = (
     st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab .-é"', max_size=3), inner, max_size=3),
-    max_leaves=8,
+    | st.text(st.characters(exclude_categories=["Cs"]))
 )
+rows = st.lists(scalars, max_size=3)
+values = scalars | rows | st.dictionaries(st.text('ab .-é"', max_size=3), scalars | rows, max_size=3)
 
 
 @given(st.dictionaries(st.text('abc_-. "é', max_size=4), values, max_size=5))
@@ -378,3 +380,27 @@ def test_toml_reads_well() -> None:
     assert text == 'seed = 1\n\n[a]\nx = [1, 2.5, "y"]\n\n[a.deep]\nz = true\n'
     with pytest.raises(TypeError, match="TOML has no complex"):
         toml_text({"x": 1j})
+
+
+class TestTrace:
+    @pytest.mark.parametrize("samples", ["", "samples = [2, 0]"])
+    def test_what_was_watched_is_kept(self, write: Any, tmp_path: Path, samples: str) -> None:
+        path = write(XOR + f"[trace]\nwatch = ['y*', 'h1.1']\nfields = ['y', 'b']\nevery = 5\n{samples}\n")
+        plan = experiment.read(path)
+        experiment.run(plan, tmp_path / "run")
+        watch = ns.Monitor(["y*", "h1.1"], ["y", "b"], every=5, samples=[2, 0] if samples else None)
+        X, T = (lambda d: (d.X, d.T))(data.load("xor"))
+        plan.build_network().fit(X, T, monitors=watch, **plan.fit_arguments())
+        with safe_open(tmp_path / "run" / "trace.safetensors", framework="numpy") as file:
+            facts = json.loads(file.metadata()["neuronsim trace"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        assert facts["neurons"] == ["y0", "h1.1"]
+        assert facts["samples"] == ([2, 0] if samples else None)
+        assert arrays["step"].tolist() == watch.step.tolist() == [0, 5, 10, 15]
+        np.testing.assert_array_equal(arrays["y"][:, 1], watch["h1.1"].y)
+        np.testing.assert_array_equal(arrays["b"][:, 0], watch["y0"].b)
+
+    def test_edges(self, write: Any) -> None:
+        watch = experiment.read(write(XOR + "[trace]\nwatch = [['x*', 'h1.1']]\nsteps = 'log'\n")).monitor()
+        assert watch is not None
+        assert watch.fields == ("w", "gradient", "dw")

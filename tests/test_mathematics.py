@@ -209,16 +209,16 @@ def _digest(name: str, dtype: Any) -> str:
 
 # A changed formula needs new digests; a mismatch without a change is a machine that computes otherwise.
 DIGESTS = {
-    "exp": ("4eb2d94282bb", "f366929628cf"),
+    "exp": ("989dfd0f117c", "87837b1cc82a"),
     "expm1": ("6644354ae285", "9aeb417133e2"),
     "log": ("3fbb3128db3a", "d88f322e406e"),
     "log1p": ("5a3ebf1f400f", "246f90809a24"),
-    "tanh": ("3227fa609c2e", "d6b25517fe43"),
-    "sigmoid": ("3d7407753941", "847e4967316c"),
-    "softplus": ("374f8b7a50d8", "ff727a283a79"),
+    "tanh": ("994a13eff0d7", "aac061d66d79"),
+    "sigmoid": ("6243fd5344d2", "bd31eb9fe066"),
+    "softplus": ("5e133f7a8cd8", "2726c6984c93"),
     "sin": ("e91b825cd89c", "6770f0ec530a"),
     "cos": ("1100dc09f411", "be8739038437"),
-    "erf": ("a39dcfcaab0d", "3d4680981ce0"),
+    "erf": ("f434882fd4b6", "b15c223d1f38"),
 }
 
 

@@ -5,6 +5,7 @@ A process of its own for each size, so that memory can be told: ``python -m benc
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ _CHECKOUT = Path(__file__).parents[2]
 
 #: Edges from which on a net's memory stands out from the rest of the process.
 _MEASURABLE = 10**6
+_BATCH = 16
 
 
 def run(setup: Setup) -> Iterator[Measurement]:
@@ -38,8 +40,9 @@ def run(setup: Setup) -> Iterator[Measurement]:
     for size, facts in found.items():
         label = f"random graph, {size:,} edges, online, float32"
         units = {"build": "ns/edge to build", "plan": "ns/edge to plan"}
+        units["batch"] = f"ns/edge and sample, batches of {_BATCH}"
         if size >= _MEASURABLE:
-            units["memory"] = "bytes/edge kept"
+            units |= {"memory": "bytes/edge kept", "peak": "bytes/edge at most, building and training"}
         for key, unit in units.items():
             yield Measurement(TITLE, label, OURS, unit, [f[key] for f in facts])
         steps = [f["step"] for f in facts]
@@ -66,7 +69,8 @@ def _measure(edges: int, least: float) -> dict[str, float]:
     # everything compiles here
     small = build(1_000)
     _ = small.depth
-    small.fit(X, T, epochs=2, learning_rate=1e-6, progress=False)
+    for batch in (1, _BATCH):
+        small.fit(X, T, batch_size=batch, epochs=2, learning_rate=1e-6, progress=False)
 
     # the second and later builds of a small net, the only one of a large
     resident = _resident()
@@ -84,19 +88,27 @@ def _measure(edges: int, least: float) -> dict[str, float]:
 
     rows = min(256, max(4, 20_000_000 // edges))
 
-    def seconds(epochs: int) -> float:
-        begin = time.perf_counter()
-        net.fit(X[:rows], T[:rows], epochs=epochs, learning_rate=1e-6, shuffle=False, rng=0, progress=False)
-        return (time.perf_counter() - begin) / epochs
+    def per_sample(rows: int, batch: int) -> float:
+        def seconds(epochs: int) -> float:
+            begin = time.perf_counter()
+            settings = {"learning_rate": 1e-6, "shuffle": False, "rng": 0, "progress": False}
+            net.fit(X[:rows], T[:rows], batch_size=batch, epochs=epochs, **settings)
+            return (time.perf_counter() - begin) / epochs
 
-    seconds(1)
-    n = max(1, int(least / seconds(1)))
-    step = min(seconds(n) for _ in range(3)) / rows
+        seconds(1)
+        n = max(1, int(least / seconds(1)))
+        return min(seconds(n) for _ in range(3)) / rows
+
+    step = per_sample(rows, 1)
+    kept = _resident() - resident
+    batch = per_sample(max(rows, _BATCH), _BATCH)
     return {
         "build": (built - start) / repeats / net.n_edges * 1e9,
         "plan": (planned - built) / repeats / net.n_edges * 1e9,
-        "memory": (_resident() - resident) / net.n_edges,
+        "memory": kept / net.n_edges,
+        "peak": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - resident) / net.n_edges,
         "step": step / net.n_edges * 1e9,
+        "batch": batch / net.n_edges * 1e9,
     }
 
 

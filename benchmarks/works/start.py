@@ -22,6 +22,18 @@ net = ns.wiring.layered([8, 4, 2], activation="relu", output="softmax", dtype="f
 rng = np.random.default_rng(0)
 net.fit(rng.random((64, 8)), rng.integers(0, 2, 64), batch_size={batch}, optimizer="{rule}", progress=False)
 """
+# Online, in batches and for gradients, on one thread and on several: nothing is left to compile for this dtype.
+_ALL = """
+import numpy as np
+import neuronsim as ns
+rng = np.random.default_rng(0)
+for n_inputs, threads in ((8, 1), (256, 2)):
+    net = ns.wiring.layered([n_inputs, n_inputs // 2, 2], output="softmax", dtype="float32", rng=0)
+    X, T = rng.random((512, n_inputs)), rng.integers(0, 2, 512)
+    for batch in (1, 16):
+        net.fit(X, T, batch_size=batch, threads=threads, progress=False)
+    net.gradients(X, T)
+"""
 # neuronsim loads what it needs when it is first used: what is comparable is a name that needs the compiler.
 _IMPORTS = {
     OURS: "import neuronsim; neuronsim.Network",
@@ -50,6 +62,8 @@ def run(setup: Setup) -> Iterator[Measurement]:
             with tempfile.TemporaryDirectory() as cache:
                 note(f"import and first fit, {case}, nothing compiled before", OURS, _process(code, cache) - nothing)
                 note(f"import and first fit, {case}, from the cache", OURS, _process(code, cache) - nothing)
+        with tempfile.TemporaryDirectory() as cache:
+            note("all kernels of one dtype, nothing compiled before", OURS, _process(_ALL, cache) - nothing)
     for (case, system), values in seconds.items():
         yield Measurement(TITLE, case, system, "s", values)
 

@@ -12,6 +12,7 @@ from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.info import versions
+from neuronsim.storage.traces import save_trace
 
 if TYPE_CHECKING:
     from neuronsim.network import Network
@@ -85,7 +86,8 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
         A checked experiment.
     directory
         Made if need be. Gets ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``,
-        ``history.png`` (of at least one epoch) and ``network.safetensors``.
+        ``history.png`` (of at least one epoch), ``network.safetensors``, and ``trace.safetensors`` where the
+        experiment has a ``[trace]``.
     """
     directory = Path(directory)
     arguments = experiment.fit_arguments()
@@ -100,10 +102,14 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
     directory.mkdir(parents=True, exist_ok=True)
     with replacing(directory / "experiment.toml") as path:
         path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
+    watch = experiment.monitor()
+    arguments["monitors"] = () if watch is None else watch
     began = time.perf_counter()
-    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, **arguments)
+    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, snapshots=False, **arguments)
     seconds = time.perf_counter() - began
     _write(directory, net, done)
+    if watch is not None:
+        save_trace(watch, directory / "trace.safetensors")
     return _outcome(experiment, net, prepared, done, seconds, directory)
 
 

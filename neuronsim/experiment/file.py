@@ -14,14 +14,21 @@ from neuronsim.seeds import seed_of
 
 if TYPE_CHECKING:
     from neuronsim.network import Network
+    from neuronsim.tracing.monitor import Monitor
 
 __all__ = ["TRAINING", "Experiment", "read"]
 
-_TABLES: dict[str, Any] = {"seed": int, "network": dict, "data": dict, "training": dict, "versions": dict}
+_TABLES: dict[str, Any] = {
+    "seed": int,
+    "network": dict,
+    "data": dict,
+    "training": dict,
+    "trace": dict,
+    "versions": dict,
+}
 
 # Tables of the format that this version cannot run: refused rather than passed over in silence.
 _LATER = {
-    "trace": "recording signals during a run",
     "sweep": "running the product of several settings",
 }
 _TRAINING_LATER = ("checkpoint", "monitors", "resume", "snapshots")
@@ -44,6 +51,17 @@ TRAINING: dict[str, Any] = {
     "evaluate": bool,
     "stop": dict | list[dict[str, Any]],
     "threads": int,
+}
+
+# The arguments of Monitor that a file can give.
+TRACE: dict[str, Any] = {
+    "watch": str | list[str | list[str]],
+    "fields": str | list[str],
+    "every": int,
+    "steps": list[int] | Literal["log"],
+    "samples": list[int],
+    "keep_last": int,
+    "max_bytes": float,
 }
 
 _SCALING = {"scale": str, "scale_targets": str}
@@ -99,6 +117,10 @@ class Experiment:
         make = _wirings()[table.pop("wiring")]
         network: Network = make(**({"rng": self.seed} | table))
         return network
+
+    def monitor(self) -> "Monitor | None":
+        """What ``[trace]`` says to watch."""
+        return _monitor(self.settings["trace"]) if "trace" in self.settings else None
 
     def fit_arguments(self) -> dict[str, Any]:
         """``[training]`` as keyword arguments for ``net.fit``; validation data are added later."""
@@ -193,6 +215,9 @@ def _check(settings: dict[str, Any]) -> None:
     _check_network(settings["network"])
     _check_data(settings["data"])
     _check_training(settings.get("training", {}))
+    if "trace" in settings:
+        check_table("trace", settings["trace"], TRACE, required=["watch"])
+        _monitor(settings["trace"])
 
 
 def _check_network(table: dict[str, Any]) -> None:
@@ -238,6 +263,13 @@ def _wirings() -> dict[str, Callable[..., Any]]:
     from neuronsim import wiring
 
     return {name: getattr(wiring, name) for name in wiring.__all__}
+
+
+def _monitor(table: dict[str, Any]) -> "Monitor":
+    """``[trace]`` as the monitor itself."""
+    from neuronsim.tracing.monitor import Monitor
+
+    return Monitor(table["watch"], **{key: value for key, value in table.items() if key != "watch"})
 
 
 def _optimizer(table: dict[str, Any]) -> Any:

@@ -9,7 +9,8 @@ from neuronsim.kernels.codes import PRELU
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import filled, lane_count, load, store, tile_load, tile_push
 from neuronsim.kernels.losses import is_fused
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ONE, ROW, ROWS, TERM, TERMS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERM, TERMS
+from neuronsim.kernels.single import push_one
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +51,7 @@ def push(
     start: int,
     end: int,
 ) -> None:
-    """Push a bundle's δ into its sources for the samples ``start`` to ``end``, cut into tiles."""
+    """Push a bundle's δ, whole tiles of its neurons, into its sources for the samples ``start`` to ``end``."""
     width = lane_count(delta)
     s0 = row_start[first]
     count = row_start[first + 1] - s0
@@ -65,16 +66,6 @@ def push(
             push_tile(COLUMN, weights, w0, count, sources, s0, delta, neuron, stride, lane)
             lane += width
         neuron += ROWS
-    while neuron < first + size:
-        w0 = s0 + (neuron - first) * count
-        lane = start
-        while lane + 4 * width <= end:
-            push_tile(ROW, weights, w0, count, sources, s0, delta, neuron, stride, lane)
-            lane += 4 * width
-        while lane < end:
-            push_tile(ONE, weights, w0, count, sources, s0, delta, neuron, stride, lane)
-            lane += width
-        neuron += 1
 
 
 @kernel
@@ -111,6 +102,7 @@ def backward(
     bundle_first: Array,
     bundle_size: Array,
     bundle_pushes: Array,
+    bundle_leading: Array,
     row_start: Array,
     sources: Array,
     weights: Array,
@@ -147,7 +139,14 @@ def backward(
                 for i in range(0, n, width):
                     store(delta, at + i, load(delta, at + i) + load(own, to + i))
         if bundle_pushes[b]:
-            push(weights, row_start, sources, delta, stride, first, size, start, end)
+            whole = size // ROWS * ROWS
+            if whole > 0:
+                push(weights, row_start, sources, delta, stride, first, whole, start, end)
+            count = row_start[first + 1] - row_start[first]
+            unasked = bundle_leading[b]
+            s0 = row_start[first] + unasked
+            for r in range(whole, size):
+                push_one(weights, s0 + r * count, sources, s0, count - unasked, delta, first + r, stride, start, end)
 
 
 @kernel

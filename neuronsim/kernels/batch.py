@@ -4,18 +4,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import prange
 
 from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.backward import backward, clear, own_deltas
 from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.forward import forward
-from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, panels_size
+from neuronsim.kernels.gather import copy_columns, gather_inputs, gather_targets, place_of
 from neuronsim.kernels.gradient import run_neurons
-from neuronsim.kernels.jit import inlined, kernel, leaf, parallel_kernel
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
+from neuronsim.kernels.record import Recorder, look_at_block
 from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.share import share
 from neuronsim.kernels.update import (
     ADD,
     SCALE,
@@ -59,28 +60,29 @@ def run_samples(
     The bundles before ``bundle`` have run, on copies of the inputs that threads made for themselves.
     """
     weights, _, slopes = parameters
-    together = VECTORS_TOGETHER * lane_count(work.y)
+    together = min(VECTORS_TOGETHER * lane_count(work.y), stride)
     n_bundles = wiring.bundle_first.size
     for first in range(start, end, together):
-        stop = min(first + together, end)
-        n = stop - first
-        gather_targets(wiring, samples, work, position, count, stride, first, stop)
+        n = min(together, end - first)
+        gather_targets(wiring, samples, work, position, count, stride, first, first + n)
         if bundle == 0 or wiring.inputs_heard_later:
-            gather_inputs(wiring, samples, work, position, count, stride, first, stop)
-        forward(wiring, parameters, work, work.y, stride, first, stop, bundle, n_bundles, 0, 1)
+            gather_inputs(wiring, samples, work, work.pitch, position, count, stride, first, first + n)
+        at = place_of(first, stride, work.pitch)
+        forward(wiring, parameters, work.y[at:], work.z[at:], work.y[at:], stride, n, bundle, n_bundles, 0, 1)
         if wiring.softmax_members.size > 0:
-            softmax(wiring.softmax_members, work.z, work.y, stride, first, n)
+            softmax(wiring.softmax_members, work.z, work.y, stride, at, n)
         if depth == FORWARD:
             continue
-        find_own_deltas(wiring, parameters, work, loss, count, stride, first, n)
+        find_own_deltas(wiring, parameters, work, loss, count - first, stride, at, n)
         if depth == LOSS:
             continue
-        copy_columns(wiring, work, stride, first, stop)
-        clear(wiring.cleared, work.delta, stride, first, stop)
+        copy_columns(wiring, work, stride, first, first + n)
+        clear(wiring.cleared, work.delta, stride, at, at + n)
         backward(
             wiring.bundle_first,
             wiring.bundle_size,
             wiring.bundle_pushes,
+            wiring.bundle_leading,
             wiring.row_start,
             wiring.sources,
             weights,
@@ -95,8 +97,8 @@ def run_samples(
             work.slope_terms,
             wiring.slope_row,
             stride,
-            first,
-            stop,
+            at,
+            at + n,
         )
 
 
@@ -104,7 +106,7 @@ def run_samples(
 def find_own_deltas(
     wiring: Wiring, parameters: Parameters, work: Workspace, loss: int, count: int, stride: int, start: int, n: int
 ) -> None:
-    """Losses of the samples and the δ that the loss itself puts on each output; zero for places beyond ``count``."""
+    """Losses of ``n`` samples and the δ that the loss itself puts on each output; zero from the ``count``th on."""
     members, rows = wiring.softmax_members, wiring.softmax_rows
     losses(loss, wiring.outputs, wiring.codes, work.z, work.y, work.target, work.own, work.losses, stride, start, n)
     for p in range(wiring.prelus.size):
@@ -115,7 +117,7 @@ def find_own_deltas(
         else:
             softmax_jacobian(members, rows, work.y, work.own, stride, start, n)
     for o in range(wiring.outputs.size):
-        for i in range(max(count, start), start + n):
+        for i in range(start + max(count, 0), start + n):
             work.own[o * stride + i] = 0.0
     own_deltas(
         loss,
@@ -142,16 +144,14 @@ def slice_of(n: int, parts: int, part: int) -> int:
 
 
 @inlined
-def with_own_inputs(wiring: Wiring, work: Workspace, stride: int, t: int) -> Workspace:
+def with_own_inputs(wiring: Wiring, work: Workspace, n_threads: int, t: int) -> Workspace:
     """The workspace with thread t's own copies of the inputs for y and for y's rows."""
     y, rows, starts = work.own_inputs, work.own_rows, work.starts
-    y_size, row_size = wiring.inputs_end * stride, panels_size(wiring.inputs_end, stride, lane_count(y))
-    if work.rows.size == 0:
-        row_size = 0
+    y_size, row_size, n = y.size // n_threads, rows.size // n_threads, starts.size // n_threads
     return Workspace(
-        y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms, work.losses,
-        rows[t * row_size : (t + 1) * row_size], starts[t * stride : (t + 1) * stride], work.places, work.steps,
-        work.scratch, y, rows,
+        work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms,
+        work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size], starts[t * n : (t + 1) * n],
+        work.places, work.steps, work.primes, work.scratch, y, work.own_row_pitch, rows,
     )  # fmt: skip
 
 
@@ -167,8 +167,10 @@ def fetch_weights(wiring: Wiring, parameters: Parameters) -> None:
             prefetch(weights, i)
 
 
-@parallel_kernel
+@leaf
 def share_leading(
+    t: int,
+    n_threads: int,
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
@@ -176,27 +178,29 @@ def share_leading(
     position: int,
     count: int,
     stride: int,
-    n_threads: int,
 ) -> None:
-    """The leading bundles, which listen to inputs alone, for a whole block, their *neurons* spread over threads.
+    """The leading bundles, which listen to inputs alone, for a whole block, a thread's part of their *neurons*.
 
     Each core then reads weights that it has itself written in the last step, and inputs that it has itself gathered,
     not those in another core's cache: both cores gathering everything costs 9 µs, handing halves over cost 50.
     """
     width = lane_count(work.y)
     end = (count + width - 1) // width * width
-    for t in prange(n_threads):
-        own = with_own_inputs(wiring, work, stride, t)
-        fetch_weights(wiring, parameters)
-        together = VECTORS_TOGETHER * width
-        for first in range(0, end, together):
-            stop = min(first + together, end)
-            gather_inputs(wiring, samples, own, position, count, stride, first, stop)
-            forward(wiring, parameters, work, own.y, stride, first, stop, 0, wiring.leading, t, n_threads)
+    own = with_own_inputs(wiring, work, n_threads, t)
+    pitch = wiring.inputs_end * stride
+    fetch_weights(wiring, parameters)
+    together = min(VECTORS_TOGETHER * width, stride)
+    for first in range(0, end, together):
+        n = min(together, end - first)
+        gather_inputs(wiring, samples, own, pitch, position, count, stride, first, first + n)
+        at, heard = place_of(first, stride, work.pitch), own.y[place_of(first, stride, pitch) :]
+        forward(wiring, parameters, heard, work.z[at:], work.y[at:], stride, n, 0, wiring.leading, t, n_threads)
 
 
-@parallel_kernel
+@leaf
 def share_samples(
+    t: int,
+    n_threads: int,
     wiring: Wiring,
     parameters: Parameters,
     work: Workspace,
@@ -206,42 +210,25 @@ def share_samples(
     position: int,
     count: int,
     stride: int,
-    n_threads: int,
 ) -> None:
-    """``run_samples`` for a whole block, the samples spread over threads."""
+    """``run_samples`` for a thread's samples of a whole block."""
     width = lane_count(work.y)
-    vectors = (count + width - 1) // width
-    leading = wiring.leading
-    for t in prange(n_threads):
-        start = slice_of(vectors, n_threads, t) * width
-        end = slice_of(vectors, n_threads, t + 1) * width
-        run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, leading)
+    # whole lane vectors, and whole planes where there are several
+    piece = width if work.pitch == 0 else stride
+    padded = (count + width - 1) // width * width
+    pieces = (padded + piece - 1) // piece
+    start, end = slice_of(pieces, n_threads, t) * piece, min(slice_of(pieces, n_threads, t + 1) * piece, padded)
+    run_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, start, end, wiring.leading)
 
 
-@parallel_kernel
+@leaf
 def share_neurons(
-    wiring: Wiring,
-    work: Workspace,
-    optimizer: int,
-    numbers: Array,
-    settings: Array,
-    powers: Array,
-    decay: Any,
-    parameters: Parameters,
-    first_state: Parameters,
-    second_state: Parameters,
-    rates: Parameters,
-    count: int,
-    stride: int,
-    cuts: Array,
+    t: int, n_threads: int, wiring: Wiring, work: Workspace, learning: Learning, count: int, stride: int, cuts: Array
 ) -> None:
-    """``run_neurons`` for all neurons, spread over threads at ``cuts``. Numba hands no nested tuples to threads."""
-    n_threads = cuts.size - 1
+    """``run_neurons`` for a thread's neurons, those between two ``cuts``."""
     length = work.scratch.size // n_threads
-    for t in prange(n_threads):
-        learning = Learning(optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates)
-        own = with_own_inputs(wiring, work, stride, t) if wiring.leading > 0 else work
-        run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
+    own = with_own_inputs(wiring, work, n_threads, t) if wiring.leading > 0 else work
+    run_neurons(wiring, work, own, learning, count, stride, cuts[t], cuts[t + 1], t, n_threads, t * length)
 
 
 @kernel
@@ -265,8 +252,8 @@ def block_samples(
     else:
         n_threads = cuts.size - 1
         if wiring.leading > 0:
-            share_leading(wiring, parameters, work, samples, position, count, stride, n_threads)
-        share_samples(wiring, parameters, work, samples, loss, depth, position, count, stride, n_threads)
+            share(share_leading, n_threads, (wiring, parameters, work, samples, position, count, stride))
+        share(share_samples, n_threads, (wiring, parameters, work, samples, loss, depth, position, count, stride))
 
 
 @kernel
@@ -283,15 +270,12 @@ def block_neurons(
         end = wiring.is_input.size - wiring.inputs.size
         run_neurons(wiring, work, work, learning, count, stride, 0, end, 0, 1, 0)
     else:
-        optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates = learning
-        share_neurons(
-            wiring, work, optimizer, numbers, settings, powers, decay, parameters, first_state, second_state, rates,
-            count, stride, cuts,
-        )  # fmt: skip
+        share(share_neurons, cuts.size - 1, (wiring, work, learning, count, stride, cuts))
 
 
-@kernel
+@leaf
 def train_batches(
+    recorder: Recorder | None,
     wiring: Wiring,
     learning: Learning,
     gradient: Parameters,
@@ -326,14 +310,14 @@ def train_batches(
             at = position + start
             block_samples(wiring, learning.parameters, work, samples, loss, BACKWARD, at, count, stride, cuts)
             for i in range(count):
-                step_sum += work.losses[i]
+                step_sum += work.losses[place_of(i, stride, work.pitch)]
             if not np.isfinite(step_sum):
                 return s
-            if buffered:
-                mode = WRITE if start == 0 else ADD
-                block_neurons(wiring, work, into(learning, gradient, mode), count, stride, cuts)
-            else:
-                block_neurons(wiring, work, learning, count, stride, cuts)
+            if recorder is not None:
+                look_at_block(recorder, work, samples, at, start, count, stride)
+            mode = WRITE if start == 0 else ADD
+            used = into(learning, gradient, mode) if buffered else learning
+            block_neurons(wiring, work, used, count, stride, cuts)
         if buffered:
             if clip_norm > 0.0:
                 norm = float(learning.numbers[SCALE]) * np.sqrt(squared_norm(wiring, gradient, learning.rates))

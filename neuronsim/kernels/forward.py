@@ -7,8 +7,9 @@ import numpy.typing as npt
 from neuronsim.kernels.activations import activate
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, tile_gather_fma, tile_start, tile_store
-from neuronsim.kernels.records import Parameters, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ONE, ROW, ROWS, TERM, TERMS
+from neuronsim.kernels.records import Parameters, Wiring
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERM, TERMS
+from neuronsim.kernels.single import forward_one
 
 Array = npt.NDArray[Any]
 
@@ -89,7 +90,7 @@ def aggregate(
     start: int,
     last: int,
 ) -> None:
-    """z of a bundle's neurons ``begin`` to ``stop`` for the samples ``start`` to ``last``, cut into tiles."""
+    """z of a bundle's neurons ``begin`` to ``stop``, whole tiles of them, for the samples ``start`` to ``last``."""
     s0 = row_start[first]
     count = row_start[first + 1] - s0
     r = begin
@@ -99,38 +100,42 @@ def aggregate(
             BLOCK, COLUMN, COLUMNS, weights, w0, sources, s0, count, y, biases, first + r, z, stride, start, last
         )
         r += ROWS
-    while r < stop:
-        w0 = s0 + r * count
-        forward_rows(ROW, ONE, 4, weights, w0, sources, s0, count, y, biases, first + r, z, stride, start, last)
-        r += 1
 
 
 @leaf
 def forward(
     wiring: Wiring,
     parameters: Parameters,
-    work: Workspace,
     heard: Array,
+    z: Array,
+    y: Array,
     stride: int,
-    start: int,
-    end: int,
+    n: int,
     bundle: int,
     last_bundle: int,
     part: int,
     parts: int,
 ) -> None:
-    """Run bundles ``bundle`` to ``last_bundle`` for the samples ``start`` to ``end``: z, then y = f(z).
+    """Run bundles ``bundle`` to ``last_bundle`` for ``n`` samples, with which the arrays begin: z, then y = f(z).
 
-    Of each one's neurons, part ``part`` of ``parts``. y of their sources is read from ``heard``: ``work.y``, or a
-    thread's own copy of the inputs.
+    Of each one's neurons, part ``part`` of ``parts``. y of their sources is read from ``heard``: ``y``, or a thread's
+    own copy of the inputs.
     """
     weights, biases, slopes = parameters
     for b in range(bundle, last_bundle):
         first, size = wiring.bundle_first[b], wiring.bundle_size[b]
-        begin, stop = share(size, parts, part), share(size, parts, part + 1)
-        aggregate(
-            weights, wiring.row_start, wiring.sources, biases, heard, work.z, stride, first, begin, stop, start, end
-        )
+        begin, stop = 0, size
+        if parts > 1:
+            begin, stop = share(size, parts, part), share(size, parts, part + 1)
+        whole = begin + (stop - begin) // ROWS * ROWS
+        if whole > begin:
+            rows, sources = wiring.row_start, wiring.sources
+            aggregate(weights, rows, sources, biases, heard, z, stride, first, begin, whole, 0, n)
+        s0 = wiring.row_start[first]
+        count = wiring.row_start[first + 1] - s0
         for neuron in range(first + begin, first + stop):
-            at = neuron * stride + start
-            activate(wiring.codes[neuron], slopes[neuron], wiring.user, work.z, at, work.y, at, end - start)
+            if neuron >= first + whole:
+                w0 = s0 + (neuron - first) * count
+                forward_one(weights, w0, wiring.sources, s0, count, heard, biases, neuron, z, stride, 0, n)
+            at = neuron * stride
+            activate(wiring.codes[neuron], slopes[neuron], wiring.user, z, at, y, at, n)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, load, store, transpose
 from neuronsim.kernels.records import Samples, Wiring, Workspace
 
@@ -28,11 +28,10 @@ def place_in_rows(neuron: int, sample: int, stride: int, width: int) -> int:
     return (neuron // panel * stride + sample) * panel + neuron % panel
 
 
-@kernel
-def panels_size(neurons: int, stride: int, width: int) -> int:
-    """Numbers in the panels of the first ``neurons`` neurons."""
-    panel = 2 * width
-    return (neurons + panel - 1) // panel * panel * stride
+@inlined
+def place_of(sample: int, stride: int, pitch: int) -> int:
+    """Where a block's sample lies in the rows of its plane, counted from the first plane's."""
+    return sample // stride * pitch + sample % stride
 
 
 @kernel
@@ -43,34 +42,48 @@ def gather_targets(
 
     Places beyond ``count`` repeat the last sample; their δ stays zero.
     """
+    shift = place_of(start, stride, work.pitch) - start
     for i in range(start, end):
         row = samples.order[position + min(i, count - 1)]
         if samples.classes.size > 0:
             for o in range(wiring.outputs.size):
-                work.target[o * stride + i] = 1.0 if samples.classes[row] == o else 0.0
+                work.target[o * stride + i + shift] = 1.0 if samples.classes[row] == o else 0.0
         elif samples.targets.size > 0:
             for o in range(wiring.outputs.size):
-                work.target[o * stride + i] = samples.targets[row, o]
+                work.target[o * stride + i + shift] = samples.targets[row, o]
 
 
 @leaf
 def gather_inputs(
-    wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
+    wiring: Wiring,
+    samples: Samples,
+    work: Workspace,
+    pitch: int,
+    position: int,
+    count: int,
+    stride: int,
+    start: int,
+    end: int,
 ) -> None:
-    """Fetch the inputs of the same samples: y neuron by neuron, and in panels where gradients will read them."""
+    """Fetch the inputs of the same samples, which lie in one plane: y neuron by neuron, and in panels for gradients.
+
+    Planes of ``work.y`` lie ``pitch`` apart.
+    """
     n_inputs = wiring.inputs.size
     width = lane_count(work.y)
+    shift = place_of(start, stride, pitch) - start
     for i in range(start, end):
         work.starts[i] = samples.order[position + min(i, count - 1)] * n_inputs
     for first in range(start, end, width):
         j = 0
         while j < n_inputs:
             if is_vector(wiring.inputs, j, width):
-                transpose(samples.inputs, work.starts, first, j, work.y, wiring.inputs[j] * stride + first, stride)
+                at = wiring.inputs[j] * stride + first + shift
+                transpose(samples.inputs, work.starts, first, j, work.y, at, stride)
                 j += width
             else:
                 for i in range(first, first + width):
-                    work.y[wiring.inputs[j] * stride + i] = samples.inputs[work.starts[i] + j]
+                    work.y[wiring.inputs[j] * stride + i + shift] = samples.inputs[work.starts[i] + j]
                 j += 1
     if work.rows.size > 0:
         copy_inputs(wiring, samples, work, stride, start, end)
@@ -81,11 +94,12 @@ def copy_inputs(wiring: Wiring, samples: Samples, work: Workspace, stride: int, 
     """Write the inputs' y sample by sample too, as gradients read it."""
     ids = wiring.inputs
     width = lane_count(work.y)
+    plane, base = start // stride * stride, start // stride * work.row_pitch
     j = 0
     while j < ids.size:
         vector = is_vector(ids, j, width)
         for i in range(start, end):
-            to, at = place_in_rows(ids[j], i, stride, width), work.starts[i] + j
+            to, at = base + place_in_rows(ids[j], i - plane, stride, width), work.starts[i] + j
             if vector:
                 store(work.rows, to, load(samples.inputs, at))
             else:
@@ -98,14 +112,18 @@ def copy_columns(wiring: Wiring, work: Workspace, stride: int, start: int, end: 
     """Write y of neurons that dense bundles listen to sample by sample, as their gradients read it."""
     ids = wiring.columns
     width = lane_count(work.y)
+    plane, base = start // stride * work.pitch, start // stride * work.row_pitch
+    n = end - start
+    start = start % stride
     c = 0
     while c < ids.size:
         vector = is_vector(ids, c, width)
-        for first in range(start, end, width):
+        at = ids[c] * stride + plane
+        for first in range(start, start + n, width):
             if vector:
-                to = place_in_rows(ids[c], first, stride, width)
-                transpose(work.y, work.places, 0, ids[c] * stride + first, work.rows, to, 2 * width)
+                to = base + place_in_rows(ids[c], first, stride, width)
+                transpose(work.y, work.places, 0, at + first, work.rows, to, 2 * width)
             else:
                 for i in range(first, first + width):
-                    work.rows[place_in_rows(ids[c], i, stride, width)] = work.y[ids[c] * stride + i]
+                    work.rows[base + place_in_rows(ids[c], i, stride, width)] = work.y[at + i]
         c += width if vector else 1

@@ -10,7 +10,7 @@ from neuronsim.kernels.gather import place_in_rows
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import (
     Tile,
-    fma,
+    filled,
     lane_count,
     load,
     tile_fma,
@@ -22,7 +22,8 @@ from neuronsim.kernels.lanes import (
     total,
 )
 from neuronsim.kernels.records import Learning, Wiring, Workspace
-from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, FLAT, ROWS, TERM, TERMS
+from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERMS
+from neuronsim.kernels.single import gradient_one
 from neuronsim.kernels.update import FIRST, RATE, SCALE, is_plain, update_biases, update_slopes, update_weights
 
 Array = npt.NDArray[Any]
@@ -32,17 +33,20 @@ TOGETHER = 8 * ROWS
 
 
 @inlined
-def gradient_tile(shape: Any, delta: Array, d0: int, stride: int, rows: Array, r0: int, count: int) -> Tile:
-    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order."""
+def gradient_tile(shape: Any, work: Workspace, neuron: int, source: int, count: int, stride: int) -> Tile:
+    """∂L/∂w = Σ_i δ_i · y_i for a tile of neurons × consecutive sources, the samples i in order, plane by plane.
+
+    ``count`` samples, padded to whole lane vectors: behind the last one δ is 0.
+    """
+    delta, rows = work.delta, work.rows
     panel = 2 * lane_count(rows)
     tile = tile_zero(shape, delta)
-    i = 0
-    while i + FEW <= count:
-        tile = tile_fma(tile, TERMS, delta, d0 + i, stride, rows, r0 + i * panel, panel)
-        i += FEW
-    while i < count:
-        tile = tile_fma(tile, TERM, delta, d0 + i, stride, rows, r0 + i * panel, panel)
-        i += 1
+    d0, r0 = neuron * stride, place_in_rows(source, 0, stride, lane_count(rows))
+    for start in range(0, count, stride):
+        for i in range(0, min(stride, count - start), FEW):
+            tile = tile_fma(tile, TERMS, delta, d0 + i, stride, rows, r0 + i * panel, panel)
+        d0 += work.pitch
+        r0 += work.row_pitch
     return tile
 
 
@@ -60,11 +64,10 @@ def descend_tile(
 ) -> None:
     """A tile's gradients, used by SGD or momentum while they are in registers."""
     rule, weights, decay = learning.numbers, learning.parameters.weights, learning.decay
-    r0 = place_in_rows(source, 0, stride, lane_count(work.y))
     tile_prefetch(shape, weights, at, step)
     if learning.optimizer == MOMENTUM:
         tile_prefetch(shape, learning.first_state.weights, at, step)
-    tile = gradient_tile(shape, work.delta, neuron * stride, stride, work.rows, r0, count)
+    tile = gradient_tile(shape, work, neuron, source, count, stride)
     if learning.optimizer == MOMENTUM:
         state = learning.first_state.weights
         tile_momentum(tile, weights, state, at, step, rule[SCALE], decay, rule[RATE], rule[FIRST])
@@ -119,22 +122,18 @@ def update_rows(
     stride: int,
     scratch: int,
 ) -> None:
-    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``."""
+    """Any rule, ``n`` ≤ ROWS neurons and any run of sources: their gradients go through rows of ``work.scratch``.
+
+    A tile has ROWS rows, whatever lies behind the ``n``th.
+    """
     width = lane_count(work.y)
-    delta, rows = work.delta, work.rows
     if low == high:
         return
     ahead = low % (COLUMNS * width)
     length = (high - low + 6 * width) // width * width
     for source in range(low - ahead, high, COLUMNS * width):
-        r0 = place_in_rows(source, 0, stride, width)
         out = scratch + source - low + ahead
-        if n == ROWS:
-            tile_store(gradient_tile(BLOCK, delta, neuron * stride, stride, rows, r0, count), work.scratch, out, length)
-        else:
-            for r in range(n):
-                tile = gradient_tile(FLAT, delta, (neuron + r) * stride, stride, rows, r0, count)
-                tile_store(tile, work.scratch, out + r * length, length)
+        tile_store(gradient_tile(BLOCK, work, neuron, source, count, stride), work.scratch, out, length)
     for r in range(n):
         update_weights(learning, at + r * step, work.scratch, scratch + r * length + ahead, high - low)
 
@@ -178,26 +177,32 @@ def update_dense(
 
 
 @kernel
-def sparse_gradient(
-    work: Workspace, sources: Array, s0: int, n_sources: int, at: int, stride: int, end: int, out: int
+def update_sparse(
+    wiring: Wiring, work: Workspace, learning: Learning, begin: int, end: int, padded: int, stride: int, scratch: int
 ) -> None:
-    """∂L/∂w = Σ_i δ_i · y_i for one neuron with scattered sources: a partial sum per lane, then their tree."""
-    delta, y = work.delta, work.y
-    width = lane_count(y)
-    for k in range(n_sources):
-        row = sources[s0 + k] * stride
-        sums = load(delta, at) * load(y, row)
-        for i in range(width, end, width):
-            sums = fma(load(delta, at + i), load(y, row + i), sums)
-        work.scratch[out + k] = total(sums)
+    """Gradients and updates of the weights of neurons with sources of their own: a few neighbours' rows, one update."""
+    starts = wiring.row_start
+    for neuron in range(begin, end, ROWS):
+        n = min(ROWS, end - neuron)
+        at = starts[neuron]
+        for i in range(neuron, neuron + n):
+            s0, out = starts[i], scratch + starts[i] - at
+            gradient_one(
+                wiring.sources, s0, starts[i + 1] - s0, work.y, work.delta, i, stride, work.pitch, padded,
+                work.scratch, out,
+            )  # fmt: skip
+        update_weights(learning, at, work.scratch, scratch, starts[neuron + n] - at)
 
 
 @kernel
-def row_total(values: Array, at: int, end: int) -> Any:
-    """The sum of a row of samples: a partial sum per lane, then their tree."""
-    sums = load(values, at)
-    for i in range(lane_count(values), end, lane_count(values)):
-        sums = sums + load(values, at + i)
+def row_total(values: Array, at: int, stride: int, pitch: int, end: int) -> Any:
+    """The sum of a row of ``end`` samples, plane by plane: a partial sum per lane, then their tree."""
+    width = lane_count(values)
+    sums = filled(load(values, at), 0.0)
+    for start in range(0, end, stride):
+        for i in range(0, min(stride, end - start), width):
+            sums = sums + load(values, at + i)
+        at += pitch
     return total(sums)
 
 
@@ -216,14 +221,14 @@ def update_own(
     for neuron in range(begin, end, ROWS):
         n = min(ROWS, end - neuron)
         for r in range(n):
-            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, padded)
+            work.scratch[scratch + r] = row_total(work.delta, (neuron + r) * stride, stride, work.pitch, padded)
         update_biases(learning, neuron, work.scratch, scratch, n)
     if wiring.prelus.size == 0:
         return
     for neuron in range(begin, end):
         row = wiring.slope_row[neuron]
         if row >= 0:
-            work.scratch[scratch] = row_total(work.slope_terms, row * stride, padded)
+            work.scratch[scratch] = row_total(work.slope_terms, row * stride, stride, work.pitch, padded)
             update_slopes(learning, neuron, work.scratch, scratch)
 
 
@@ -243,29 +248,25 @@ def run_neurons(
 ) -> None:
     """Gradients of a thread's neurons, each used at once to update its row.
 
-    They are part ``part`` of ``parts`` of each shared bundle and, of the others' neurons in running order, those from
-    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of the
-    scratch array begins.
+    They are part ``part`` of ``parts`` of each shared bundle and, of the others by id, without inputs, those from
+    ``begin`` to ``end``. ``own`` has the y that leading bundles listen to; ``scratch`` is where the thread's part of
+    the scratch array begins.
     """
     width = lane_count(work.y)
     padded = (count + width - 1) // width * width
     place = 0
-    for b in range(wiring.bundle_first.size):
-        first, size = wiring.bundle_first[b], wiring.bundle_size[b]
-        if wiring.bundle_shared[b]:
+    for run in range(wiring.run_first.size):
+        first, size = wiring.run_first[run], wiring.run_size[run]
+        if wiring.run_shared[run]:
             low, high = share(size, parts, part), share(size, parts, part + 1)
         else:
             low, high = max(begin - place, 0), min(end - place, size)
             place += size
         if low >= high:
             continue
-        s0 = wiring.row_start[first]
-        n_sources = wiring.row_start[first + 1] - s0
-        space = own if b < wiring.leading else work
-        if wiring.bundle_dense[b]:
-            update_dense(wiring, space, learning, first, first + low, first + high, count, stride, scratch)
+        if wiring.run_dense[run]:
+            space = own if wiring.run_leading[run] else work
+            update_dense(wiring, space, learning, first, first + low, first + high, padded, stride, scratch)
         else:
-            for neuron in range(first + low, first + high):
-                sparse_gradient(space, wiring.sources, s0, n_sources, neuron * stride, stride, padded, scratch)
-                update_weights(learning, s0 + (neuron - first) * n_sources, work.scratch, scratch, n_sources)
+            update_sparse(wiring, work, learning, first + low, first + high, padded, stride, scratch)
         update_own(wiring, work, learning, first + low, first + high, stride, padded, scratch)

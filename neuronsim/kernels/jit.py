@@ -7,6 +7,7 @@ folder, so stale code can't be found; a file is written beside its place and mov
 none; what can't be read is compiled again.
 """
 
+import gc
 import hashlib
 import importlib
 import os
@@ -16,8 +17,8 @@ import re
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -26,6 +27,8 @@ import llvmlite.binding
 import numba
 from numba.core import compiler, serialize, sigutils, types
 from numba.core.caching import _Cache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
 
 from neuronsim.errors import CompileWarning
 
@@ -56,43 +59,133 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def kernel(function: _F) -> _F:
-    """Compile a function for one thread at its first call; LLVM may inline it into kernels that call it."""
-    return _compile(function, parallel=False)
+    """Compile a function for one thread at its first call from Python; kernels that call it take it in as IR."""
+    return _compile(function)
 
 
 def inlined(function: _F) -> _F:
     """A kernel that LLVM must inline: for what runs once a sample, where passing tuples of arrays costs 100 ns."""
-    return _compile(function, parallel=False, inline=True)
+    return _compile(function, forceinline=True)
 
 
 def leaf(function: _F) -> _F:
-    """The same, but kernels call it as it is: compiled once, never inlined.
+    """Compiled once, never inlined: kernels, and they alone, call it as it is.
 
-    Numba links and optimises every callee again within each of its callers; kept apart, the large ones cost their
-    compile time once: all kernels of one dtype took 38 s, now 17 s.
+    LLVM optimises what a kernel takes in again within each kernel; kept apart, large functions cost their compile
+    time once: all kernels of one dtype took 38 s, then 17 s.
     """
-    return _compile(function, parallel=False, apart=True)
+    return _compile(function, apart=True)
 
 
 def parallel_kernel(function: _F) -> _F:
     """A leaf whose ``prange`` loops are spread over threads."""
-    return _compile(function, parallel=True, apart=True)
+    return _compile(function, apart=True, parallel=True)
 
 
-def _compile(function: _F, parallel: bool, apart: bool = False, inline: bool = False) -> _F:
-    dispatcher = numba.njit(parallel=parallel, forceinline=inline, **OPTIONS)(function)
+class _Entry(compiler.Compiler):  # type: ignore[misc]
+    """What Python calls. No second way in for C: each unpacks all arrays, as much code as a small kernel itself."""
+
+    _library = JITCodeLibrary
+
+    def define_pipelines(self) -> Any:
+        state = self.state
+        state.library = self._library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        state.flags.no_cfunc_wrapper = True
+        return super().define_pipelines()
+
+
+class _Leaf(_Entry):
+    """What kernels call: no way in from Python either."""
+
+    def define_pipelines(self) -> Any:
+        self.state.flags.no_cpython_wrapper = True
+        return super().define_pipelines()
+
+
+class _PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """LLVM IR to be linked into a kernel, which is optimised and turned into machine code as a whole."""
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _Part(_Leaf):
+    """What kernels take in: else Numba makes optimised machine code of each function, in it all that it calls.
+
+    A first fit's kernels took 12 to 14 s, now 6 to 8 s.
+    """
+
+    _library = _PartLibrary
+
+    def define_pipelines(self) -> Any:
+        self.state.flags.no_compile = True
+        return super().define_pipelines()
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Keep Python from looking for garbage: while kernels are compiled that is 8 % of the time, for 65 MB."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# How many kernels are being compiled, each because the one before calls it; guarded by Numba's compiler lock.
+_depth = 0
+
+
+def _compile(function: _F, apart: bool = False, forceinline: bool = False, parallel: bool = False) -> _F:
+    dispatcher = numba.njit(pipeline_class=_Leaf, parallel=parallel, forceinline=forceinline, **OPTIONS)(function)
     name = f"{function.__module__}.{function.__qualname__}"
     dispatcher._cache = KernelCache(name)
-    compile_types, call_template = dispatcher.compile, dispatcher.get_call_template
+    compile_whole, call_template = dispatcher.compile, dispatcher.get_call_template
+
+    def add_for_kernels(compiled: Any) -> None:
+        # Python must not find it: it would call an address of 0
+        dispatcher.overloads[tuple(compiled.signature.args)] = compiled
+
+    def compile_part(arguments: tuple[types.Type, ...]) -> None:
+        dispatcher._compiler.pipeline_class = _Part
+        compiled = dispatcher._compiler.compile(arguments, None)
+        compiled = compiled._replace(entry_point=compiled.library)  # what Numba finds it by; nothing to call
+        compiled.target_context.insert_user_function(compiled.library, compiled.fndesc, [compiled.library])
+        add_for_kernels(compiled)
+
+    def compile_kernel(arguments: tuple[types.Type, ...]) -> None:
+        dispatcher._compiler.pipeline_class = _Entry
+        dispatcher.overloads.pop(arguments, None)  # only a part so far
+        compile_whole(arguments)
+
+    def compile_leaf(arguments: tuple[types.Type, ...]) -> None:
+        compile_whole(arguments)
+        _keep_apart(name, dispatcher.overloads[arguments])
 
     def compile_once(sig: Any) -> Any:
+        global _depth
         arguments, _ = sigutils.normalize_signature(sig)
         arguments = tuple(types.unliteral(a) for a in arguments)
-        known = arguments in dispatcher.overloads
-        entry_point = compile_types(arguments)
-        if apart and not known:
-            _keep_apart(name, dispatcher.overloads[arguments])
-        return entry_point
+        with global_compiler_lock:
+            inner = _depth > 0
+            if apart and not inner:
+                raise TypeError(f"{name} is a leaf: only kernels can call it")
+            known = dispatcher.overloads.get(arguments)
+            if known is None or (not inner and known.entry_point is known.library):
+                _depth += 1
+                try:
+                    with nullcontext() if inner else _no_garbage():
+                        (compile_leaf if apart else compile_part if inner else compile_kernel)(arguments)
+                finally:
+                    _depth -= 1
+            return dispatcher.overloads[arguments].entry_point
 
     def template_without_literals(args: Any, kws: Any) -> Any:
         # else each constant argument would compile a version of its own
@@ -100,7 +193,7 @@ def _compile(function: _F, parallel: bool, apart: bool = False, inline: bool = F
 
     dispatcher.compile, dispatcher.get_call_template = compile_once, template_without_literals
     if apart:
-        _leaves[name] = dispatcher
+        _leaves[name], dispatcher.add_overload = dispatcher, add_for_kernels
     return cast(_F, dispatcher)
 
 
@@ -179,6 +272,11 @@ def _announce() -> None:
             listener()
 
 
+def _checksum(path: Path, payload: bytes) -> bytes:
+    """Digest of a file's content and its place: valid content at another kernel's or version's place is not read."""
+    return hashlib.sha256(f"{path.parent.name}/{path.name}".encode() + b"\0" + payload).digest()
+
+
 class KernelCache(_Cache):  # type: ignore[misc]
     """One kernel's compiled forms on disk: a file for each signature and processor, its checksum first."""
 
@@ -221,7 +319,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
             with suppress(Exception):
                 stored = path.read_bytes()
                 checksum, payload = stored[:32], stored[32:]
-                if hashlib.sha256(payload).digest() == checksum:
+                if _checksum(path, payload) == checksum:
                     needed, reduced = pickle.loads(payload)
                     if _has_leaves(needed):
                         return compiler.CompileResult._rebuild(target_context, *reduced)
@@ -238,7 +336,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
         with suppress(OSError):
             descriptor, temporary = tempfile.mkstemp(dir=path.parent)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
+                file.write(_checksum(path, payload) + payload)
             os.replace(temporary, path)
             return
         if temporary:

@@ -256,6 +256,12 @@ def _store_vector(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, ite
     builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=itemsize)
 
 
+def _prefetch(builder: ir.IRBuilder, place: ir.Value, written: bool = False) -> None:
+    """Have a cache line brought into L1, to be read or also to be written."""
+    numbers = [ir.Constant(ir.IntType(32), k) for k in (int(written), 3, 1)]
+    _call(builder, "llvm.prefetch.p0", ir.VoidType(), [builder.bitcast(place, ir.IntType(8).as_pointer()), *numbers])
+
+
 def _vector(lanes: LanesType) -> ir.VectorType:
     return ir.VectorType(_llvm_element(lanes.element), lanes.count)
 
@@ -372,22 +378,57 @@ def poke(typingctx, array, index, value):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def load_few(typingctx, array, index):  # type: ignore[no-untyped-def]
-    """The four numbers from ``array[index:]``, loaded one by one, in the first lanes; zeros in the others.
-
-    A vector load right behind the stores of its scalars would wait until they have left the store buffer.
-    """
+def gather_part(typingctx, array, ids, index, n):  # type: ignore[no-untyped-def]
+    """``array[ids[index + i]]`` in lane i < ``n``, zeros in the others; ``ids`` are int32."""
     lanes = float_lanes(array.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        value = ir.Constant(_vector(lanes), [0.0] * lanes.count)
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        for i in range(4):
-            scalar = builder.load(builder.gep(pointer, [_i64(i)]))
+        vector, count = _vector(lanes), lanes.count
+        mask = _part_mask(builder, args[3], count)
+        numbers = ir.VectorType(ir.IntType(32), count)
+        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        arguments = [
+            builder.bitcast(first, numbers.as_pointer()),
+            ir.Constant(ir.IntType(32), 4),
+            mask,
+            ir.Constant(numbers, [0] * count),
+        ]
+        places = _call(builder, f"llvm.masked.load.v{count}i32.p0", numbers, arguments)
+        # llvmlite's address arithmetic knows no vectors of indices
+        wide = ir.VectorType(ir.IntType(64), count)
+        begin = builder.ptrtoint(_element_pointer(context, builder, sig.args[0], args[0], _i64(0)), ir.IntType(64))
+        offsets = builder.mul(builder.sext(places, wide), ir.Constant(wide, [_itemsize(lanes)] * count))
+        addresses = builder.add(_splat_value(builder, begin, count), offsets)
+        pointers = builder.inttoptr(addresses, ir.VectorType(vector.element.as_pointer(), count))
+        arguments = [pointers, ir.Constant(ir.IntType(32), _itemsize(lanes)), mask, ir.Constant(vector, [0.0] * count)]
+        return _call(builder, f"llvm.masked.gather.{_suffix(vector)}.v{count}p0", vector, arguments)
+
+    return lanes(array, ids, types.int64, types.int64), codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """Fetch the cache line of ``array[index]`` for what comes later."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        _prefetch(builder, _element_pointer(context, builder, sig.args[0], *args))
+        return context.get_dummy_value()
+
+    return types.none(array, types.int64), codegen
+
+
+@intrinsic
+def few(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
+    """A vector of four lanes from four scalars that are in registers."""
+    lanes = LanesType(a, 4)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        value = ir.Constant(_vector(lanes), ir.Undefined)
+        for i, scalar in enumerate(args):
             value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), i))
         return value
 
-    return lanes(array, types.int64), codegen
+    return lanes(a, a, a, a), codegen
 
 
 @intrinsic
@@ -613,7 +654,7 @@ def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, firs
         rows = _tile_parts(builder, args[0], tile)
         for u in range(n.count):
             scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig, args, u)
+            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
             rows = _multiply_add(builder, rows, tile, scalar, args[4], pointer)
         return _tile_value(builder, rows)
 
@@ -621,11 +662,12 @@ def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, firs
     return tile(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
 
 
-def _row_pointer(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, u: int) -> ir.Value:
-    """Pointer to ``vectors[ids[first + u]·stride + lane]``, arguments 5 to 9 of a gathering tile operation."""
-    place = _element_pointer(context, builder, sig.args[6], args[6], builder.add(args[7], _i64(u)))
+def _row_pointer(context: Any, builder: ir.IRBuilder, types_: Any, args: Any, u: int) -> ir.Value:
+    """Pointer to ``vectors[ids[first + u]·stride + lane]``; the arguments are these five, in this order."""
+    vectors, ids, first, stride, lane = args
+    place = _element_pointer(context, builder, types_[1], ids, builder.add(first, _i64(u)))
     row = builder.sext(builder.load(place), ir.IntType(64))
-    return _element_pointer(context, builder, sig.args[5], args[5], builder.add(builder.mul(row, args[8]), args[9]))
+    return _element_pointer(context, builder, types_[0], vectors, builder.add(builder.mul(row, stride), lane))
 
 
 @intrinsic
@@ -666,40 +708,17 @@ def tile_store(typingctx, tile, array, index, step):  # type: ignore[no-untyped-
     return types.none(tile, array, types.int64, types.int64), codegen
 
 
-def _prefetch(builder: ir.IRBuilder, written: bool) -> tuple[ir.Function, list[ir.Value]]:
-    """LLVM's prefetch, and what it is told behind the pointer: to be written or not, into L1, data."""
-    hints = [ir.Constant(ir.IntType(32), hint) for hint in (int(written), 3, 1)]
-    function_type = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()] + [h.type for h in hints])
-    return cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0"), hints
-
-
-@intrinsic
-def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
-    """Have the cache line of ``array[index]`` fetched, to be read."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        function, hints = _prefetch(builder, written=False)
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        builder.call(function, [builder.bitcast(pointer, ir.IntType(8).as_pointer()), *hints])
-        return context.get_dummy_value()
-
-    return types.none(array, types.int64), codegen
-
-
 @intrinsic
 def tile_prefetch(typingctx, shape, array, index, step):  # type: ignore[no-untyped-def]
     """Have the cache lines of ``array[index + r·step + c·lanes :]`` fetched, for a tile that will be used there."""
     lanes = float_lanes(array.dtype)
-    byte = ir.IntType(8).as_pointer()
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        function, hints = _prefetch(builder, written=True)
         for r in range(shape.rows):
             row = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
             for c in range(shape.columns):
-                place = builder.gep(row, [_i64(c * lanes.count)])
-                builder.call(function, [builder.bitcast(place, byte), *hints])
+                _prefetch(builder, builder.gep(row, [_i64(c * lanes.count)]), written=True)
         return context.get_dummy_value()
 
     return types.none(shape, array, types.int64, types.int64), codegen
@@ -766,7 +785,7 @@ def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, str
         rows = _tile_parts(builder, args[0], tile)
         for u in range(n.count):
             scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig, args, u)
+            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
             places = [builder.gep(pointer, [_i64(c * lanes.count)]) for c in range(tile.columns)]
             sums = [_load_vector(builder, p, _vector(lanes), _itemsize(lanes)) for p in places]
             for r in range(tile.rows):
@@ -779,6 +798,73 @@ def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, str
 
     integer = types.int64
     return types.none(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
+
+
+@intrinsic
+def tile_gather_dot(typingctx, tile, row, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
+    """``tile[r, 0] += Σ_c row[0, c] · vectors[ids[first + r]·stride + lane + c·lanes :]``, c in order."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        lanes = tile.lanes
+        (factors,) = _tile_parts(builder, args[1], row)
+        result = []
+        for r, (value,) in enumerate(_tile_parts(builder, args[0], tile)):
+            pointer = _row_pointer(context, builder, sig.args[2:], args[2:], r)
+            for c, factor in enumerate(factors):
+                place = builder.gep(pointer, [_i64(c * lanes.count)])
+                value = _fma_value(
+                    builder, factor, _load_vector(builder, place, _vector(lanes), _itemsize(lanes)), value
+                )
+            result.append([value])
+        return _tile_value(builder, result)
+
+    integer = types.int64
+    return tile(tile, row, vectors, ids, integer, integer, integer), codegen
+
+
+@intrinsic
+def tile_totals(typingctx, tile, array, index):  # type: ignore[no-untyped-def]
+    """``array[index + r] =`` the tree sum of row r, the same tree as in ``total``.
+
+    Halves of two rows make one vector: at each height of their trees, two rows cost one addition.
+    """
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        values = [row[0] for row in _tile_parts(builder, args[0], tile)]
+        # what each lane of a value holds: (row, place in that row's tree)
+        held = [[(r, j) for j in range(tile.lanes.count)] for r in range(tile.rows)]
+        half = tile.lanes.count
+        while half > 1:
+            half //= 2
+            values, held = _halved(builder, values, held, half)
+        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        order = [held[0].index((r, 0)) for r in range(tile.rows)]
+        int_vector = ir.VectorType(ir.IntType(32), tile.rows)
+        sums = builder.shuffle_vector(values[0], values[0], ir.Constant(int_vector, order))
+        _store_vector(builder, sums, pointer, _itemsize(tile.lanes))
+        return context.get_dummy_value()
+
+    return types.none(tile, array, types.int64), codegen
+
+
+def _halved(
+    builder: ir.IRBuilder, values: list[ir.Value], held: list[list[tuple[int, int]]], half: int
+) -> tuple[list[ir.Value], list[list[tuple[int, int]]]]:
+    """One height of all trees: lane j + lane j + half of each row, of two values at a time."""
+    if len(values) == 1:
+        pairs = [(values[0], values[0], held[0])]
+    else:
+        middle = len(values) // 2
+        pairs = [(values[v], values[v + middle], held[v] + held[v + middle]) for v in range(middle)]
+    sums, sums_held = [], []
+    for a, b, lanes in pairs:
+        low = [label for label in lanes if label[1] < half]
+        places = [[lanes.index((r, j + shift)) for r, j in low] for shift in (0, half)]
+        int_vector = ir.VectorType(ir.IntType(32), len(low))
+        halves = [builder.shuffle_vector(a, b, ir.Constant(int_vector, p)) for p in places]
+        sums.append(builder.fadd(*halves))
+        sums_held.append(low)
+    return sums, sums_held
 
 
 # --- squares: tiles of as many rows as lanes
@@ -812,13 +898,11 @@ def transpose(typingctx, source, starts, si, shift, target, ti, step):  # type: 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
         rows = []
-        function, hints = _prefetch(builder, written=False)
         for r in range(lanes.count):
             offset = builder.add(builder.load(builder.gep(first, [_i64(r)])), args[3])
             pointer = _element_pointer(context, builder, sig.args[0], args[0], offset)
             rows.append(_load_vector(builder, pointer, _vector(lanes), _itemsize(lanes)))
-            ahead = builder.gep(pointer, [_i64(8 * lanes.count)])
-            builder.call(function, [builder.bitcast(ahead, ir.IntType(8).as_pointer()), *hints])
+            _prefetch(builder, builder.gep(pointer, [_i64(8 * lanes.count)]))
         place = _element_pointer(context, builder, sig.args[4], args[4], args[5])
         for c, value in enumerate(_transposed(builder, rows)):
             pointer = builder.gep(place, [builder.mul(args[6], _i64(c))])

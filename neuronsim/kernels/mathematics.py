@@ -11,16 +11,16 @@ are minimax fits (Remez), each in the variable and on the range that its field s
 """
 
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from neuronsim.kernels.lanes import WIDTH, _call, _suffix
+from neuronsim.kernels.lanes import _call, _suffix
 
 _LOG2_E = 1.4426950408889634
 _2_OVER_PI = 0.6366197723675814
@@ -57,6 +57,11 @@ class _Format:
     tanh: tuple[float, ...]  # (tanh x − x)/x³ in x² up to tanh_split
     erf: tuple[float, ...]  # erf(x)/x − 1 in x² up to erf_split
     erfc: tuple[float, ...]  # −log(erfc x)/x − 1 from erf_split to erf_high
+
+    def bits(self, x: float) -> int:
+        """A number's bit pattern, as a signed integer."""
+        number, integer = ("<f", "<i") if self.width == 32 else ("<d", "<q")
+        return int(struct.unpack(integer, struct.pack(number, x))[0])
 
 
 _FLOAT32 = _Format(
@@ -203,14 +208,18 @@ _FLOAT64 = _Format(
 )
 
 
+def _bits(element: ir.Type) -> int:
+    return element.width if isinstance(element, ir.IntType) else 32 if isinstance(element, ir.FloatType) else 64
+
+
 class _Value:
     """A lane vector of numbers or integers under construction; its operators append instructions."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder = builder
         self.value = value
-        self.format = _FLOAT32 if value.type.count == WIDTH[np.dtype(np.float32)] else _FLOAT64
         self.is_integer = isinstance(value.type.element, ir.IntType)
+        self.format = _FLOAT32 if _bits(value.type.element) == 32 else _FLOAT64
 
     def operand(self, other: _Operand) -> ir.Value:
         """Another value of this type; a number fills its lanes."""
@@ -329,34 +338,51 @@ def _power_of_2(k: _Value) -> _Value:
 
 
 def _reduce(x: _Value) -> tuple[_Value, _Value, _Value]:
-    """n, r and what rounding r left, where x = n·ln2 + r and |r| ≤ ln2/2."""
+    """n, near and c, where x = n·ln2 + near + c, |near| ≤ ln2/2 and c is tiny."""
     high, low = x.format.ln2
     n, number = _round(x, _LOG2_E)
-    exact = number.times_plus(-high, x)
-    r = number.times_plus(-low, exact)
-    return n, r, number.times_plus(-low, exact - r)
+    return n, number.times_plus(-high, x), number * -low
 
 
-def _exp_of_rest(r: _Value) -> _Value:
-    return r.times_plus(r.times_plus(r.polynomial(r.format.exp), 1.0), 1.0)
+def _exp_slope(r: _Value) -> _Value:
+    """(e^r − 1)/r, its terms in pairs: a shorter chain of instructions that wait for each other."""
+    terms = (1.0, *r.format.exp)
+    square = r * r
+    pairs = [r.times_plus(odd, even) for even, odd in zip(terms[::2], terms[1::2], strict=False)]
+    value: _Operand = terms[-1] if len(terms) % 2 else pairs.pop()
+    for pair in reversed(pairs):
+        value = square.times_plus(value, pair)
+    return cast(_Value, value)
+
+
+def _exp_parts(x: _Value) -> tuple[_Value, _Value, _Value]:
+    """n, r and a slope, where e^x = 2^n · (1 + r·slope)."""
+    n, near, c = _reduce(x)
+    # e^(near + c) = 1 + (near + c·(1 + near/2))·slope(near), but for c²: the slope need not wait for c
+    r = c.times_plus(near.times_plus(0.5, 1.0), near)
+    return n, r, _exp_slope(near)
 
 
 def _exp_normal(x: _Value) -> _Value:
     """exp where it is a normal number and n ≤ bias."""
-    n, r, _ = _reduce(x)
-    return _exp_of_rest(r) * _power_of_2(n)
+    n, r, slope = _exp_parts(x)
+    power = _power_of_2(n)
+    return (r * power).times_plus(slope, power)
 
 
-def _exp_bounded(x: _Value) -> _Value:
-    """exp between exp_low and exp_high: two factors, so that it overflows and underflows as it should."""
-    n, r, _ = _reduce(x)
+def _exp_factors(x: _Value) -> tuple[_Value, _Value]:
+    """Two factors of exp between exp_low and exp_high, so that it overflows and underflows as it should."""
+    n, r, slope = _exp_parts(x)
     half = n >> 1
-    return _exp_of_rest(r) * _power_of_2(half) * _power_of_2(n - half)
+    power = _power_of_2(half)
+    return (r * power).times_plus(slope, power), _power_of_2(n - half)
 
 
 def _expm1_bounded(x: _Value) -> _Value:
     """expm1 between expm1_low and exp_high, without a care for −0.0."""
-    n, r, left = _reduce(x)
+    n, near, c = _reduce(x)
+    r = near + c
+    left = c + (near - r)
     rest = r + (r * r).times_plus(r.polynomial(r.format.exp), left)
     half = _power_of_2(n - 1)
     return half.times_plus(rest, half - 0.5) * 2.0
@@ -427,7 +453,8 @@ def _lane_function(formula: Callable[[_Value], _Value]) -> Any:
 @_lane_function
 def exp(x: _Value) -> _Value:
     """e^x"""
-    return _exp_bounded(x.at_most(x.format.exp_high).at_least(x.format.exp_low))
+    first, second = _exp_factors(x.at_most(x.format.exp_high).at_least(x.format.exp_low))
+    return first * second
 
 
 @_lane_function
@@ -466,15 +493,17 @@ def tanh(x: _Value) -> _Value:
 @_lane_function
 def sigmoid(x: _Value) -> _Value:
     """1/(1 + e^−x), as 1 − d or e − e·d with e = e^−|x| and d = e/(1 + e): closer than one quotient."""
-    e = _exp_bounded((-x.absolute()).at_least(x.format.exp_low))
-    scale = x.where("<", 0.0, e, 1.0)
-    return (-scale).times_plus(e / (e + 1.0), scale)
+    first, second = _exp_factors((-x.absolute()).bits().at_most(x.format.bits(x.format.exp_low)).from_bits())
+    e = first * second
+    scale = x.where("<", 0.0, e, x.where(">=", 0.0, 1.0, x))
+    return (-scale).times_plus(e / first.times_plus(second, 1.0), scale)
 
 
 @_lane_function
 def softplus(x: _Value) -> _Value:
     """log(1 + e^x) = max(x, 0) + log1p(e^−|x|)"""
-    e = _exp_bounded((-x.absolute()).at_least(x.format.exp_low))
+    first, second = _exp_factors((-x.absolute()).at_least(x.format.exp_low))
+    e = first * second
     return x.at_least(0.0) + _log1p_bounded(e, spare=0)
 
 

@@ -87,6 +87,17 @@ def find_bundles(row_start: Array, sources: Array, is_input: Array, first: Array
     return n
 
 
+@kernel
+def count_leading(row_start: Array, sources: Array, chosen: Array, neurons: Array, count: Array) -> None:
+    """How many of each neuron's sources, from the lowest id on, are ``chosen``, up to the first that is not."""
+    for i in range(neurons.size):
+        begin, end = row_start[neurons[i]], row_start[neurons[i] + 1]
+        e = begin
+        while e < end and chosen[sources[e]]:
+            e += 1
+        count[i] = e - begin
+
+
 def work_arrays(n: int) -> tuple[Array, Array, Array]:
     """The level, path and progress arrays that ``find_levels`` needs for ``n`` neurons."""
     return np.empty(n, np.int32), np.empty(max(n, 1), np.int32), np.empty(max(n, 1), np.int64)

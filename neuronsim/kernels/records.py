@@ -15,8 +15,16 @@ class Wiring(NamedTuple):
     bundle_first: Array  # int64 (n_bundles,) in topological order
     bundle_size: Array  # int64 (n_bundles,)
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
-    bundle_dense: Array  # bool (n_bundles,): consecutive sources, enough of them to gain from sample-major columns
-    bundle_shared: Array  # bool (n_bundles,): so large that every thread takes its part
+    groups: Array  # int64 (n_groups + 1,): bundles that run side by side, consecutive neurons, by their first bundle
+    tiny: bool  # every bundle has few sources and one usual activation, none softmax
+    run_end: Array  # int64 (n_neurons,): where the neurons end that are activated together with this one
+    bundle_shared: Array  # bool (n_bundles,): dense and so large that every thread takes its part
+    bundle_leading: Array  # int64 (n_bundles,): sources, from the first on, that want none
+    run_first: Array  # int64 (n_runs,) ascending: neurons with consecutive ids, of any level, that learn together
+    run_size: Array  # int64 (n_runs,)
+    run_dense: Array  # bool (n_runs,): a bundle of consecutive sources, enough to gain from sample-major columns
+    run_shared: Array  # bool (n_runs,): a shared bundle
+    run_leading: Array  # bool (n_runs,): a leading bundle
     leading: int  # so many bundles from the first listen to inputs alone, are shared and hold many edges; or 0
     inputs_heard_later: bool  # other bundles listen to inputs too, or an input is an output
     inputs_end: int  # the highest id of an input, + 1
@@ -24,6 +32,7 @@ class Wiring(NamedTuple):
     user: Array  # int64 (2 · n_user,) addresses of f and f' of registered activations
     is_input: Array  # bool (n_neurons,)
     inputs: Array  # int64 (n_inputs,)
+    first_input: int  # where their ids are consecutive, else −1
     outputs: Array  # int64 (n_outputs,)
     output_row: Array  # int64 (n_neurons,): place among the outputs, or −1
     columns: Array  # int64: neurons, not inputs, that a dense bundle listens to
@@ -57,8 +66,15 @@ class Learning(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Buffers of one block of samples, neuron by neuron, ``stride`` samples to a row, padded to whole lane vectors."""
+    """Buffers of one block of samples, neuron by neuron, ``stride`` samples to a row, padded to whole lane vectors.
 
+    A block lies in planes of up to four lane vectors of samples, ``pitch`` numbers apart in every buffer, and threads
+    have planes of their own. With parts of the same rows, each core prefetches what the
+    other one writes: the samples' phase of a graph of 2,000 neurons took 0.58 ms on two threads, 0.36 on one; in planes
+    it takes 0.21 on two.
+    """
+
+    pitch: int  # 0 where there is one plane
     y: Array  # (n_neurons · stride,)
     z: Array
     delta: Array
@@ -66,13 +82,16 @@ class Workspace(NamedTuple):
     target: Array  # (n_outputs · stride,)
     slope_terms: Array  # (n_prelus · stride,)
     losses: Array  # (stride,)
-    rows: Array  # (panels · stride · 2 · lanes,): y again for dense bundles, see ``place_in_rows``
-    starts: Array  # int64 (n_threads · stride,): where each sample of the block begins in X
+    row_pitch: int  # of planes in ``rows``
+    rows: Array  # (planes · panels · stride · 2 · lanes,): y again for dense bundles, see ``place_in_rows``
+    starts: Array  # int64 (n_threads · planes · stride,): where each sample of the block begins in X
     places: Array  # int64 (lanes,): where the rows of consecutive neurons begin, counted from the first: 0, stride, …
     steps: Array  # (n_neurons,): −μ·δ, online
+    primes: Array  # (n_neurons,): f'(z), online
     scratch: Array  # (n_threads · scratch length,): gradients of a few neurons, on their way into an update
-    own_inputs: Array  # (n_threads · inputs_end · stride,): y of inputs that each thread gathered, for leading bundles
-    own_rows: Array  # (n_threads · panels of inputs,): the same as ``rows``
+    own_inputs: Array  # (n_threads · planes · inputs_end · stride,): y of inputs that each thread gathered for itself
+    own_row_pitch: int  # of planes in ``own_rows``
+    own_rows: Array  # (n_threads · planes · panels of inputs · …,): as ``rows``
 
 
 class Samples(NamedTuple):

@@ -28,8 +28,12 @@ BLOCK = Shape(ROWS, COLUMNS)
 COLUMN = Shape(ROWS, 1)
 #: A single neuron × several lane vectors: four independent sums hide the latency of the multiply-add.
 ROW = Shape(1, 4)
-FLAT = Shape(1, COLUMNS)
+PAIR = Shape(1, 2)
 ONE = Shape(1, 1)
+
+#: Sources whose gradients are summed together for one neuron: eight trees share their additions.
+SUMMED = 8
+SUMS = Shape(SUMMED, 1)
 
 #: Terms of a sum taken together.
 FEW = 4

@@ -141,7 +141,7 @@ def update_weights(learning: Learning, at: int, g: Array, gi: int, n: int) -> No
 def update_biases(learning: Learning, at: int, g: Array, gi: int, n: int) -> None:
     """One step for the ``n`` biases from ``at`` on."""
     update(
-        learning.optimizer, learning.numbers, learning.decay * 0, learning.parameters.biases, at, g, gi,
+        learning.optimizer, learning.numbers, type(learning.decay)(0), learning.parameters.biases, at, g, gi,
         learning.first_state.biases, learning.second_state.biases, learning.rates.biases, n,
     )  # fmt: skip
 
@@ -150,7 +150,7 @@ def update_biases(learning: Learning, at: int, g: Array, gi: int, n: int) -> Non
 def update_slopes(learning: Learning, at: int, g: Array, gi: int) -> None:
     """One step for one slope."""
     update(
-        learning.optimizer, learning.numbers, learning.decay * 0, learning.parameters.slopes, at, g, gi,
+        learning.optimizer, learning.numbers, type(learning.decay)(0), learning.parameters.slopes, at, g, gi,
         learning.first_state.slopes, learning.second_state.slopes, learning.rates.slopes, 1,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Every gradient against central differences (C(θ + ε) - C(θ - ε)) / 2ε of the loss (L0)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +65,14 @@ class Check:
         Those that could not be measured because of a kink; they do not fail.
     n_parameters : int
         How many there are; of more than 10,000 a random 10,000 are measured.
+    mistake : str
+        What makes such gradients, if they fail and it is known; see `neuronsim.tracing.foreign`.
     """
 
     comparisons: tuple[Comparison, ...]
     kinks: tuple[Comparison, ...]
     n_parameters: int
+    mistake: str = ""
 
     @property
     def ok(self) -> bool:
@@ -91,6 +94,17 @@ class Check:
         if not self.ok:
             raise CheckError(str(self))
 
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict, the failures and the worst, for JSON."""
+        return {
+            "ok": self.ok,
+            "n_parameters": self.n_parameters,
+            "measured": len(self.comparisons),
+            "behind_kinks": len(self.kinks),
+            "worst": facts(self.worst) if self.worst else None,
+            "failures": [facts(c) for c in self.failures],
+        }
+
     def __str__(self) -> str:
         rows = self._rows(self.failures[:_SHOWN] or self.comparisons[:3])
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
@@ -107,7 +121,8 @@ class Check:
         n, bad = len(self.comparisons), len(self.failures)
         of = f"{n:,}" if n + len(self.kinks) == self.n_parameters else f"{n:,} of {self.n_parameters:,}"
         if bad:
-            return f"{bad:,} of {n:,} gradients differ from central differences of the loss; worst first:"
+            because = f" ({self.mistake})" if self.mistake else ""
+            return f"{bad:,} of {n:,} gradients differ from central differences of the loss{because}; worst first:"
         return f"{of} gradients agree with central differences of the loss; worst first:"
 
     def _rows(self, those: tuple[Comparison, ...]) -> list[tuple[str, ...]]:
@@ -162,18 +177,18 @@ def check(
 
 
 def check_step(step: "Step", most: int = MOST_PARAMETERS) -> Check:
-    """Compare the gradients that a step used with central differences at the parameters before it."""
+    """Compare the gradients that a step used, of a batch the reduced ones, with central differences before it."""
     from neuronsim.engine import Engine
+    from neuronsim.tracing.foreign import gradient_mistake
 
     graph = in_float64(step.graph, step.weights, step.biases, step.slopes)
-    x = np.asarray(step.y[step.graph.inputs], np.float64)[None]
-    t = np.array([step.targets])
-    prelus = np.flatnonzero(graph.activation_codes == PRELU).tolist()
-    slopes = np.zeros(graph.n_neurons)
-    slopes[prelus] = [step[a].slope_gradient for a in prelus]
-    gradients = {"weights": step.weight_gradients, "biases": step.delta, "slopes": slopes}
+    x = np.atleast_2d(np.asarray(step.y[..., step.graph.inputs], np.float64))
+    t = np.atleast_2d(np.asarray(step.targets))
+    gradients = {"weights": step.weight_gradients, "biases": step.bias_gradients, "slopes": step.slope_gradients}
     rounding = 1.0 if step.graph.dtype == np.float64 else 1e3
-    return compare(Engine(graph), gradients, x, t, step.loss_function, most=most, rounding=rounding)
+    mean = step.reduction == "mean"
+    found = compare(Engine(graph), gradients, x, t, step.loss_function, mean=mean, most=most, rounding=rounding)
+    return found if found.ok else replace(found, mistake=gradient_mistake(step, gradients))
 
 
 def in_float64(graph: Graph, weights: Reals, biases: Reals, slopes: Reals) -> Graph:
@@ -217,6 +232,14 @@ def compare(
     ]
     measured = sorted((c for c in found if not c.kink), key=lambda c: -c.error if c.error == c.error else -np.inf)
     return Check(tuple(measured), tuple(c for c in found if c.kink), len(places))
+
+
+def facts(record: Any) -> dict[str, Any]:
+    """A record's fields, for JSON: None for numbers that are not finite."""
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value
+        for name, value in asdict(record).items()
+    }
 
 
 class _Measure:

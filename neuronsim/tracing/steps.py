@@ -1,6 +1,5 @@
 """One training step, kept whole: every message, every gradient, every parameter before and after (L3, L4)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -8,16 +7,19 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim import activations, losses, schedules
-from neuronsim.activations import PRELU, SIGMOID, SOFTMAX, Activation, prelu_slope_derivative
+from neuronsim import activations, losses, optimizers, schedules
+from neuronsim.activations import PRELU, SIGMOID, SOFTMAX, Activation
 from neuronsim.errors import DataError, NeuronsimError, SettingError
+from neuronsim.kernels.records import Parameters
 from neuronsim.losses import Loss, total
+from neuronsim.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from neuronsim.graph import Graph
     from neuronsim.network import Network
     from neuronsim.tracing.checks import Check
     from neuronsim.tracing.explain import Explanation
+    from neuronsim.tracing.paths import Paths
 
 __all__ = ["Message", "Messages", "Step", "StepEdge", "StepNeuron", "step"]
 
@@ -70,27 +72,25 @@ def step(
             f"the step was not made: {error}; net.forward(x) shows the z and y of every neuron"
         ) from None
     net._remember(signals)
-    graph = net.graph
     return Step(
         before,
         z=signals.z,
         y=signals.y,
         delta=signals.delta,
-        loss=float(signals.loss or 0.0),
+        slope_terms=signals.slope_terms,
+        losses=np.array([signals.loss]),
         loss_function=used,
-        targets=desired(T[0], graph.n_outputs),
+        targets=desired(T, before.n_outputs)[0],
         learning_rate=rate,
-        weights_after=graph.weights,
-        biases_after=graph.biases,
-        slopes_after=graph.slopes,
+        after=Parameters(net.graph.weights, net.graph.biases, net.graph.slopes),
     )
 
 
-def desired(t: Any, n_outputs: int) -> list[float]:
-    """One desired value per output; a class number becomes 1 for that output and 0 for the others."""
-    if np.ndim(t) == 0 and np.asarray(t).dtype.kind in "iu":
-        return [float(k == int(t)) for k in range(n_outputs)]
-    return [float(value) for value in np.atleast_1d(t)]
+def desired(T: NDArray[Any], n_outputs: int) -> NDArray[np.float64]:
+    """The desired values, shape (n, n_outputs); a class number becomes 1 for that output and 0 for the others."""
+    if T.dtype.kind in "iu":
+        return np.asarray(T[:, None] == np.arange(n_outputs), np.float64)
+    return T.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -142,52 +142,137 @@ class Messages:
 class Step:
     """One step: the parameters before it, the signals and gradients made with them, the parameters after it.
 
-    ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's.
+    ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's. Of a batch, signals have a row for each of its
+    samples, and ``step.sample(k)`` is a step that shows the k-th alone.
 
     Attributes
     ----------
-    z, y, delta : array (n_neurons,)
+    graph : Graph
+        The wiring, with the parameters before the update.
+    z, y, delta : array (n_neurons,), of a batch (n_samples, n_neurons)
         Signals by id; those of an input are x, x and ∂L/∂x.
+    losses : array (n_samples,)
+        Of each sample, before the update.
     loss : float
-        Before the update.
+        Their mean or sum, as ``reduction`` says.
     weights, weights_after : array (n_edges,)
     biases, biases_after, slopes, slopes_after : array (n_neurons,)
-        Before and after the update.
-    targets : list of float
+        Before and after the update. NaN after an update that was not made, because the loss was not finite.
+    targets : list of float, of a batch array (n_samples, n_outputs)
         The desired outputs.
+    is_batch : bool
+        Whether the run has batches; one of a single sample is a batch, too.
+    batch : Step or None
+        What ``sample`` took this step out of: then the update is the whole batch's.
+    number, epoch : int, int or None
+        Which step of its run it is, and in which epoch, from 0; None outside of a run.
+    samples : array (n_samples,) or None
+        Rows of X, in the order of the batch.
     learning_rate : float
-    number : int
-        Which step of its run it is, from 0.
+    rule : Optimizer
+    state, state_after : tuple of Parameters
+        What the optimiser keeps for each parameter, before and after the update.
+    powers : pair of float
+        β₁ᵗ and β₂ᵗ, which adam and adamw use in this step.
+    weight_decay, clip_value, clip_norm : float, float or None
+        Settings of the run.
+    clip_factor : float
+        What ``clip_norm`` multiplied the gradient by; 1 where it did not.
     """
 
     def __init__(
         self,
         graph: "Graph",
         *,
-        z: ArrayLike,
-        y: ArrayLike,
-        delta: ArrayLike | None,
-        loss: float,
+        z: Reals,
+        y: Reals,
+        delta: Reals | None,
+        losses: ArrayLike,
         loss_function: Loss,
-        targets: Sequence[float],
+        targets: ArrayLike,
         learning_rate: float,
-        weights_after: ArrayLike,
-        biases_after: ArrayLike,
-        slopes_after: ArrayLike,
+        after: Parameters,
+        slope_terms: Reals | None = None,
+        gradients: Parameters | None = None,
+        reduction: str = "mean",
         number: int = 0,
+        epoch: int | None = None,
+        samples: ArrayLike | None = None,
+        rule: Optimizer | None = None,
+        state: tuple[Parameters, ...] = (),
+        state_after: tuple[Parameters, ...] = (),
+        powers: tuple[float, float] = (1.0, 1.0),
+        weight_decay: float = 0.0,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        clip_factor: float = 1.0,
+        batch: "Step | None" = None,
     ) -> None:
-        self.graph = graph
-        self.z, self.y, self.delta = (_kept(values, graph.dtype) for values in (z, y, delta))
-        self.loss = loss
+        dtype = graph.dtype
+        self.z, self.y, self.delta = (_kept(values, dtype) for values in (z, y, delta))
+        self.is_batch = self.z.ndim == 2
+        n_prelus = np.count_nonzero(graph.activation_codes == PRELU)
+        self._slope_terms = _kept(np.zeros(n_prelus) if slope_terms is None else slope_terms, dtype)
+        self._gradients = None if gradients is None else _all_kept(gradients, dtype)
+        self.losses = _kept(losses, dtype)
+        self.reduction = reduction
         self.loss_function = loss_function
-        self.targets = list(targets)
+        wanted = np.asarray(targets, np.float64)
+        self.targets: Any = _kept(wanted, wanted.dtype) if self.is_batch else wanted.tolist()
+        self.batch = batch
+        self.number, self.epoch = number, epoch
+        self.samples = None if samples is None else _kept(samples, np.dtype(np.int64))
         self.learning_rate = learning_rate
-        self.number = number
+        self.rule = optimizers.SGD() if rule is None else rule
+        self.state, self.state_after = (tuple(_all_kept(s, dtype) for s in part) for part in (state, state_after))
+        self.powers = powers
+        self.weight_decay, self.clip_value, self.clip_norm = weight_decay, clip_value, clip_norm
+        self.clip_factor = clip_factor
         self.weights, self.biases, self.slopes = (
-            _kept(values, graph.dtype) for values in (graph.weights, graph.biases, graph.slopes)
+            _kept(values, dtype) for values in (graph.weights, graph.biases, graph.slopes)
         )
-        self.weights_after, self.biases_after, self.slopes_after = (
-            _kept(values, graph.dtype) for values in (weights_after, biases_after, slopes_after)
+        self.weights_after, self.biases_after, self.slopes_after = _all_kept(after, dtype)
+        self.graph = graph.showing(self.weights, self.biases, self.slopes)
+
+    @property
+    def loss(self) -> float:
+        """The mean or sum of the samples' losses, before the update."""
+        whole = float(np.add.reduce(self.losses, dtype=np.float64))
+        return whole / len(self.losses) if self.reduction == "mean" else whole
+
+    def __len__(self) -> int:
+        return len(self.losses)
+
+    def sample(self, k: int) -> "Step":
+        """The step as the k-th sample of the batch saw it; the parameters after it are the whole batch's."""
+        if not 0 <= k < len(self):
+            raise SettingError(f"sample {k} of a step with {len(self)}; they count from 0")
+        if not self.is_batch:
+            return self
+        return Step(
+            self.graph,
+            z=self.z[k],
+            y=self.y[k],
+            delta=self.delta[k],
+            slope_terms=self._slope_terms[k],
+            losses=self.losses[k : k + 1],
+            loss_function=self.loss_function,
+            targets=self.targets[k],
+            learning_rate=self.learning_rate,
+            after=Parameters(self.weights_after, self.biases_after, self.slopes_after),
+            reduction=self.reduction,
+            number=self.number,
+            epoch=self.epoch,
+            samples=None if self.samples is None else self.samples[k : k + 1],
+            rule=self.rule,
+            state=self.state,
+            state_after=self.state_after,
+            powers=self.powers,
+            weight_decay=self.weight_decay,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+            clip_factor=self.clip_factor,
+            batch=self,
         )
 
     @overload
@@ -211,7 +296,8 @@ class Step:
         Returns
         -------
         Explanation
-            To be printed; notebooks show it as tables.
+            To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
+            form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
         """
         from neuronsim.tracing import explain
 
@@ -224,24 +310,78 @@ class Step:
             return explain.edge(StepEdge(self, self.graph.edge(*ends)))
         raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
 
+    def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.tracing.paths`.
+
+        Parameters
+        ----------
+        neuron
+            Name or id.
+        top : int or None
+            How many paths; None is all of them, up to 100,000.
+        sample : int, optional
+            Which one of the batch; needed if there are several.
+        """
+        from neuronsim.tracing.paths import paths
+
+        return paths(self if sample is None else self.sample(sample), neuron, top=top)
+
     def messages(self, neuron: str | int) -> Messages:
         """What the neuron received and sent, forwards and backwards (L3)."""
         return self[neuron].messages
 
     def check(self) -> "Check":
-        """Compare this step's gradients with central differences of the loss at the parameters before it."""
+        """Compare this step's gradients with central differences of the loss at the parameters before it.
+
+        Of a batch these are the reduced ones.
+        """
         from neuronsim.tracing.checks import check_step
 
         return check_step(self)
 
     @cached_property
     def weight_gradients(self) -> Reals:
-        """δ of the sink · y of the source, shape (n_edges,)."""
-        return _kept(self.delta[self.graph.sinks()] * self.y[self.graph.sources], self.graph.dtype)
+        """δ of the sink · y of the source, of a batch reduced, before clipping and decay; shape (n_edges,)."""
+        if self._gradients is not None:
+            return self._gradients.weights
+        with np.errstate(all="ignore"):
+            return _kept(self.delta[self.graph.sinks()] * self.y[self.graph.sources], self.graph.dtype)
+
+    @cached_property
+    def bias_gradients(self) -> Reals:
+        """δ · 1, of a batch reduced; 0 of inputs, which have no bias; shape (n_neurons,)."""
+        if self._gradients is not None:
+            return self._gradients.biases
+        return _kept(np.where(self.graph.is_input, 0, self.delta), self.graph.dtype)
+
+    @cached_property
+    def slope_gradients(self) -> Reals:
+        """∂L/∂y · min(z, 0), of a batch reduced; 0 of what is no prelu; shape (n_neurons,)."""
+        if self._gradients is not None:
+            return self._gradients.slopes
+        values = np.zeros(self.graph.n_neurons, self.graph.dtype)
+        values[self.graph.activation_codes == PRELU] = self._slope_terms
+        return _kept(values, self.graph.dtype)
+
+    def one(self) -> "Step":
+        """Itself, if it shows one sample.
+
+        Raises
+        ------
+        SettingError
+            If it shows a batch.
+        """
+        if self.is_batch:
+            raise SettingError(
+                f"step {self.number} has {len(self)} samples, and one is meant here: "
+                f"step.sample(k), 0 ≤ k < {len(self)}"
+            )
+        return self
 
     @cached_property
     def own_errors(self) -> dict[int, float]:
         """∂L/∂y by output id: the part that the loss itself puts there."""
+        self.one()
         outputs = self.graph.outputs.tolist()
         y = [float(self.y[o]) for o in outputs]
         return dict(zip(outputs, self.loss_function.derivative(y, self.targets), strict=True))
@@ -249,7 +389,7 @@ class Step:
     @cached_property
     def wanted(self) -> dict[int, float]:
         """The desired value by output id."""
-        return dict(zip(self.graph.outputs.tolist(), self.targets, strict=True))
+        return dict(zip(self.graph.outputs.tolist(), self.one().targets, strict=True))
 
     @cached_property
     def softmax_group(self) -> list[int]:
@@ -259,11 +399,16 @@ class Step:
 
     def __repr__(self) -> str:
         rate = f"learning rate {self.learning_rate:g}"
-        return f"<Step {self.number}: {self.loss_function.name} {self.loss:.9g}, {rate}>"
+        samples = f"{len(self)} samples, " if self.is_batch else ""
+        return f"<Step {self.number}: {samples}{self.loss_function.name} {self.loss:.9g}, {rate}>"
 
 
 class StepNeuron:
-    """A neuron as it was in one step; ``bias`` is that before the update, ``bias_after`` behind it."""
+    """A neuron as it was in one step; ``bias`` is that before the update, ``bias_after`` behind it.
+
+    Of a batch, ``z``, ``y`` and ``delta`` are arrays (n_samples,), gradients are reduced, and what can only be said of
+    one sample refuses.
+    """
 
     def __init__(self, step: Step, neuron: int) -> None:
         self.step = step
@@ -292,22 +437,22 @@ class StepNeuron:
     @property
     def is_output(self) -> bool:
         """Whether it is an output."""
-        return self.id in self.step.wanted
+        return bool((self.step.graph.outputs == self.id).any())
 
     @property
-    def z(self) -> float:
+    def z(self) -> Any:
         """Its net input b + Σ w·y; an input's is x."""
-        return float(self.step.z[self.id])
+        return _signal(self.step.z, self.id)
 
     @property
-    def y(self) -> float:
+    def y(self) -> Any:
         """Its output f(z)."""
-        return float(self.step.y[self.id])
+        return _signal(self.step.y, self.id)
 
     @property
-    def delta(self) -> float:
+    def delta(self) -> Any:
         """Its error signal δ = ∂L/∂z; an input's is ∂L/∂x."""
-        return float(self.step.delta[self.id])
+        return _signal(self.step.delta, self.id)
 
     @property
     def bias(self) -> float:
@@ -328,10 +473,15 @@ class StepNeuron:
 
     @property
     def bias_gradient(self) -> float:
-        """∂L/∂b = δ · 1."""
-        return self.delta
+        """∂L/∂b = δ · 1, of a batch reduced; 0 of an input."""
+        return float(self.step.bias_gradients[self.id])
 
     gradient = bias_gradient
+
+    @property
+    def gradients(self) -> Reals:
+        """δ · 1 of each sample, shape (n_samples,)."""
+        return np.atleast_1d(self.step.delta[..., self.id])
 
     @property
     def slope(self) -> float:
@@ -345,13 +495,13 @@ class StepNeuron:
 
     @property
     def slope_gradient(self) -> float:
-        """∂L/∂slope = ∂L/∂y · min(z, 0); 0 of what is no prelu."""
-        is_prelu = self.function.code == PRELU
-        return self.error * prelu_slope_derivative(self.z) if is_prelu else 0.0
+        """∂L/∂slope = ∂L/∂y · min(z, 0), of a batch reduced; 0 of what is no prelu."""
+        return float(self.step.slope_gradients[self.id])
 
     @property
     def derivative(self) -> float | None:
         """f'(z); None for softmax, which is one group; 1 for an input."""
+        self.step.one()
         if self.is_input:
             return 1.0
         derivative = self.function.derivative
@@ -381,16 +531,16 @@ class StepNeuron:
     @property
     def own_delta(self) -> float | None:
         """The part of δ that the loss itself puts on an output; None for others."""
-        step, own = self.step, self.own_error
+        step, own, y = self.step, self.own_error, float(self.y)
         if own is None:
             return None
         if self.fused and self.function.code == SIGMOID:
-            return losses.sigmoid_binary_cross_entropy_delta(self.y, step.wanted[self.id])
+            return losses.sigmoid_binary_cross_entropy_delta(y, step.wanted[self.id])
         if self.fused:
-            return self.y * total(step.wanted[k] for k in step.softmax_group) - step.wanted[self.id]
+            return y * total(step.wanted[k] for k in step.softmax_group) - step.wanted[self.id]
         if self.derivative is None:
             mean = total(step.own_errors[k] * float(step.y[k]) for k in step.softmax_group)
-            return self.y * (own - mean)
+            return y * (own - mean)
         return own * self.derivative
 
     @property
@@ -417,6 +567,7 @@ class StepNeuron:
     @cached_property
     def messages(self) -> Messages:
         """What it received and sent, forwards and backwards (L3)."""
+        self.step.one()
         incoming, outgoing = self.incoming, self.outgoing
         return Messages(
             self.name,
@@ -429,7 +580,7 @@ class StepNeuron:
 
     def __repr__(self) -> str:
         kind = "input" if self.is_input else self.activation
-        values = f"z = {self.z:.9g}, y = {self.y:.9g}, delta = {self.delta:.9g}"
+        values = f"z = {_text(self.z)}, y = {_text(self.y)}, delta = {_text(self.delta)}"
         return f"<neuron {self.name!r} in step {self.step.number}, {kind}: {values}>"
 
 
@@ -478,19 +629,26 @@ class StepEdge:
     w = weight
 
     @property
-    def y(self) -> float:
+    def y(self) -> Any:
         """y of its source."""
-        return float(self.step.y[self.source_id])
+        return _signal(self.step.y, self.source_id)
 
     @property
-    def delta(self) -> float:
+    def delta(self) -> Any:
         """δ of its sink."""
-        return float(self.step.delta[self.sink_id])
+        return _signal(self.step.delta, self.sink_id)
 
     @property
     def gradient(self) -> float:
-        """∂L/∂w = δ of the sink · y of the source."""
-        return float(self.step.delta[self.sink_id] * self.step.y[self.source_id])
+        """∂L/∂w = δ of the sink · y of the source, of a batch reduced."""
+        return float(self.step.weight_gradients[self.position] if self.step.is_batch else self.gradients[0])
+
+    @property
+    def gradients(self) -> Reals:
+        """δ of the sink · y of the source in each sample, shape (n_samples,)."""
+        step = self.step
+        with np.errstate(all="ignore"):
+            return np.atleast_1d(step.delta[..., self.sink_id] * step.y[..., self.source_id])
 
     def __repr__(self) -> str:
         values = f"w = {self.weight:.9g}, gradient = {self.gradient:.9g}, dw = {self.dw:.9g}"
@@ -501,8 +659,23 @@ def _message(neuron: str, signal: float, weight: float) -> Message:
     return Message(neuron, signal, weight, weight * signal)
 
 
-def _kept(values: ArrayLike | None, dtype: np.dtype[np.floating]) -> Reals:
-    """A copy that nobody can write to."""
+def _signal(values: Reals, neuron: int) -> Any:
+    """A neuron's value, of a batch its values."""
+    return values[:, neuron] if values.ndim == 2 else float(values[neuron])
+
+
+def _text(values: Any) -> str:
+    return f"{len(values)} values" if isinstance(values, np.ndarray) else f"{values:.9g}"
+
+
+def _kept(values: ArrayLike | None, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The same values where nobody can write to them: a copy, unless that is so already."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype and not values.flags.writeable:
+        return values
     kept = np.array(values, dtype)
     kept.flags.writeable = False
     return kept
+
+
+def _all_kept(parameters: Parameters, dtype: np.dtype[Any]) -> Parameters:
+    return Parameters(*(_kept(values, dtype) for values in parameters))

@@ -1,0 +1,293 @@
+"""Conditions on a step's fields, such as ``isnan(z) | (abs(delta) > 10)``: parsed, never eval'ed.
+
+::
+
+    condition   a | b    a & b    ~a    (a)             | binds loosest, then &, then ~, then comparisons
+    comparison  number < number, and <= > >= == !=      isnan(n)  isinf(n)  isfinite(n)
+    number      + - * /   -n   abs(n)   sqrt(n)   (n)   1e-3   inf   a field
+
+A condition and a number are two kinds of thing, so that ``isnan(z) | delta > 10`` has one meaning. Everything is
+computed in float64, which holds a float32 field exactly.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsim.errors import SettingError, suggest
+
+__all__ = ["EDGE_FIELDS", "FIELDS", "FUNCTIONS", "NEURON_FIELDS", "OPERATORS", "Condition", "parse"]
+
+NEURON_FIELDS = ("z", "y", "delta", "b", "db")
+EDGE_FIELDS = ("w", "gradient", "dw")
+FIELDS = NEURON_FIELDS + EDGE_FIELDS
+
+# The postfix program: a code below len(FIELDS) puts that field on the stack, CONSTANT the next constant; every
+# other code takes one value off it or two, and puts one on.
+CONSTANT = len(FIELDS)
+_BINARY = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "<": np.less, "<=": np.less_equal,
+           ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal, "&": np.logical_and,
+           "|": np.logical_or}  # fmt: skip
+_UNARY = {"negative": np.negative, "~": np.logical_not, "abs": np.abs, "sqrt": np.sqrt, "isnan": np.isnan,
+          "isinf": np.isinf, "isfinite": np.isfinite}  # fmt: skip
+OPERATORS = {symbol: CONSTANT + 1 + k for k, symbol in enumerate((*_BINARY, *_UNARY))}
+_SYMBOLS = {code: symbol for symbol, code in OPERATORS.items()}
+
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_TO_NUMBER, _TO_CONDITION = ("abs", "sqrt"), ("isnan", "isinf", "isfinite")
+FUNCTIONS = _TO_NUMBER + _TO_CONDITION
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|(?P<name>[^\W\d]\w*)|"
+    r"(?P<symbol><=|>=|==|!=|[-+*/<>&|~()])|(?P<wrong>\S))"
+)
+_WORDS = {"and": "&", "or": "|", "not": "~"}
+_LONGEST, _DEEPEST = 1000, 50
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition on the fields of neurons or of edges.
+
+    Attributes
+    ----------
+    text : str
+        As it was written.
+    fields : tuple of str
+        Those that it reads, in the order of ``FIELDS``.
+    codes, constants : tuple of int, tuple of float
+        The postfix program.
+    """
+
+    text: str
+    fields: tuple[str, ...]
+    codes: tuple[int, ...]
+    constants: tuple[float, ...]
+
+    @property
+    def on_edges(self) -> bool:
+        """Whether it reads fields of edges; else it reads those of neurons."""
+        return self.fields[0] in EDGE_FIELDS
+
+    def evaluate(self, values: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
+        """Where it holds.
+
+        Parameters
+        ----------
+        values : mapping of str to array
+            Each of ``fields``, shapes that broadcast.
+        """
+        stack: list[NDArray[Any]] = []
+        constants = iter(self.constants)
+        with np.errstate(all="ignore"):
+            for code in self.codes:
+                if code < CONSTANT:
+                    stack.append(np.asarray(values[FIELDS[code]], np.float64))
+                elif code == CONSTANT:
+                    stack.append(np.asarray(next(constants)))
+                elif (symbol := _SYMBOLS[code]) in _BINARY:
+                    right = stack.pop()
+                    stack.append(_BINARY[symbol](stack.pop(), right))
+                else:
+                    stack.append(_UNARY[symbol](stack.pop()))
+        return np.asarray(stack.pop(), np.bool_)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse(text: str) -> Condition:
+    """Read a condition.
+
+    Raises
+    ------
+    SettingError
+        Naming the token that is wrong, and what is allowed there.
+    """
+    if not isinstance(text, str):
+        raise SettingError(f'a condition is a str such as "isnan(z) | (abs(delta) > 10)", not {text!r}')
+    if len(text) > _LONGEST:
+        raise SettingError(f"the condition has {len(text):,} characters; at most {_LONGEST:,} are read")
+    return _Parser(text).condition()
+
+
+class _Parser:
+    """Recursive descent; each method appends to the program and says whether it read a condition."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = [*self._tokens(), ("end", "")]
+        self.at = 0
+        self.depth = 0
+        self.codes: list[int] = []
+        self.constants: list[float] = []
+
+    def _tokens(self) -> list[tuple[str, str]]:
+        found = []
+        for match in _TOKEN.finditer(self.text.rstrip()):
+            kind = str(match.lastgroup)
+            token = match[kind]
+            if kind == "wrong":
+                hint = {"=": "; equality is ==", "!": "; not is ~", "^": "; there is no ^"}.get(token, "")
+                raise self._error(f"{token!r} at character {match.start(kind) + 1} is not understood{hint}")
+            found.append(("symbol", _WORDS[token]) if token in _WORDS else (kind, token))
+        return found
+
+    def condition(self) -> Condition:
+        """The whole text."""
+        is_condition = self._or()
+        if self._kind != "end":
+            raise self._error(f"{self._token!r} is not expected there{self._chained()}")
+        used = tuple(name for k, name in enumerate(FIELDS) if k in self.codes)
+        if not is_condition:
+            raise self._error("it is a number, not a condition; compare it, as in abs(delta) > 10")
+        if not used:
+            raise self._error("it reads no field")
+        if used[0] in NEURON_FIELDS and used[-1] in EDGE_FIELDS:
+            raise self._error(f"{used[0]!r} belongs to neurons and {used[-1]!r} to edges; use one kind")
+        return Condition(self.text, used, tuple(self.codes), tuple(self.constants))
+
+    @property
+    def _kind(self) -> str:
+        return self.tokens[self.at][0]
+
+    @property
+    def _token(self) -> str:
+        return self.tokens[self.at][1]
+
+    def _next(self, *symbols: str) -> str:
+        """The next token, taken, if it is one of these symbols, else ""."""
+        if self._kind == "symbol" and self._token in symbols:
+            self.at += 1
+            return self.tokens[self.at - 1][1]
+        return ""
+
+    def _or(self) -> bool:
+        left = self._and()
+        while self._next("|"):
+            left = self._both("|", left, self._and())
+        return left
+
+    def _and(self) -> bool:
+        left = self._not()
+        while self._next("&"):
+            left = self._both("&", left, self._not())
+        return left
+
+    def _both(self, symbol: str, left: bool, right: bool) -> bool:
+        if not (left and right):
+            raise self._error(f"{symbol!r} joins two conditions, and one side is a number; compare it, as in z > 0")
+        self.codes.append(OPERATORS[symbol])
+        return True
+
+    def _not(self) -> bool:
+        if not self._next("~"):
+            return self._comparison()
+        with_depth = self._deeper(self._not)
+        if not with_depth:
+            raise self._error("'~' turns a condition round, and a number follows; compare it, as in ~(z > 0)")
+        self.codes.append(OPERATORS["~"])
+        return True
+
+    def _comparison(self) -> bool:
+        left = self._sum()
+        symbol = self._next(*_COMPARISONS)
+        if not symbol:
+            return left
+        self._numbers(symbol, left, self._sum())
+        return True
+
+    def _sum(self) -> bool:
+        left = self._product()
+        while symbol := self._next("+", "-"):
+            left = self._numbers(symbol, left, self._product())
+        return left
+
+    def _product(self) -> bool:
+        left = self._signed()
+        while symbol := self._next("*", "/"):
+            left = self._numbers(symbol, left, self._signed())
+        return left
+
+    def _numbers(self, symbol: str, left: bool, right: bool) -> bool:
+        if left or right:
+            raise self._error(f"{symbol!r} stands between two numbers, and one side is a condition")
+        self.codes.append(OPERATORS[symbol])
+        return False
+
+    def _signed(self) -> bool:
+        if self._next("+"):
+            return self._number("+", self._deeper(self._signed))
+        if self._next("-"):
+            self._number("-", self._deeper(self._signed))
+            self.codes.append(OPERATORS["negative"])
+            return False
+        return self._atom()
+
+    def _number(self, before: str, is_condition: bool) -> bool:
+        if is_condition:
+            raise self._error(f"{before!r} takes a number, and a condition follows")
+        return False
+
+    def _atom(self) -> bool:
+        kind, token = self._kind, self._token
+        if self._next("("):
+            inside = self._deeper(self._or)
+            self._close()
+            return inside
+        if kind == "end":
+            raise self._error("it ends too early; a field, a number, a function or ( is missing")
+        self.at += 1
+        if kind == "number":
+            return self._constant(float(token))
+        if kind == "name" and token in FUNCTIONS:
+            return self._function(token)
+        if kind == "name" and token in FIELDS:
+            self.codes.append(FIELDS.index(token))
+            return False
+        if kind == "name" and token in ("inf", "nan"):
+            return self._constant(float(token))
+        if kind == "name":
+            what = "function" if self._token == "(" else "field"
+            raise self._error(f"there is no {what} {token!r}{suggest(token, FIELDS + FUNCTIONS)}")
+        raise self._error(f"{token!r} is not expected there")
+
+    def _constant(self, value: float) -> bool:
+        self.codes.append(CONSTANT)
+        self.constants.append(value)
+        return False
+
+    def _function(self, name: str) -> bool:
+        if not self._next("("):
+            raise self._error(f"{name!r} is a function: {name}(z)")
+        self._number(name, self._deeper(self._or))
+        self._close()
+        self.codes.append(OPERATORS[name])
+        return name in _TO_CONDITION
+
+    def _close(self) -> None:
+        if not self._next(")"):
+            found = repr(self._token) if self._token else "the end"
+            raise self._error(f"')' is missing before {found}{self._chained()}")
+
+    def _chained(self) -> str:
+        two = self._kind == "symbol" and self._token in _COMPARISONS
+        return "; compare two values at a time: (0 < z) & (z < 1)" if two else ""
+
+    def _deeper(self, read: Any) -> bool:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self._error(f"it is nested more than {_DEEPEST} deep")
+        found = bool(read())
+        self.depth -= 1
+        return found
+
+    def _error(self, what: str) -> SettingError:
+        return SettingError(
+            f"the condition {self.text!r}: {what}; allowed: fields {', '.join(FIELDS)}; functions "
+            f"{', '.join(FUNCTIONS)}; operators | & ~ {' '.join(_COMPARISONS)} + - * / and parentheses"
+        )

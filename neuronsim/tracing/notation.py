@@ -1,0 +1,268 @@
+"""How formulas are written down: text in which names and numbers are marked, printed as plain text, HTML or LaTeX.
+
+A marked number keeps all its digits until it is printed; a worksheet turns some of them into blanks. The rest of the
+text is our own vocabulary (``δ``, ``w_old[…]``, ``Σ w · y``), which LaTeX gets as mathematics.
+"""
+
+import html as html_module
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+__all__ = [
+    "Mark",
+    "answer",
+    "blank",
+    "given",
+    "html",
+    "known",
+    "latex",
+    "latex_text",
+    "marks",
+    "name",
+    "number",
+    "text",
+]
+
+# A mark is one of these characters, what it stands for, and _END. Names are cleared of them.
+_NAME, _GIVEN, _ANSWER, _KNOWN, _BLANK, _END = "\ue000\ue001\ue002\ue003\ue004\ue00f"
+_MARK = re.compile(f"([{_NAME}{_GIVEN}{_ANSWER}{_KNOWN}{_BLANK}])([^{_END}]*){_END}")
+_ALL = re.compile(f"[{_NAME}-{_END}]")
+
+DIGITS = 9
+
+
+class Mark(NamedTuple):
+    """A marked part of a cell.
+
+    Attributes
+    ----------
+    kind : {"name", "given", "answer", "known", "blank"}
+        ``answer`` is a number that this explanation works out, ``known`` the same number used further on.
+    content : str
+        The name; the number's repr; of a blank its number, and ``?`` where it is to be filled in.
+    digits : int
+        At least so many are printed.
+    """
+
+    kind: str
+    content: str
+    digits: int = 0
+
+    @property
+    def value(self) -> float:
+        """The number, exactly."""
+        return float(self.content)
+
+
+_KINDS = {_NAME: "name", _GIVEN: "given", _ANSWER: "answer", _KNOWN: "known", _BLANK: "blank"}
+
+
+def name(text: object) -> str:
+    """A neuron's name, whatever characters it has."""
+    return f"{_NAME}{_ALL.sub('?', str(text))}{_END}"
+
+
+def given(value: float, digits: int = 0) -> str:
+    """A number that is given, with at least so many digits."""
+    return f"{_GIVEN}{float(value)!r}|{digits}{_END}"
+
+
+def answer(value: float, digits: int = 0) -> str:
+    """A number that is worked out here."""
+    return f"{_ANSWER}{float(value)!r}|{digits}{_END}"
+
+
+def known(value: float) -> str:
+    """A number that was worked out further up."""
+    return f"{_KNOWN}{float(value)!r}|0{_END}"
+
+
+def blank(number: int, *, to_fill: bool) -> str:
+    """The place of answer ``number``, or a reference to it."""
+    return f"{_BLANK}{number}{'?' if to_fill else ''}{_END}"
+
+
+def number(value: float, digits: int = DIGITS) -> str:
+    """So many significant digits; from 17 on as many as tell it apart from any other float64."""
+    return repr(value) if digits >= 17 else f"{value:.{digits}g}"
+
+
+def marks(cell: str, change: Callable[[Mark], str]) -> str:
+    """The cell with every mark replaced."""
+    return _MARK.sub(lambda match: change(_mark(match)), cell)
+
+
+def _mark(match: "re.Match[str]") -> Mark:
+    kind, content = _KINDS[match[1]], match[2]
+    if kind in ("name", "blank"):
+        return Mark(kind, content)
+    value, _, digits = content.partition("|")
+    return Mark(kind, value, int(digits))
+
+
+def text(cell: str, digits: int = DIGITS) -> str:
+    """The cell as plain text."""
+
+    def plain(mark: Mark) -> str:
+        if mark.kind == "name":
+            return mark.content
+        if mark.kind == "blank":
+            return f"____({mark.content[:-1]})" if mark.content.endswith("?") else f"({mark.content})"
+        return number(mark.value, max(digits, mark.digits))
+
+    return marks(cell, plain)
+
+
+def html(cell: str, digits: int = DIGITS) -> str:
+    """The cell as HTML."""
+    return html_module.escape(text(cell, digits))
+
+
+# ── LaTeX ──
+
+_SYMBOLS = {
+    "Σ": r"\sum ", "δ": r"\delta ", "∂": r"\partial ", "μ": r"\mu ", "β": r"\beta ", "α": r"\alpha ",
+    "ε": r"\varepsilon ", "λ": r"\lambda ", "η": r"\eta ", "·": r"\cdot ", "÷": r"\div ", "→": r"\to ", "‖": r"\| ",
+    "×": r"\times ", "≤": r"\le ", "≥": r"\ge ", "∞": r"\infty ", "±": r"\pm ", "…": r"\ldots ", "²": "^{2}",
+    "₁": "_{1}", "₂": "_{2}", "ᵗ": "^{t}", "|": "|", "<": "<", ">": ">", "½": r"\tfrac{1}{2}", "^": "^", "'": "'",
+}  # fmt: skip
+_TOKEN = re.compile(
+    r"(?P<hat>[a-z]_hat)|(?P<version>[a-z]_(?:old|new))|(?P<word>[A-Za-z]{2,}(?:[_'-][A-Za-z]+)*|a(?= ))"
+    r"|(?P<letter>[A-Za-z])|(?P<root>√)|(?P<space>\s+)|(?P<other>.)",
+    re.DOTALL,
+)
+_ESCAPES = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': "''", "[": "{[}", "]": "{]}",
+}  # fmt: skip
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
+    "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
+    "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+# What a negative number must not stand behind without brackets.
+_OPERATORS = (r"\cdot", r"\times", "+", "-", "/")
+
+
+class _Token(NamedTuple):
+    latex: str
+    kind: str  # "math", "open" and "close" of a subscript, "text", or "space"; "neutral" is right in both
+
+
+def latex(cell: str, digits: int = DIGITS) -> str:
+    r"""The cell in mathematical mode; words are in ``\text{…}``."""
+    tokens = list(_tokens(cell, digits))
+    parts: list[str] = []
+    for k, token in enumerate(tokens):
+        if token.kind == "text":
+            parts.append(rf"\text{{{token.latex}}}")
+        elif token.latex.startswith("-") and token.kind == "math" and "".join(parts).rstrip().endswith(_OPERATORS):
+            parts.append(f"({token.latex})")
+        elif token.kind == "space":
+            around = {t.kind for t in tokens[max(k - 1, 0) : k + 2]}
+            parts.append(r"\ " if "text" in around else " ")
+        else:
+            parts.append(token.latex)
+    return "".join(parts).strip()
+
+
+def latex_text(cell: str, digits: int = DIGITS) -> str:
+    """The cell in text mode; symbols and numbers are in ``$…$``."""
+    parts: list[str] = []
+    formula: list[str] = []
+    depth = 0
+
+    def close() -> None:
+        if formula:
+            tail = " " if formula[-1] == " " else ""
+            parts.append(f"${''.join(formula).strip()}${tail}")
+            formula.clear()
+
+    for token in _tokens(cell, digits):
+        depth += (token.kind == "open") - (token.kind == "close")
+        goes_on = formula and token.kind in ("space", "neutral") and token.latex != ","
+        if depth or goes_on or token.kind in ("math", "close"):
+            formula.append(rf"\text{{{token.latex}}}" if token.kind == "text" else token.latex)
+        else:
+            close()
+            parts.append(token.latex)
+    close()
+    return "".join(parts)
+
+
+def _tokens(cell: str, digits: int) -> Iterator[_Token]:
+    """The pieces of a cell; the argument of a root is joined to it."""
+    root = False
+    for token in _raw_tokens(cell, digits):
+        if token.latex == r"\sqrt":
+            root = True
+        elif root:
+            root = False
+            yield _Token(rf"\sqrt{{{token.latex}}}", "math")
+        else:
+            yield token
+
+
+def _raw_tokens(cell: str, digits: int) -> Iterator[_Token]:
+    at = 0
+    for match in _MARK.finditer(cell):
+        yield from _words(cell[at : match.start()])
+        mark = _mark(match)
+        if mark.kind == "name":
+            yield _Token(escaped(mark.content), "text")
+        elif mark.kind == "blank":
+            filled = mark.content.endswith("?")
+            place = rf"\underline{{\hspace{{4em}}}}_{{({mark.content[:-1]})}}" if filled else f"({mark.content})"
+            yield _Token(place, "math")
+        else:
+            yield _Token(_latex_number(number(mark.value, max(digits, mark.digits))), "math")
+        at = match.end()
+    yield from _words(cell[at:])
+
+
+def _words(plain: str) -> Iterator[_Token]:
+    for match in _TOKEN.finditer(plain):
+        kind, found = match.lastgroup or "", match[0]
+        if kind == "hat":
+            yield _Token(rf"\hat{{{found[0]}}}", "math")
+        elif kind == "version":
+            yield _Token(rf"{found[0]}^{{\text{{{found[2:]}}}}}", "math")
+        elif kind == "word":
+            yield _Token(escaped(found), "text")
+        elif kind == "letter":
+            yield _Token(found, "math")
+        elif kind == "root":
+            yield _Token(r"\sqrt", "math")
+        elif kind == "space":
+            yield _Token(" ", "space")
+        elif found in "[]":
+            yield _Token("_{", "open") if found == "[" else _Token("}", "close")
+        elif found in _SYMBOLS:
+            yield _Token(_SYMBOLS[found], "math")
+        else:
+            yield _Token(escaped(found), "neutral")
+
+
+def escaped(text: str) -> str:
+    """Any text in text mode; letters that pdfLaTeX may not have become their code points."""
+    return "".join(map(_escaped_letter, text))
+
+
+def _escaped_letter(letter: str) -> str:
+    if letter in _ESCAPES:
+        return _ESCAPES[letter]
+    if letter in _GREEK:
+        return rf"\ensuremath{{\{_GREEK[letter]}}}"
+    if not letter.isprintable():
+        return " "
+    return letter if ord(letter) < 128 or 192 <= ord(letter) < 256 else f"U+{ord(letter):04X}"
+
+
+def _latex_number(printed: str) -> str:
+    mantissa, e, exponent = printed.partition("e")
+    if e:
+        return rf"{mantissa} \times 10^{{{int(exponent)}}}"
+    return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{NaN}"}.get(printed, printed)
