@@ -16,8 +16,8 @@ from neuronsim.plan import Plan
 Array = npt.NDArray[Any]
 
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-_DENSE_ROWS = 4
-_DENSE_SOURCES = 64
+DENSE_ROWS = 4
+DENSE_SOURCES = 64
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4
 # Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
@@ -100,7 +100,7 @@ def _dense(graph: Graph, first: Array, size: Array, count: Array) -> tuple[Array
     low, high = np.zeros_like(first), np.full_like(first, -1)
     low[has] = graph.sources[graph.row_start[first[has]]]
     high[has] = graph.sources[graph.row_start[first[has] + 1] - 1]
-    dense = has & (high - low == count - 1) & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
+    dense = has & (high - low == count - 1) & ((size >= DENSE_ROWS) | (count >= DENSE_SOURCES))
     ends = np.zeros(graph.n_neurons + 1, np.int64)
     np.add.at(ends, low[dense], 1)
     np.add.at(ends, high[dense] + 1, -1)

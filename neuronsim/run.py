@@ -172,6 +172,12 @@ class Run:
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}
 
+    def _repr_html_(self) -> str:
+        from neuronsim import plots
+
+        html: str = plots.run_html(self)
+        return html
+
     def __repr__(self) -> str:
         if not self.n_epochs:
             return f"<Run {self.status}: {self.n_steps:,} steps>"

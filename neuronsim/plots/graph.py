@@ -1,4 +1,4 @@
-"""The picture of a network: neurons coloured by what they hold, edges by weight, skip edges as curves."""
+"""The picture of a network or a step: neurons coloured by what they hold, edges by weight, skip edges as curves."""
 
 import base64
 import io
@@ -22,9 +22,11 @@ from neuronsim.plots.figures import INK, QUIET, SIGNED, Picture, new_axes, zero_
 from neuronsim.plots.layout import Edges, Layout, choose_edges, counted, lay_out
 
 if TYPE_CHECKING:
+    from neuronsim.graph import Graph
     from neuronsim.network import Network
+    from neuronsim.tracing.steps import Step
 
-__all__ = ["FIELDS", "NetworkPicture", "network", "network_html"]
+__all__ = ["FIELDS", "NetworkPicture", "View", "draw", "image_html", "network", "network_html", "step_title", "view"]
 
 FIELDS = {
     "delta": "error signal δ",
@@ -32,6 +34,7 @@ FIELDS = {
     "z": "net input z",
     "bias": "bias b",
     "slope": "slope",
+    "db": "change of the bias, db",
 }
 """What neurons can be coloured by, and what the legend calls it."""
 
@@ -74,8 +77,42 @@ class NetworkPicture(Picture):
     layout: Layout
 
 
-def network(net: "Network", color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
-    """Draw a network: levels from left to right, inputs at the left; nothing about the network changes.
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a picture shows of a network or of a step.
+
+    Attributes
+    ----------
+    graph
+        The wiring.
+    edges
+        What colours the edges, shape (n_edges,).
+    edge_label
+        The legend's words for it.
+    neurons
+        What colours the neurons, shape (n_neurons,).
+    has
+        Which neurons have such a value: inputs have no bias.
+    field
+        Its key in `FIELDS`; None: nothing colours them.
+    label
+        The legend's words for it.
+    title
+        Above the picture.
+    """
+
+    graph: "Graph"
+    edges: NDArray[np.floating]
+    edge_label: str
+    neurons: NDArray[np.float64]
+    has: NDArray[np.bool_]
+    field: str | None
+    label: str
+    title: str = ""
+
+
+def network(net: "Network | Step", color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
+    """Draw a network or a step: levels from left to right, inputs at the left; nothing about it changes.
 
     Edges have the colour and width of their weights; those that skip a level are curves. Of large networks at
     most 24 neurons a level, 40 levels and the 2,000 largest edges between them are drawn, and the picture
@@ -84,11 +121,13 @@ def network(net: "Network", color: str | None = "delta", ax: Axes | None = None)
     Parameters
     ----------
     net
-        Any network without a cycle.
+        Any network without a cycle; or a step, ``run.at(731)``, as it was before its update: then the title has
+        its number and its loss. Of a batch, signals are the means over its samples.
     color
         What neurons are coloured by: "delta" (L3's δ), "y", "z", "bias" or "b", "slope"; None: nothing.
-        Signals are those of the last ``step()`` or 1-D ``forward``; where they are not known the biases are
-        shown, and the legend says so.
+        Of a step also "db", what the update added to each bias; edges then show dw.
+        A network's signals are those of the last ``step()`` or 1-D ``forward``; where they are not known the
+        biases are shown, and the legend says so.
     ax
         Where to draw; None: on a new figure.
 
@@ -99,28 +138,55 @@ def network(net: "Network", color: str | None = "delta", ax: Axes | None = None)
     CycleError
         If neurons feed each other in a circle.
     """
+    return draw(view(net, color), ax)
+
+
+def view(net: "Network | Step", color: str | None) -> View:
+    """What a picture of a network or a step shows; it is left alone."""
+    from neuronsim.tracing.steps import Step
+
     field = _field(color)
+    if isinstance(net, Step):
+        return _view_of_step(net, field)
     graph = net.graph
+    values, has, shown, label = _values(net, field)
+    return View(graph, _weights(net), "weight w of an edge", values, has, shown, label)
+
+
+def draw(
+    view: View,
+    ax: Axes | None = None,
+    neuron_scale: Normalize | None = None,
+    edge_scale: Normalize | None = None,
+) -> NetworkPicture:
+    """Draw a view; with scales given instead of its own, to be compared with other views."""
+    graph, field = view.graph, view.field
     layout = lay_out(graph)
-    edges = choose_edges(graph, _weights(net), layout)
+    edges = choose_edges(graph, view.edges, layout)
     few = max(len(layout.ids), len(edges.weights)) <= _MOST_NUMBERED
     axes, own = new_axes(ax, *_size(layout, few))
-    values, shown, label = _values(net, field, layout)
+    values, has = view.neurons[layout.ids], view.has[layout.ids]
     paths = _edge_paths(layout, edges)
     _frame(axes, layout, paths)
 
-    drawn_edges, edge_scale = _draw_edges(axes, paths, edges)
+    edge_scale = edge_scale or zero_centred(edges.weights, 0.98 if len(paths) > _MANY_EDGES else 1.0)
+    drawn_edges = _draw_edges(axes, paths, edges, edge_scale)
     is_output = np.isin(layout.ids, graph.outputs)
-    neurons, neuron_scale = _draw_neurons(axes, layout, values, is_output)
-    _write_names(axes, net, layout, neurons, is_output)
+    neuron_scale = neuron_scale or zero_centred(values[has])
+    neurons = _draw_neurons(axes, layout, values, has, is_output, neuron_scale)
+    _write_names(axes, graph, layout, neurons, is_output)
     if few:
-        _write_numbers(axes, layout, paths, edges, values, {"delta": "δ", "bias": "b"}.get(shown or "", shown))
-    notes = (_sizes(net), edges.in_words(), *_write_gaps(axes, layout))
-    _write_scale(axes, edge_scale, "weight w of an edge", 0.25 if label else 0.5, edges.weights)
-    if label:
-        _write_scale(axes, neuron_scale, label, 0.75, values)
+        symbol = {"delta": "δ", "bias": "b"}.get(field or "", field)
+        _write_numbers(axes, layout, paths, edges, values, has, symbol)
+    notes = (_sizes(graph), edges.in_words(), *_write_gaps(axes, layout), *_not_finite(view))
+    _write_scale(axes, edge_scale, view.edge_label, 0.25 if view.label else 0.5, edges.weights)
+    if view.label:
+        _write_scale(axes, neuron_scale, view.label, 0.75, values[has])
+    if view.title:
+        axes.set_title(view.title, fontsize=10, color=INK, pad=16 if layout.gaps else 8)
     _write_below(axes, " · ".join(notes))
-    return NetworkPicture(axes, own, neurons, drawn_edges, shown, (*notes, *([label] if label else [])), layout)
+    all_notes = (*notes, *([view.label] if view.label else []))
+    return NetworkPicture(axes, own, neurons, drawn_edges, field, all_notes, layout)
 
 
 def network_html(net: "Network") -> str:
@@ -132,13 +198,17 @@ def network_html(net: "Network") -> str:
         picture = network(net)
     except CycleError:
         return words
-    kind = "svg" if len(picture.edges.get_paths()) <= _MOST_VECTOR_EDGES else "png"
+    few = len(picture.edges.get_paths()) <= _MOST_VECTOR_EDGES
+    return image_html(picture, repr(net), "svg" if few else "png") + words
+
+
+def image_html(picture: Picture, words: str, kind: str = "png") -> str:
+    """A picture as an HTML element that needs no other file; ``words`` are for those who can't see it."""
     buffer = io.BytesIO()
     picture.ax.figure.savefig(buffer, format=kind, dpi=110)  # type: ignore[union-attr]
     mime = "image/svg+xml" if kind == "svg" else "image/png"
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    alt = escape(repr(net), quote=True)
-    return f'<img alt="{alt}" style="max-width:100%" src="data:{mime};base64,{data}">{words}'
+    return f'<img alt="{escape(words, quote=True)}" style="max-width:100%" src="data:{mime};base64,{data}">'
 
 
 def _field(color: str | None) -> str | None:
@@ -157,27 +227,65 @@ def _weights(net: "Network") -> NDArray[np.floating]:
     return net.copy().weights if missing else net.graph.weights
 
 
-def _values(net: "Network", field: str | None, layout: Layout) -> tuple[NDArray[np.float64], str | None, str]:
-    """What colours the neurons (NaN: nothing does), which field that is, and the legend's words for it."""
+Values = tuple[NDArray[np.float64], NDArray[np.bool_], str | None, str]
+
+
+def _values(net: "Network", field: str | None) -> Values:
+    """What colours the neurons, which of them have it, which field that is, and the legend's words for it."""
+    graph = net.graph
+    n = graph.n_neurons
     if field is None:
-        return np.full(len(layout.ids), np.nan), None, ""
+        return np.full(n, np.nan), np.zeros(n, np.bool_), None, ""
+    if field == "db":
+        raise SettingError('color="db" is what an update changed, which a step knows: draw run.at(q) or net.step(x, t)')
     if field in ("delta", "y", "z"):
         signals = getattr(net._signals, field, None)
         if signals is not None:
-            return signals[layout.ids].astype(np.float64), field, FIELDS[field]
+            return signals.astype(np.float64), np.ones(n, np.bool_), field, FIELDS[field]
         symbol = "δ" if field == "delta" else field
         call = "step()" if field == "delta" else "step() or forward(x)"
         label = f"bias b ({symbol} is not known yet: call {call})"
-        return _parameters(net, "bias", layout), "bias", label
-    return _parameters(net, field, layout), field, FIELDS[field]
+        return graph.biases.astype(np.float64), ~graph.is_input, "bias", label
+    parameters = graph.biases if field == "bias" else graph.slopes
+    return parameters.astype(np.float64), ~graph.is_input, field, FIELDS[field]
 
 
-def _parameters(net: "Network", field: str, layout: Layout) -> NDArray[np.float64]:
-    """Biases or slopes of the neurons drawn; inputs have none."""
-    all_values = net.graph.biases if field == "bias" else net.graph.slopes
-    values = all_values[layout.ids].astype(np.float64)
-    values[net.graph.is_input[layout.ids]] = np.nan
-    return values
+def _view_of_step(step: "Step", field: str | None) -> View:
+    graph, n = step.graph, step.graph.n_neurons
+    edges, edge_label = step.weights, "weight w of an edge"
+    label = "" if field is None else FIELDS[field]
+    if field is None:
+        values, has = np.full(n, np.nan), np.zeros(n, np.bool_)
+    elif field in ("delta", "y", "z"):
+        signals = np.asarray(getattr(step, field), np.float64)
+        with np.errstate(all="ignore"):
+            values = signals.mean(axis=0) if step.is_batch else signals
+        has = np.ones(n, np.bool_)
+        label += f", mean over {counted(len(step), 'sample')}" if step.is_batch else ""
+    else:
+        before, after = (np.asarray(b, np.float64) for b in (step.biases, step.biases_after))
+        values = {"bias": before, "slope": np.asarray(step.slopes, np.float64)}.get(field, after - before)
+        has = ~graph.is_input
+    if field == "db":
+        edges, edge_label = step.weights_after.astype(np.float64) - step.weights, "change dw of an edge"
+    return View(graph, edges, edge_label, values, has, field, label, step_title(step))
+
+
+def step_title(step: "Step") -> str:
+    """``step 731, epoch 3 · half squared error 0.0123``."""
+    place = "one step" if step.epoch is None else f"step {step.number:,}, epoch {step.epoch:,}"
+    if step.is_batch:
+        place += f", {counted(len(step), 'sample')}"
+        how = f", their {step.reduction}"
+    else:
+        place += "" if step.samples is None else f", row {step.samples[0]:,} of X"
+        how = ""
+    return f"{place} · {step.loss_function.name.replace('_', ' ')} {step.loss:.4g}{how}"
+
+
+def _not_finite(view: View) -> tuple[str, ...]:
+    n = int(np.count_nonzero(view.has & ~np.isfinite(view.neurons)))
+    return (f"black: not finite, {counted(n, 'neuron')}",) if n else ()
 
 
 # ── the parts of the picture ──
@@ -206,8 +314,7 @@ def _inches(axes: Axes) -> tuple[float, float]:
     return box.width / dpi, box.height / dpi
 
 
-def _draw_edges(axes: Axes, paths: list[Path], edges: Edges) -> tuple[PathCollection, Normalize]:
-    scale = zero_centred(edges.weights, 0.98 if len(paths) > _MANY_EDGES else 1.0)
+def _draw_edges(axes: Axes, paths: list[Path], edges: Edges, scale: Normalize) -> PathCollection:
     crowd = 30 / max(len(paths), 1)
     thick = float(np.clip(3.2 * crowd**0.25, 0.7, 3.2))
     share = np.minimum(np.abs(edges.weights) / (scale.vmax or 1.0), 1.0)
@@ -225,7 +332,7 @@ def _draw_edges(axes: Axes, paths: list[Path], edges: Edges) -> tuple[PathCollec
     )
     collection.set_array(edges.weights)
     axes.add_collection(collection, autolim=False)
-    return collection, scale
+    return collection
 
 
 def _edge_paths(layout: Layout, edges: Edges) -> list[Path]:
@@ -249,12 +356,17 @@ def _curve(start: NDArray[np.float64], end: NDArray[np.float64], span: int, layo
 
 
 def _draw_neurons(
-    axes: Axes, layout: Layout, values: NDArray[np.float64], is_output: NDArray[np.bool_]
-) -> tuple[PathCollection, Normalize]:
-    scale = zero_centred(values)
+    axes: Axes,
+    layout: Layout,
+    values: NDArray[np.float64],
+    has: NDArray[np.bool_],
+    is_output: NDArray[np.bool_],
+    scale: Normalize,
+) -> PathCollection:
     colors = SIGNED(scale(np.nan_to_num(values)))
-    colors[np.isnan(values)] = to_rgba(_NEUTRAL)
-    collection = axes.scatter(
+    colors[~np.isfinite(values)] = to_rgba(INK)
+    colors[~has] = to_rgba(_NEUTRAL)
+    return axes.scatter(
         layout.x,
         layout.y,
         s=_diameter(axes, layout) ** 2,
@@ -264,7 +376,6 @@ def _draw_neurons(
         zorder=3,
         clip_on=False,
     )
-    return collection, scale
 
 
 def _diameter(axes: Axes, layout: Layout) -> float:
@@ -276,10 +387,10 @@ def _diameter(axes: Axes, layout: Layout) -> float:
 
 
 def _write_names(
-    axes: Axes, net: "Network", layout: Layout, neurons: PathCollection, is_output: NDArray[np.bool_]
+    axes: Axes, graph: "Graph", layout: Layout, neurons: PathCollection, is_output: NDArray[np.bool_]
 ) -> None:
     """Names in the neurons where all fit, else beside them; of many neurons only inputs' and outputs'."""
-    names = net.graph.name_list(layout.ids)
+    names = graph.name_list(layout.ids)
     size = float(np.sqrt(neurons.get_sizes()[0]))
     fills = np.asarray(neurons.get_facecolor())
     few = len(names) <= _MOST_NAMED
@@ -309,12 +420,13 @@ def _write_numbers(
     paths: list[Path],
     edges: Edges,
     values: NDArray[np.float64],
+    has: NDArray[np.bool_],
     symbol: str | None,
 ) -> None:
     """The weights at the edges, and beneath each neuron what colours it."""
     size = _diameter(axes, layout)
-    for x, y, value in zip(layout.x, layout.y, values, strict=True):
-        if symbol and not np.isnan(value):
+    for x, y, value, there in zip(layout.x, layout.y, values, has, strict=True):
+        if symbol and there:
             _text(axes, x, y, f"{symbol} = {_number(value)}", shift=(0, -size / 2 - 7), fontsize=8, halo=True)
     for path, weight in zip(paths, edges.weights, strict=True):
         x, y = _along(path, 0.3 if len(path) == 2 else 0.5)
@@ -351,8 +463,9 @@ def _write_gaps(axes: Axes, layout: Layout) -> tuple[str, ...]:
     return ()
 
 
-def _sizes(net: "Network") -> str:
-    return f"{counted(net.n_neurons - net.n_inputs, 'neuron')}, {counted(net.n_inputs, 'input')}"
+def _sizes(graph: "Graph") -> str:
+    n_inputs = int(np.count_nonzero(graph.is_input))
+    return f"{counted(graph.n_neurons - n_inputs, 'neuron')}, {counted(n_inputs, 'input')}"
 
 
 def _text(

@@ -514,7 +514,7 @@ def _reduction_order(parameter: Parameter, step: "Step", n: int) -> str:
 
 def _is_dense(step: "Step", edge: int) -> bool:
     """Whether the edge belongs to a fully connected bundle, whose gradients are summed in the order of the samples."""
-    from neuronsim.lowering import _DENSE_ROWS, _DENSE_SOURCES
+    from neuronsim.lowering import DENSE_ROWS, DENSE_SOURCES
 
     graph = step.graph
     start, sources = graph.row_start, graph.sources
@@ -531,7 +531,7 @@ def _is_dense(step: "Step", edge: int) -> bool:
         first -= 1
     while last + 1 < graph.n_neurons and not graph.is_input[last + 1] and np.array_equal(row(last + 1), own):
         last += 1
-    return last - first + 1 >= _DENSE_ROWS or len(own) >= _DENSE_SOURCES
+    return last - first + 1 >= DENSE_ROWS or len(own) >= DENSE_SOURCES
 
 
 # ── the update ──

@@ -397,6 +397,12 @@ class Step:
         codes = self.graph.activation_codes
         return [o for o in self.graph.outputs.tolist() if codes[o] == SOFTMAX]
 
+    def _repr_html_(self) -> str:
+        from neuronsim import plots
+
+        html: str = plots.step_html(self)
+        return html
+
     def __repr__(self) -> str:
         rate = f"learning rate {self.learning_rate:g}"
         samples = f"{len(self)} samples, " if self.is_batch else ""

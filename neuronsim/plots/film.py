@@ -1,0 +1,139 @@
+"""A run as a film: the network, step by step, above its loss."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.animation import FFMpegWriter, PillowWriter
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from neuronsim.errors import DataError, SettingError
+from neuronsim.plots.figures import INK, new_figure, zero_centred
+from neuronsim.plots.graph import View, draw, view
+from neuronsim.plots.heat import spread
+
+if TYPE_CHECKING:
+    from neuronsim.run import Run
+
+__all__ = ["animation"]
+
+_N_FRAMES = 60
+_DPI = 90
+# From this ratio on between the largest and the smallest loss the scale is logarithmic.
+_DECADES = 30.0
+
+
+def animation(
+    run: "Run",
+    path: str | os.PathLike[str],
+    color: str | None = "delta",
+    steps: Any = None,
+    fps: float = 8,
+) -> Path:
+    """Write a film of a run: the network coloured by what each step was made with, below it the loss.
+
+    All frames have the same scales of colours.
+
+    Parameters
+    ----------
+    run
+        What ``net.fit`` returned; it is replayed.
+    path
+        Ends in .gif, or in .mp4, which needs the program ffmpeg.
+    color
+        As in `network`.
+    steps
+        Which steps, from 0; None: 60 from first to last.
+    fps
+        Frames a second.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SettingError
+        For another ending, for .mp4 without ffmpeg, or for ``fps`` that is not positive.
+    DataError
+        If there is no step.
+    NotKnownError
+        If the run kept no snapshots.
+    """
+    path = Path(path)
+    writer = _writer(path, fps)
+    replay = run.replay
+    chosen = spread(run.n_steps, _N_FRAMES) if steps is None else sorted({int(q) for q in steps})
+    if not chosen:
+        raise DataError("there is no step to draw")
+    made = [(view(step, color), step.loss) for step in map(replay.at, chosen)]
+    views, losses = [v for v, _ in made], [loss for _, loss in made]
+    neuron_scale = _common([v.neurons[v.has] for v in views])
+    edge_scale = _common([v.edges for v in views])
+
+    figure = new_figure(*_size(views[-1]))
+    places = figure.subplot_mosaic([["net"], ["loss"]], height_ratios=[2.6, 1.0])
+    net, loss_ax = places["net"], places["loss"]
+    dot = _draw_losses(loss_ax, run, chosen, losses)
+    draw(views[0], net, neuron_scale, edge_scale)
+    figure.canvas.draw()
+    figure.set_layout_engine("none")  # or the picture would jump when a title is wider
+    with writer.saving(figure, str(path), _DPI):
+        for q, seen, loss in zip(chosen, views, losses, strict=True):
+            net.clear()
+            draw(seen, net, neuron_scale, edge_scale)
+            dot.set_data([q], [loss])
+            writer.grab_frame()
+    return path
+
+
+def _writer(path: Path, fps: float) -> PillowWriter | FFMpegWriter:
+    if not 0 < fps < np.inf:
+        raise SettingError(f"fps={fps!r}: frames a second, a positive number")
+    ending = path.suffix.lower()
+    if ending == ".gif":
+        return PillowWriter(fps=fps)  # type: ignore[arg-type]
+    if ending != ".mp4":
+        raise SettingError(f"{path.name!r}: a film's name ends in .gif or .mp4")
+    if not FFMpegWriter.isAvailable():
+        raise SettingError("an .mp4 film needs the program ffmpeg, which is not installed here; a .gif needs nothing")
+    return FFMpegWriter(fps=fps)  # type: ignore[arg-type]
+
+
+def _size(view: View) -> tuple[float, float]:
+    return (6.4, 5.6) if len(view.has) <= 16 else (8.4, 6.8)
+
+
+def _common(values: list[Any]) -> Normalize:
+    """One scale for all frames."""
+    return zero_centred(np.concatenate([np.ravel(v) for v in values]))
+
+
+def _draw_losses(axes: Axes, run: "Run", steps: list[int], losses: list[float]) -> Line2D:
+    """The mean loss of each epoch, the losses of the steps shown, and the dot on the present one."""
+    known = np.where(np.isfinite(losses), losses, np.nan)
+    axes.plot(steps, known, ".", color="#93bfe6", markersize=4, label="of the steps shown")
+    means = np.asarray(run.history.get("loss", ()), np.float64)
+    per_epoch = run.replay.steps_per_epoch
+    if len(means) > 1:
+        middles = (np.arange(len(means)) + 0.5) * per_epoch
+        axes.plot(middles, np.where(np.isfinite(means), means, np.nan), color="#2f7fc1", label="mean of each epoch")
+        axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.98), ncols=2)
+    (dot,) = axes.plot(
+        steps[:1], losses[:1], "o", color="#d9761a", markersize=7, markeredgecolor="white", zorder=4, clip_on=False
+    )
+    shown = np.concatenate([known, means])
+    shown = shown[np.isfinite(shown)]
+    if shown.size and shown.min() > 0 and shown.max() / shown.min() >= _DECADES:
+        axes.set_yscale("log")
+    axes.set_xlabel("step", color=INK)
+    axes.set_ylabel("loss", color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return dot
