@@ -1,146 +1,139 @@
-"""What a page holds, as plain values for JSON: the wiring, each step's numbers, samples, curves and findings.
+"""What a page holds, as plain values for JSON: the wiring, each step's numbers, samples, curves and findings."""
 
-Every number of the run is written with the fewest digits that give it back bit for bit; those that are not finite
-are the strings that JavaScript's Number() reads.
-"""
-
-import json
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim import activations
 from neuronsim.activations import PRELU
+from neuronsim.errors import SettingError
+from neuronsim.network import Network
+from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread
+from neuronsim.page.numbers import as_json, plain, short
+from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.probe import spread_rows
+from neuronsim.tracing.recipes import is_plain, update_heading
 
 if TYPE_CHECKING:
     from neuronsim.graph import Graph
-    from neuronsim.losses import Loss
-    from neuronsim.network import Network
+    from neuronsim.run import Run
+    from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
 
-__all__ = ["BYTES", "Source", "as_json", "content"]
+__all__ = ["BYTES", "content"]
 
 BYTES = 1_800_000
-"""The data of a page for which no steps were asked for; the page itself, with its library, adds 100 kB."""
+"""Most of the data of a page for which no steps were asked for; the page itself, with its library, adds 110 kB."""
 
 # Samples of a batch that a step shows, and samples that are blamed: of how many, how many for the loss, for a neuron.
 _OF_A_BATCH = 3
 _MOST_SAMPLES, _WORST, _WORST_OF_A_NEURON = 500, 12, 5
 # Steps that are looked at to choose neurons and to learn how large a step is.
 _PROBES = 8
-# Points of a curve.
-_MOST_POINTS = 1_000
+# Recorded curves that are drawn.
+_MOST_TRACES = 24
 
 
-@dataclass(frozen=True)
-class Source:
-    """What a page is made from.
-
-    Attributes
-    ----------
-    graph
-        The wiring.
-    n_steps
-        Steps that there are.
-    at
-        Gives step q.
-    facts
-        About the run: pairs of a word and a text.
-    loss_curve
-        Steps and losses by the name of the curve.
-    data
-        X, T and the loss, for the samples to blame; None: there are none.
-    traces
-        Curves that monitors recorded.
-    findings
-        Dicts with step (or None), sentence and advice.
-    watched
-        Ids of neurons to keep in any case.
-    """
-
-    graph: "Graph"
-    n_steps: int
-    at: "Callable[[int], Step]"
-    facts: list[tuple[str, str]] = field(default_factory=list)
-    loss_curve: dict[str, tuple[list[float], list[float]]] = field(default_factory=dict)
-    data: "tuple[NDArray[Any], NDArray[Any], Loss] | None" = None
-    traces: list[dict[str, Any]] = field(default_factory=list)
-    findings: list[dict[str, Any]] = field(default_factory=list)
-    watched: tuple[int, ...] = ()
-    reduction: str = "mean"
-    plain: bool = True
-
-
-def content(source: Source, steps: Iterable[int] | None = None) -> dict[str, Any]:
+def content(run: "Run", steps: Iterable[int] | None = None) -> dict[str, Any]:
     """Everything that the page shows.
 
     Parameters
     ----------
-    source
-        What it is made from.
+    run
+        One that can be replayed.
     steps
         Which steps; None: the first, the last and those between as fit into `BYTES`, at most `MOST_STEPS`.
     """
-    known: dict[int, Step] = {}
-
-    def at(q: int) -> "Step":
-        if q not in known:
-            known[q] = source.at(q)
-        return known[q]
-
-    asked = None if steps is None else sorted(set(steps))
-    n_probes = min(_PROBES, source.n_steps)
-    probes = [at(q) for q in np.unique(np.linspace(0, source.n_steps - 1, n_probes).round().astype(int)).tolist()]
-    kept = keep(source.graph, _importance(probes), source.watched)
-    blamed = None if source.data is None else _Blame(source.graph, source.data, kept)
-
-    def record(q: int) -> dict[str, Any]:
-        return _step(at(q), kept, blamed)
-
-    if asked is None:
-        size = max(len(as_json(_step(step, kept, blamed))) for step in probes) if probes else 1
-        first = [finding["step"] for finding in source.findings if finding["step"] is not None]
-        n = int(max(2, min(MOST_STEPS, BYTES // size)))
-        asked = sorted({*first[: n // 4], *spread(source.n_steps, n - len(set(first[: n // 4])))})
-    return {
-        "network": _network(source.graph, kept),
-        "facts": source.facts,
-        "rule": probes[0].rule.name if probes else "",
-        "loss_name": probes[0].loss_function.name if probes else "",
-        "reduction": source.reduction,
-        "plain": source.plain,
-        "n_steps": source.n_steps,
-        "steps": _without_repetition([record(q) for q in asked]),
-        "loss_curve": [{"name": name, "x": x, "y": plain(y)} for name, (x, y) in source.loss_curve.items()],
-        "traces": source.traces,
-        "findings": source.findings,
-        "blamed": None if blamed is None else blamed.facts,
-        "left_out": _left_out(source.graph, kept, len(asked), source.n_steps),
+    replay = run.replay
+    n_steps = replay.n_steps + replay.diverged
+    if not n_steps:
+        raise SettingError("the run made no step: there is nothing to show")
+    monitors = _monitors(run)
+    diagnosis = run.diagnose()
+    findings = [{"step": f.step, "sentence": f.sentence, "advice": f"Try {f.advice}."} for f in diagnosis]
+    probes = [_at(replay, q) for q in spread_rows(n_steps, _PROBES).tolist()]
+    watched = {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
+    kept = keep(replay.graph, _importance(probes), watched)
+    blamed = _Blame(replay, kept)
+    recorded = traces(monitors)
+    found: dict[str, Any] = {
+        "network": _network(replay.graph, kept),
+        "facts": _facts(run),
+        "rule": replay.rule.name,
+        "loss_name": replay.loss.name,
+        "reduction": "mean" if replay.mean else "sum",
+        "n_steps": n_steps,
+        "loss_curve": loss_curves(run),
+        "traces": recorded[:_MOST_TRACES],
+        "findings": findings,
+        "looked_at": diagnosis.looked_at,
+        "blamed": blamed.facts,
     }
+    if steps is None:
+        size = max(len(as_json(_step(step, kept, blamed))) for step in probes)
+        n = max(2, min(MOST_STEPS, (BYTES - len(as_json(found))) // size))
+        chosen = _with_findings(spread(n_steps, n), findings, n)
+    else:
+        chosen = sorted({_checked(q, n_steps) for q in steps})
+    shown = [_step(_at(replay, q), kept, blamed) for q in chosen]
+    left_out = _left_out(replay.graph, kept, len(shown), n_steps)
+    if len(recorded) > _MOST_TRACES:
+        left_out.append(f"{_MOST_TRACES} of {len(recorded):,} recorded traces are drawn")
+    return found | {"steps": _without_repetition(shown), "left_out": left_out}
 
 
-def plain(values: Any) -> list[Any]:
-    """An array as a list of the shortest numbers that give it back; not finite ones as text."""
-    array = np.asarray(values)
-    if array.dtype.kind in "iub":
-        return list(array.tolist())
-    listed = [float(str(v)) for v in array] if array.dtype == np.float32 else array.tolist()
-    if np.isfinite(array).all():
-        return list(listed)
-    return [v if math.isfinite(v) else _NOT_FINITE[str(v)] for v in listed]
+def _at(replay: "Replay", q: int) -> "Step":
+    """A step of the run, or behind its last one the one at which it diverged."""
+    return replay.failed() if q == replay.n_steps else replay.at(q)
 
 
-_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+def _checked(step: Any, n_steps: int) -> int:
+    whole = isinstance(step, (int, np.integer)) and not isinstance(step, bool)
+    if not whole or not 0 <= step < n_steps:
+        raise SettingError(f"steps has {step!r}: whole numbers from 0 to {n_steps - 1:,} are possible")
+    return int(step)
 
 
-def as_json(values: Any) -> str:
-    """Compact, without a character that could end a script element."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c")
+def _with_findings(chosen: list[int], findings: list[dict[str, Any]], n: int) -> list[int]:
+    """The steps with those of findings in place of as many others, so that their links lead there."""
+    last = chosen[-1]
+    wanted = sorted({f["step"] for f in findings if f["step"] is not None and f["step"] <= last})[: n // 4]
+    missing = [q for q in wanted if q not in chosen]
+    spare = [q for q in chosen[1:-1] if q not in wanted]
+    room = n - len(chosen)
+    gone = set(spare[:: max(1, len(spare) // max(1, len(missing)))][: max(0, len(missing) - room)])
+    return sorted({*(q for q in chosen if q not in gone), *missing})
+
+
+def _monitors(run: "Run") -> list[Monitor]:
+    """The monitors that still hold this run."""
+    given = run.settings.get("monitors") or ()
+    listed = given if isinstance(given, (list, tuple)) else [given]
+    return [m for m in listed if isinstance(m, Monitor) and m.holds(run)]
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _facts(run: "Run") -> list[str]:
+    """A line about the run."""
+    replay, graph = run.replay, run.replay.graph
+    rates = {f"{replay.rate(q):.6g}" for q in (0, max(0, run.n_steps - 1))}
+    rate = f"μ = {rates.pop()}" if len(rates) == 1 else f"μ from {replay.rate(0):.6g} to {replay.rate(run.n_steps - 1):.6g}"
+    batch = "one sample a step" if replay.batch_size == 1 else f"batches of {replay.batch_size:,}"
+    return [
+        f"{_counted(graph.n_neurons, 'neuron')}, {_counted(graph.n_edges, 'edge')}, {graph.dtype}",
+        f"{_counted(len(replay.X), 'sample')}, {batch}",
+        f"{replay.rule.name}, {rate}",
+        f"seed {run.seed}",
+        f"{run.status}: {run.reason}" if run.status != "finished" else _counted(run.n_epochs, "epoch"),
+    ]  # fmt: skip
 
 
 def _importance(steps: "Sequence[Step]") -> NDArray[np.float64]:
@@ -154,8 +147,6 @@ def _importance(steps: "Sequence[Step]") -> NDArray[np.float64]:
 
 def _network(graph: "Graph", kept: Kept) -> dict[str, Any]:
     """The wiring: neurons and edges kept, edges by rows of the neurons; the sizes of the levels."""
-    from neuronsim import activations
-
     row = np.full(graph.n_neurons, -1, np.int64)
     row[kept.neurons] = np.arange(len(kept.neurons))
     names = graph.name_list(kept.neurons)
@@ -193,7 +184,7 @@ def _side(graph: "Graph", kept: Kept) -> int:
     return side if kept.folded and side > 3 and side * side == graph.n_inputs else 0
 
 
-def _step(step: "Step", kept: Kept, blamed: "_Blame | None") -> dict[str, Any]:
+def _step(step: "Step", kept: Kept, blamed: "_Blame") -> dict[str, Any]:
     """One step: parameters before and after, gradients where they cannot be told from the signals, samples."""
     graph, neurons, edges = step.graph, kept.neurons, kept.edges
     found: dict[str, Any] = {
@@ -201,7 +192,7 @@ def _step(step: "Step", kept: Kept, blamed: "_Blame | None") -> dict[str, Any]:
         "epoch": step.epoch,
         "loss": plain([step.loss])[0],
         "rate": step.learning_rate,
-        "n": len(step.samples) if step.samples is not None else 1,
+        "n": len(step),
         "w": plain(step.weights[edges]),
         "wa": plain(step.weights_after[edges]),
         "b": plain(step.biases[neurons]),
@@ -210,18 +201,18 @@ def _step(step: "Step", kept: Kept, blamed: "_Blame | None") -> dict[str, Any]:
     if (graph.activation_codes[neurons] == PRELU).any():
         found |= {"s": plain(step.slopes[neurons]), "sa": plain(step.slopes_after[neurons])}
         found["gs"] = plain(step.slope_gradients[neurons])
+    if not is_plain(step):
+        found["rule"] = update_heading(step).removeprefix("update: ")
     if step.is_batch:
         found |= {"g": plain(step.weight_gradients[edges]), "gb": plain(step.bias_gradients[neurons])}
     if kept.folded:
         y, delta = np.abs(np.atleast_2d(step.y)), np.abs(np.atleast_2d(step.delta))
         found["levels"] = [
-            [_short(y[:, m].mean(dtype=np.float64)), _short(delta[:, m].mean(dtype=np.float64))] for m in kept.members
+            [short(y[:, m].mean(dtype=np.float64)), short(delta[:, m].mean(dtype=np.float64))] for m in kept.members
         ]
     shown = np.argsort(-step.losses, kind="stable")[:_OF_A_BATCH].tolist() if step.is_batch else [0]
     found["samples"] = [_sample(step.sample(k), kept) for k in shown]
-    if blamed is not None:
-        found |= blamed.at(step)
-    return found
+    return found | blamed.at(step)
 
 
 def _sample(step: "Step", kept: Kept) -> dict[str, Any]:
@@ -252,17 +243,12 @@ def _sample(step: "Step", kept: Kept) -> dict[str, Any]:
 
 
 def _dot(a: NDArray[Any], b: NDArray[Any]) -> Any:
-    return _short(float(np.dot(a.astype(np.float64), b.astype(np.float64))))
-
-
-def _short(value: float) -> Any:
-    """A number that is the page's own, not the run's: 9 digits."""
-    return plain([float(f"{value:.9g}")])[0]
+    return short(float(np.dot(a.astype(np.float64), b.astype(np.float64))))
 
 
 def _without_repetition(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Parameters after a step that are those before the next one are not written twice."""
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in pairwise(steps):
         for before, after in (("w", "wa"), ("b", "ba"), ("s", "sa")):
             if following["number"] == step["number"] + 1 and step.get(after) == following.get(before):
                 step.pop(after, None)
@@ -285,15 +271,12 @@ def _left_out(graph: "Graph", kept: Kept, n_shown: int, n_steps: int) -> list[st
 class _Blame:
     """Which samples a step's parameters do worst on, by loss and by |δ| of every neuron kept."""
 
-    def __init__(self, graph: "Graph", data: "tuple[NDArray[Any], NDArray[Any], Loss]", kept: Kept) -> None:
-        from neuronsim.network import Network
-
-        X, T, self.loss = data
-        self.rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _MOST_SAMPLES)).round().astype(np.int64))
-        self.X, self.T = X[self.rows], T[self.rows]
-        self.net: Network = Network.from_graph(graph.copy())
+    def __init__(self, replay: "Replay", kept: Kept) -> None:
+        self.rows = spread_rows(len(replay.X), _MOST_SAMPLES)
+        self.X, self.T, self.loss = replay.X[self.rows], replay.T[self.rows], replay.loss
+        self.net = Network.from_graph(replay.graph.copy())
         self.kept = kept
-        self.facts = {"n": len(self.rows), "of": len(X)}
+        self.facts = {"n": len(self.rows), "of": len(replay.X)}
 
     def at(self, step: "Step") -> dict[str, Any]:
         """The worst rows and their losses; for every neuron the worst rows and their δ."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from neuronsim.page.content import as_json
+from neuronsim.page.numbers import as_json
 
 __all__ = ["document"]
 

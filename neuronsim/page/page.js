@@ -56,7 +56,6 @@ function full(v) {
 
 /** So many significant digits, as C's %g. */
 function short(v, digits = 9) {
-  if (Object.is(v, -0)) return "−0";
   if (!Number.isFinite(v) || v === 0) return String(v).replace("-", "−");
   const [mantissa, e] = v.toExponential(digits - 1).split("e");
   const trimmed = text => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
@@ -67,11 +66,14 @@ function short(v, digits = 9) {
 }
 
 /** A number on the page: short to look at, whole when it is copied. */
-function number(v, kind = "") {
+function number(v, kind = "", digits = 9) {
   if (v === null || v === undefined) return el("span", { class: "n", title: "not known" }, "not known");
   const whole = full(v);
-  return el("span", { class: `n ${kind}`, "data-v": whole, title: whole }, view.digits ? whole.replace("-", "−") : short(v));
+  return el("span", { class: `n ${kind}`, "data-v": whole, title: whole }, view.digits ? whole.replace("-", "−") : short(v, digits));
 }
+
+/** In wide tables. */
+const cell = v => number(v, "", 6);
 
 /** An old and a new number, with all digits where 9 would not tell them apart. */
 function pair(old, now) {
@@ -124,14 +126,15 @@ function layOut() {
     .filter(column => column.rows.length);
   const tallest = Math.max(...columns.map(column => column.rows.length), 1);
   const image = N.image ? 150 : 0;
-  const wide = Math.max(780, 74 * columns.length + 120), height = Math.min(900, Math.max(340, 46 * tallest + 90));
-  const left = image + 70, right = 70, top = 44, bottom = N.folded ? 62 : 40;
+  const wide = Math.max(780, 46 * columns.length + 120), unit = wide / 780;
+  const height = Math.max(340 * unit, Math.min(900, 46 * tallest + 90));
+  const left = image + 70, right = 70, top = 44 * unit, bottom = (N.folded ? 62 : 40) * unit;
   const apart = (wide - left - right) / Math.max(columns.length - 1, 1);
   const x = [], y = [];
   let pitch = Infinity;
   columns.forEach((column, c) => {
     column.x = columns.length === 1 ? wide / 2 : left + c * apart;
-    const gap = Math.min((height - top - bottom) / column.rows.length, 120);
+    const gap = Math.min((height - top - bottom) / column.rows.length, 120 * unit);
     pitch = Math.min(pitch, gap);
     column.rows.forEach((r, k) => {
       x[r] = column.x;
@@ -139,7 +142,7 @@ function layOut() {
     });
   });
   const radius = Math.max(5, Math.min(25, 0.36 * pitch, 0.27 * apart));
-  return { columns, x, y, wide, height, radius, apart, image, pitch };
+  return { columns, x, y, wide, height, unit, radius, apart, image, pitch };
 }
 
 function curve(e) {
@@ -153,7 +156,7 @@ function curve(e) {
 }
 
 function drawOnce() {
-  const { columns, x, y, wide, height, radius, image } = picture;
+  const { columns, x, y, wide, height, unit, radius, image } = picture;
   const svg = el("svg", { viewBox: `0 0 ${wide} ${height}`, role: "group", "aria-label": "The network by levels, inputs at the left" });
   const edges = el("g"), touch = el("g"), labels = el("g"), neurons = el("g"), words = el("g");
   picture.edges = N.sources.map((source, e) => {
@@ -170,17 +173,17 @@ function drawOnce() {
     labels.append(text);
     return text;
   });
-  const inside = largestName() * 7.5 < 2 * radius + 4;
+  const inside = radius * 0.72 >= 8 * unit && largestName() * 0.45 * radius < 1.9 * radius;
   picture.neurons = N.names.map((name, r) => {
     const kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
     const label = name.length > 12 ? name.slice(0, 11) + "…" : name;
-    const shown = inside || N.ids.length <= 48 || kind !== "neuron";
+    const shown = inside || picture.pitch > 2 * radius + 16 * unit && picture.apart > 60 * unit || kind !== "neuron";
     const place = inside ? { x: x[r], y: y[r] } : N.is_input[r] ? { x: x[r] - radius - 5, y: y[r], "text-anchor": "end", style: "text-anchor:end" }
       : outputAt.has(r) ? { x: x[r] + radius + 5, y: y[r], style: "text-anchor:start" } : { x: x[r], y: y[r] - radius - 7 };
     const made = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => choose({ neuron: r }), style: `--turn:${N.level[r]}` },
       el("title", {}, name), el("circle", { cx: x[r], cy: y[r], r: radius }),
-      shown ? el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, label) : null,
-      el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14, "font-size": 12 }));
+      shown ? el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5 * unit, ...place }, label) : null,
+      el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14 * unit, "font-size": 12 * unit }));
     made.addEventListener("keydown", event => { if (event.key === "Enter") choose({ neuron: r }); });
     neurons.append(made);
     return made;
@@ -189,12 +192,13 @@ function drawOnce() {
   picture.numbered = N.ids.length <= MOST_NUMBERED && picture.pitch >= 40 && picture.apart > 62;
   for (const column of columns) {
     const n = column.n, first = column.level === 0, last = column === columns.at(-1);
-    if (picture.apart > 66 || first || last) words.append(el("text", { class: "column", x: column.x, y: 18, "font-size": 13 },
+    if (picture.apart > 66 * unit || first || last) words.append(el("text", { class: "column", x: column.x, y: 18 * unit, "font-size": 13 * unit },
       first ? counted(n, "input") : last ? counted(n, "output") : N.folded ? counted(n, "neuron") : `level ${column.level}`));
-    if (N.folded && n > column.rows.length) words.append(el("text", { class: "column", x: column.x, y: height - 40, "font-size": 12 },
+    if (N.folded && n > column.rows.length) words.append(el("text", { class: "column", x: column.x, y: height - 40 * unit, "font-size": 12 * unit },
       `… ${(n - column.rows.length).toLocaleString("en")} more`));
-    column.says = el("text", { class: "column value", x: column.x, y: height - 22, "font-size": 11.5 });
-    column.says2 = el("text", { class: "column value", x: column.x, y: height - 7, "font-size": 11.5 });
+    if (!N.folded) continue;
+    column.says = el("text", { class: "column value", x: column.x, y: height - 22 * unit, "font-size": 11.5 * unit });
+    column.says2 = el("text", { class: "column value", x: column.x, y: height - 7 * unit, "font-size": 11.5 * unit });
     words.append(column.says, column.says2);
   }
   if (image) {
@@ -240,7 +244,7 @@ function drawNow(wave) {
     if (picture.weights) picture.weights[e].textContent = short(edgeValues[e], 3);
   });
   picture.neurons.forEach((g, r) => {
-    const [, circle] = g.children, v = values[r], strong = most && v !== null && (Math.abs(v) / most) ** 0.5 > 0.62;
+    const [, circle] = g.children, v = values[r], strong = most && Number.isFinite(v) && (Math.abs(v) / most) ** 0.5 > 0.62;
     circle.style.fill = signed(v, most);
     g.classList.toggle("chosen", chosen === r);
     g.querySelector(".name")?.classList.toggle("light", Boolean(picture.inside && strong));
@@ -292,17 +296,16 @@ const SAYS = {
   forward: () => ["Level by level, every neuron adds up its messages, z = b + Σ w · y, and answers with y = f(z)."],
   error: () => [`The loss compares the outputs with what was wanted: ${D.loss_name} = `, number(value(sample().loss)), ". It puts its own δ on each output."],
   backward: () => ["Level by level back: δ = (the loss's own part +) Σ w · δ of the sinks · f′(z), with the weights from before the update."],
-  update: () => D.plain ? ["Every weight: w := w − μ · δ of its sink · y of its source, μ = ", number(step().rate), step().n > 1 ? `, ${D.reduction} over the batch.` : "."]
-    : [`Every weight changes as ${D.rule} says, μ = `, number(step().rate), ". Colours show Δw and Δb."],
+  update: () => !step().rule ? ["Every weight: w := w − μ · δ of its sink · y of its source, μ = ", number(step().rate), step().n > 1 ? `, ${D.reduction} over the batch.` : "."]
+    : [`${D.rule}: ${step().rule}`],
 };
 
 function drawMoment() {
-  const s = step(), p = sample(), parts = [s.epoch === null ? null : `epoch ${s.epoch}`, p.row === null ? null : `sample ${p.row}`];
-  const where = find("where"), words = parts.filter(Boolean).join(", ");
-  where.replaceChildren(`Step ${s.number.toLocaleString("en")}`, el("span", {}, `of ${D.n_steps.toLocaleString("en")}${words ? " · " + words : ""}`));
-  if (s.samples.length > 1) s.samples.forEach((q, k) => where.append(el("button", { type: "button", "aria-pressed": String(p === q),
-    title: "one of the batch's samples with the largest losses", onclick: () => { view.sample = k; show(); } }, q.row === null ? `no. ${k}` : `sample ${q.row}`)));
-  if (s.n > 1) where.append(el("span", {}, `batch of ${s.n}`));
+  const s = step(), p = sample(), batch = s.n > 1;
+  const parts = [s.epoch === null ? null : `epoch ${s.epoch}`, batch ? `batch of ${s.n}` : `sample ${p.row}`].filter(Boolean);
+  find("where").replaceChildren(`Step ${s.number.toLocaleString("en")}`, el("span", {}, `of ${D.n_steps.toLocaleString("en")} · ${parts.join(", ")}`));
+  find("of-batch").replaceChildren(...batch ? ["shown, of the largest losses in the batch:", s.samples.map((q, k) => el("button", { type: "button",
+    "aria-pressed": String(p === q), onclick: () => { view.sample = k; show(); } }, `sample ${q.row}`))].flat() : []);
   find("loss").replaceChildren("loss ", number(value(s.loss), "now"));
   find("phase-says").replaceChildren(...SAYS[PHASES[view.phase]]());
   [...find("phases").children].forEach((button, k) => button.setAttribute("aria-pressed", String(k === view.phase)));
@@ -339,9 +342,9 @@ const gap = () => el("span", { class: "gap" });
 /** A table; of many rows those that come first, and a button for all. */
 function table(head, rows, last = []) {
   const shown = view.all ? rows : rows.slice(0, MOST_ROWS), hidden = rows.length - shown.length;
-  const body = el("tbody", {}, shown.map(cells => el("tr", {}, cells.map(cell => el("td", {}, cell)))),
-    last.map(cells => el("tr", { class: "sum" }, cells.map(cell => el("td", {}, cell)))));
-  const made = [el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head.map(cell => el("th", { scope: "col" }, cell)))), body))];
+  const body = el("tbody", {}, shown.map(cells => el("tr", {}, cells.map(content => el("td", {}, content)))),
+    last.map(cells => el("tr", { class: "sum" }, cells.map(content => el("td", {}, content)))));
+  const made = [el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head.map(text => el("th", { scope: "col" }, text)))), body))];
   if (hidden > 0) made.push(el("p", { class: "quiet" }, `the ${shown.length} largest of ${rows.length}; `, el("button", { type: "button", class: "link more", onclick: () => { view.all = true; show(); } }, `show ${hidden} more`)));
   return made;
 }
@@ -411,34 +414,36 @@ function biasLines(r) {
   const [old, now] = pair(bias(r), biasAfter(r)), g = biasGradient(r), factor = N.bias_rates ? at(N.bias_rates, r) : 1;
   if (factor < 0) return [line("b =", old), about("frozen: the update leaves it alone")];
   const rate = step().rate * factor;
-  if (!D.plain) return [line("new b =", old, " + ", bracketed(biasChange(r)), ` (${D.rule})`), line("=", now)];
+  if (step().rule) return [line("new b =", old, " + ", bracketed(biasChange(r)), ` (${D.rule})`), line("=", now)];
   return [line("new b =", `b − μ · ${step().g ? "∂L/∂b" : "δ"} = `, old, " − ", number(rate), " · ", bracketed(g)), line("=", now)];
 }
+
+const gradientHead = () => step().g ? "∂L/∂w, batch" : "∂L/∂w";
 
 function sourceTable(r, p) {
   const edges = incoming[r].slice(), product = e => weight(e) * at(p.y, N.sources[e]), n = N.other_sources[r];
   if (!edges.length && !n) return N.is_input[r] ? [] : [el("h3", {}, "messages from its sources"), el("p", { class: "quiet" }, "none: z is its bias")];
   if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
   const d = at(p.d, r);
-  return [el("h3", {}, "from its sources: y arrives, w · δ goes back"), table(["source", "w", "y", "w · y", "w · δ back", "∂L/∂w"],
-    edges.map(e => [neuronLink(N.sources[e]), edgeLink(e, number(weight(e))), number(at(p.y, N.sources[e])), number(product(e)), number(weight(e) * d), number(gradient(e))]),
-    n ? [[`${n.toLocaleString("en")} others`, "", "", number(Number(p.rf[r])), "", ""]] : [])];
+  return [el("h3", {}, "from its sources: y arrives, w · δ goes back"), table(["source", "w", "y", "w · y", "w · δ back", gradientHead()],
+    edges.map(e => [neuronLink(N.sources[e]), edgeLink(e, cell(weight(e))), cell(at(p.y, N.sources[e])), cell(product(e)), cell(weight(e) * d), cell(gradient(e))]),
+    n ? [[`${n.toLocaleString("en")} others`, "", "", cell(Number(p.rf[r])), "", ""]] : [])];
 }
 
 function sinkTable(r, p) {
   const edges = outgoing[r].slice(), product = e => weight(e) * at(p.d, N.sinks[e]), n = N.other_sinks[r], y = at(p.y, r);
   if (!edges.length && !n) return [];
   if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
-  return [el("h3", {}, "to its sinks: w · y goes out, δ comes back"), table(["sink", "w", "w · y", "δ", "w · δ", "∂L/∂w"],
-    edges.map(e => [neuronLink(N.sinks[e]), edgeLink(e, number(weight(e))), number(weight(e) * y), number(at(p.d, N.sinks[e])), number(product(e)), number(gradient(e))]),
-    n ? [[`${n.toLocaleString("en")} others`, "", "", "", number(Number(p.rb[r])), ""]] : [])];
+  return [el("h3", {}, "to its sinks: w · y goes out, δ comes back"), table(["sink", "w", "w · y", "δ", "w · δ", gradientHead()],
+    edges.map(e => [neuronLink(N.sinks[e]), edgeLink(e, cell(weight(e))), cell(weight(e) * y), cell(at(p.d, N.sinks[e])), cell(product(e)), cell(gradient(e))]),
+    n ? [[`${n.toLocaleString("en")} others`, "", "", "", cell(Number(p.rb[r])), ""]] : [])];
 }
 
 function edgePanel(e) {
   const p = sample(), a = N.sources[e], b = N.sinks[e], w = weight(e), y = at(p.y, a), d = at(p.d, b), g = gradient(e), s = step();
   const [old, now] = pair(w, weightAfter(e)), factor = N.weight_rates ? at(N.weight_rates, e) : 1;
   const update = factor < 0 ? [line("w =", old), about("frozen: the update leaves it alone")]
-    : D.plain ? [line("new w =", "w − μ · ∂L/∂w = ", old, " − ", number(s.rate * factor), " · ", bracketed(g)), line("=", now)]
+    : !s.rule ? [line("new w =", "w − μ · ∂L/∂w = ", old, " − ", number(s.rate * factor), " · ", bracketed(g)), line("=", now)]
       : [line("new w =", old, " + ", bracketed(change(e)), ` (${D.rule})`), line("=", now)];
   const gradientLines = s.g ? [line("δ · y =", number(d), " · ", bracketed(y), " = ", number(sampleGradient(e, p)), " of this sample"), line("∂L/∂w =", number(g, "now gradient"), ` of the batch of ${s.n}, ${D.reduction}`)]
     : [line("∂L/∂w =", `δ of ${N.names[b]} · y of ${N.names[a]} = `, number(d), " · ", bracketed(y)), line("=", number(g, "now gradient"))];
@@ -461,16 +466,18 @@ function chart(host, title, x, series, { height = 130, log = false } = {}) {
   const box = el("div", { class: "chart" }), reading = el("span"), canvas = el("div");
   box.append(el("div", { class: "caption" }, el("b", {}, title), reading), canvas);
   host.append(box);
+  const finite = v => v === null || !Number.isFinite(v) ? null : v;
+  const decades = splits => splits.map(v => !log || Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null);
   const strokes = [css("--negative"), css("--positive"), css("--quiet"), css("--ink")], grid = { stroke: css("--line"), width: 1 };
   const axis = { stroke: css("--quiet"), grid, ticks: { show: false }, font: "11px system-ui, sans-serif" };
-  const finite = v => v === null || !Number.isFinite(v) ? null : v;
   const options = {
     width: Math.max(200, canvas.clientWidth || host.clientWidth), height, legend: { show: false },
     scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
-    axes: [{ ...axis, size: 26 }, { ...axis, size: 62, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }],
+    axes: [{ ...axis, size: 26, incrs: [1, 2, 5].flatMap(d => [...Array(9).keys()].map(k => d * 10 ** k)).sort((a, b) => a - b) },
+      { ...axis, size: 62, space: 22, grid: { ...grid, filter: (_, splits) => decades(splits) }, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     series: [{}, ...series.map((one, k) => ({ label: one.name, stroke: strokes[k % 4], width: one.points ? 0 : 1.8, spanGaps: true,
-      paths: one.points ? () => null : undefined, points: { show: Boolean(one.points) || x.length < 2, size: 4.5, stroke: strokes[k % 4], fill: strokes[k % 4] } }))],
+      paths: one.points ? () => null : undefined, points: { show: Boolean(one.points) || one.values.filter(v => finite(v) !== null).length < 3, size: 4.5, stroke: strokes[k % 4], fill: strokes[k % 4] } }))],
     hooks: {
       draw: [u => {
         const place = u.valToPos(step().number, "x", true);
@@ -504,7 +511,7 @@ function drawCharts() {
   charts = [];
   find("loss-chart").replaceChildren();
   find("traces").replaceChildren();
-  const curves = [{ name: "each step of this page", x: STEPS.map(s => s.number), y: STEPS.map(s => s.loss), points: STEPS.length < 120 && D.loss_curve.length > 0 }, ...D.loss_curve];
+  const curves = [{ name: "each step of this page", x: STEPS.map(s => s.number), y: STEPS.map(s => s.loss), points: STEPS.length < D.n_steps }, ...D.loss_curve];
   const x = [...new Set(curves.flatMap(c => c.x))].sort((a, b) => a - b);
   const series = curves.map(c => { const known = new Map(c.x.map((q, k) => [q, value(c.y[k])])); return { name: c.name, points: c.points, values: x.map(q => known.get(q) ?? null) }; });
   const values = series.flatMap(one => one.values).filter(v => v !== null && Number.isFinite(v));
@@ -520,26 +527,30 @@ function drawCharts() {
 // ── samples and findings ──
 
 function drawSamples() {
-  const s = step(), blamed = s.worst !== undefined;
-  find("samples-card").hidden = !blamed;
-  if (!blamed) return;
-  const r = view.neuron, [rows, values] = r === null ? s.worst : s.worst_of[r], most = largest(values.map(value));
+  const s = step(), r = view.neuron, [rows, values] = r === null ? s.worst : s.worst_of[r], most = largest(values.map(value));
   const some = D.blamed.n < D.blamed.of ? `${D.blamed.n} of ${D.blamed.of.toLocaleString("en")} samples, spread evenly` : `all ${counted(D.blamed.n, "sample")}`;
   find("samples-say").textContent = `With the weights of step ${s.number.toLocaleString("en")}, sorted by ${r === null ? "loss" : `|δ| of ${N.names[r]}`}: the first ${rows.length} of ${some}.`;
   const used = new Map();
   STEPS.forEach((q, k) => q.samples.forEach((p, j) => { const had = used.get(p.row); if (!had || Math.abs(k - view.k) < Math.abs(had.k - view.k)) used.set(p.row, { k, j }); }));
   const body = rows.map((row, k) => {
     const v = value(values[k]), seen = used.get(row);
-    return [`sample ${row.toLocaleString("en")}`, number(v), el("span", { class: "meter", style: `width:${most ? 100 * Math.abs(v) / most : 0}%;background:var(--${v < 0 ? "negative" : "positive"})` }),
+    return [`sample ${row.toLocaleString("en")}`, number(v), el("span", { class: "meter", style: `width:${Number.isFinite(v) ? most && 100 * Math.abs(v) / most : 100}%;background:var(--${v < 0 ? "negative" : "positive"})` }),
       seen ? link(`step ${STEPS[seen.k].number.toLocaleString("en")}`, () => { go(seen.k, seen.j); }) : ""];
   });
   find("samples").replaceChildren(...table(["", r === null ? "loss" : "δ", "", "nearest step with it"], body));
 }
 
 function drawFindings() {
-  find("findings-card").hidden = !D.findings.length;
+  find("looked-at").textContent = `${D.findings.length ? "Looked" : "Nothing found. Looked"} at ${D.looked_at}.`;
   find("findings").replaceChildren(...D.findings.map(f => el("li", {}, f.sentence, " ",
-    f.step === null ? null : link(`step ${f.step.toLocaleString("en")}`, () => go(nearest(f.step))), f.advice ? el("span", { class: "advice" }, f.advice) : null)));
+    findingLink(f.step), f.advice ? el("span", { class: "advice" }, f.advice) : null)));
+}
+
+/** To the step of a finding, or the nearest one that the page has. */
+function findingLink(q) {
+  if (q === null) return null;
+  const k = nearest(q), here = STEPS[k].number, name = q < D.n_steps ? `step ${q.toLocaleString("en")}` : "after the last step";
+  return link(here === Math.min(q, D.n_steps - 1) ? name : `${name} (nearest here: ${here.toLocaleString("en")})`, () => go(k));
 }
 
 // ── going about ──
@@ -647,7 +658,7 @@ function listen() {
       lines.textContent = holder.dataset.v;
     }
     numbers.forEach(n => { n.textContent = n.dataset.v; });
-    lines.querySelectorAll("td, th").forEach(cell => cell.append("\t"));
+    lines.querySelectorAll("td, th").forEach(made => made.append("\t"));
     lines.querySelectorAll("tr, p, .line, h2, h3").forEach(block => block.append("\n"));
     lines.querySelectorAll(".left").forEach(left => left.append(" "));
     event.clipboardData.setData("text/plain", lines.textContent);
@@ -670,7 +681,7 @@ function listen() {
 }
 
 function start() {
-  find("facts").textContent = D.facts.map(([name, text]) => name ? `${name} ${text}` : text).join(" · ");
+  find("facts").textContent = D.facts.join(" · ");
   find("left-out").textContent = D.left_out.length ? D.left_out.join("; ") + "." : "";
   PHASES.forEach((name, k) => find("phases").append(el("button", { type: "button", onclick: () => { view.phase = k; show(true); } }, name)));
   find("names").append(...N.names.map(name => el("option", { value: name })));
@@ -680,8 +691,8 @@ function start() {
   drawCharts();
   drawFindings();
   listen();
-  show(true, true);
-  document.documentElement.dataset.ready = "";
+  show(false, true);
+  requestAnimationFrame(() => { document.documentElement.dataset.ready = ""; });
 }
 
 start();
