@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = _command(commands, "demo", _demo, "the lectures' worked numbers beside ours, then a training run")
-    demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where the picture goes (default: here)")
+    demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where picture and page go (default: here)")
 
     run = _command(commands, "run", _run, "train as an experiment file says, and write a run directory")
     run.add_argument("experiment", metavar="EXPERIMENT.toml")
@@ -89,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_report(commands: Any) -> None:
-    what = "train once more as a run directory or an experiment file says, and write one offline page that shows the run"
+    what = (
+        "train once more as a run directory or an experiment file says, and write one offline page that shows the run"
+    )
     report = _command(commands, "report", _report, what)
     report.add_argument("run", metavar="RUN", help="a run directory, or an experiment file")
     report.add_argument("-o", "--output", metavar="PAGE.html", help="the page (default: report.html in the directory)")
@@ -224,7 +226,8 @@ def _report(options: argparse.Namespace) -> int:
             f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
         )
     page = Path(options.output) if options.output else directory / "report.html"
-    run.to_html(page, steps=options.steps, title=options.title or (given.resolve().name if given.is_dir() else plan.name))
+    name = given.resolve().name if given.is_dir() else plan.name
+    run.to_html(page, steps=options.steps, title=options.title or name)
     facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
     _print(facts if options.json else str(page))
     return OK

@@ -16,6 +16,7 @@ from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread
 from neuronsim.page.numbers import as_json, plain, short
 from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.notation import text
 from neuronsim.tracing.probe import spread_rows
 from neuronsim.tracing.recipes import is_plain, update_heading
 
@@ -124,8 +125,8 @@ def _counted(n: int, what: str) -> str:
 def _facts(run: "Run") -> list[str]:
     """A line about the run."""
     replay, graph = run.replay, run.replay.graph
-    rates = {f"{replay.rate(q):.6g}" for q in (0, max(0, run.n_steps - 1))}
-    rate = f"μ = {rates.pop()}" if len(rates) == 1 else f"μ from {replay.rate(0):.6g} to {replay.rate(run.n_steps - 1):.6g}"
+    first, last = (f"{replay.rate(q):.6g}" for q in (0, max(0, run.n_steps - 1)))
+    rate = f"μ = {first}" if first == last else f"μ from {first} to {last}"
     batch = "one sample a step" if replay.batch_size == 1 else f"batches of {replay.batch_size:,}"
     return [
         f"{_counted(graph.n_neurons, 'neuron')}, {_counted(graph.n_edges, 'edge')}, {graph.dtype}",
@@ -202,7 +203,7 @@ def _step(step: "Step", kept: Kept, blamed: "_Blame") -> dict[str, Any]:
         found |= {"s": plain(step.slopes[neurons]), "sa": plain(step.slopes_after[neurons])}
         found["gs"] = plain(step.slope_gradients[neurons])
     if not is_plain(step):
-        found["rule"] = update_heading(step).removeprefix("update: ")
+        found["rule"] = text(update_heading(step))
     if step.is_batch:
         found |= {"g": plain(step.weight_gradients[edges]), "gb": plain(step.bias_gradients[neurons])}
     if kept.folded:

@@ -297,7 +297,7 @@ const SAYS = {
   error: () => [`The loss compares the outputs with what was wanted: ${D.loss_name} = `, number(value(sample().loss)), ". It puts its own δ on each output."],
   backward: () => ["Level by level back: δ = (the loss's own part +) Σ w · δ of the sinks · f′(z), with the weights from before the update."],
   update: () => !step().rule ? ["Every weight: w := w − μ · δ of its sink · y of its source, μ = ", number(step().rate), step().n > 1 ? `, ${D.reduction} over the batch.` : "."]
-    : [`${D.rule}: ${step().rule}`],
+    : [step().rule],
 };
 
 function drawMoment() {
