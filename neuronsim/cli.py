@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = _command(commands, "demo", _demo, "the lectures' worked numbers beside ours, then a training run")
-    demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where the picture goes (default: here)")
+    demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where picture and page go (default: here)")
 
     run = _command(commands, "run", _run, "train as an experiment file says, and write a run directory")
     run.add_argument("experiment", metavar="EXPERIMENT.toml")
@@ -82,10 +82,22 @@ def _parser() -> argparse.ArgumentParser:
     info = _command(commands, "info", _info, "this installation, or a network file")
     info.add_argument("network", metavar="NETWORK", nargs="?", help="a .safetensors or .json file")
 
+    _add_report(commands)
     _add_explain(commands)
     _add_check(commands)
     _add_draw(commands)
     return parser
+
+
+def _add_report(commands: Any) -> None:
+    what = (
+        "train once more as a run directory or an experiment file says, and write one offline page that shows the run"
+    )
+    report = _command(commands, "report", _report, what)
+    report.add_argument("run", metavar="RUN", help="a run directory, or an experiment file")
+    report.add_argument("-o", "--output", metavar="PAGE.html", help="the page (default: report.html in the directory)")
+    report.add_argument("--title", help="its heading (default: the name of the directory or file)")
+    report.add_argument("--steps", metavar="Q1,Q2,…", type=_steps, help="steps to show (default: spread over the run)")
 
 
 def _add_explain(commands: Any) -> None:
@@ -178,6 +190,12 @@ def _numbers(text: str) -> Any:
     return numbers if "," in text else numbers[0]
 
 
+def _steps(text: str) -> list[int]:
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r}: write steps as in 0,1,500")
+    return [int(part) for part in text.split(",")]
+
+
 def _setting(text: str) -> str:
     key, equals, _ = text.partition("=")
     if not equals or not all(part.strip() for part in key.split(".")):
@@ -205,6 +223,37 @@ def _new_directory(name: str) -> Path:
         number += 1
         directory = Path("runs", f"{name}-{number}")
     return directory
+
+
+def _report(options: argparse.Namespace) -> int:
+    from neuronsim import experiment
+
+    _announce_compiling()
+    given = Path(options.run)
+    directory = given if given.is_dir() else given.parent
+    plan = experiment.read(given / "experiment.toml" if given.is_dir() else given)
+    net, run = experiment.again(plan)
+    kept = given / "network.safetensors"
+    if given.is_dir() and kept.exists() and not _same_parameters(net, kept):
+        _say(
+            f"warning: this run came out otherwise than {kept}, with the settings of experiment.toml; "
+            f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
+        )
+    page = Path(options.output) if options.output else directory / "report.html"
+    name = given.resolve().name if given.is_dir() else plan.name
+    run.to_html(page, steps=options.steps, title=options.title or name)
+    facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
+    _print(facts if options.json else str(page))
+    return OK
+
+
+def _same_parameters(net: Any, path: Path) -> bool:
+    """Whether a network file holds the same weights, biases and slopes, bit for bit."""
+    from neuronsim.storage import load
+
+    kept = load(path)
+    pairs = ((net.weights, kept.weights), (net.biases, kept.biases), (net.slopes, kept.slopes))
+    return all(ours.tobytes() == theirs.tobytes() for ours, theirs in pairs)
 
 
 def _info(options: argparse.Namespace) -> int:

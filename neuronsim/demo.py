@@ -240,14 +240,14 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
     Parameters
     ----------
     directory
-        Gets ``neuronsim-demo.png``.
+        Gets ``neuronsim-demo.png``, and ``neuronsim-demo.html``, the page of the run.
     show
         Gets lines for people.
 
     Returns
     -------
     dict
-        Sizes, accuracy on unseen samples, seconds, and where the picture is.
+        Sizes, accuracy on unseen samples, seconds, and where picture and page are.
     """
     samples = data.load("spirals", n=600, noise=0.02, rng=0).split(test=0.25, rng=0)
     net = wiring.random_dag(
@@ -263,15 +263,16 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
         epochs=150,
         rng=0,
         validation=(samples.X_test, samples.T_test),
-        snapshots=False,
     )
     seconds = time.perf_counter() - began
     accuracy = float(run.history["val_accuracy"][-1])
     path = _picture(net, run, samples, Path(directory) / "neuronsim-demo.png")
+    page = run.to_html(path.with_suffix(".html"), title="Two spirals on a random wiring")
     show("")
     show(f"two spirals on a random wiring: {net.n_neurons} neurons, {net.n_edges} edges, depth {net.depth}")
     show(f"  {run.n_steps:,} steps in {seconds:.1f} s; {100 * accuracy:.1f} % of unseen samples right")
     show(f"  picture: {path}")
+    show(f"  page: {page}")
     return {
         "n_neurons": net.n_neurons,
         "n_edges": net.n_edges,
@@ -280,6 +281,7 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
         "seconds": seconds,
         "accuracy": accuracy,
         "picture": str(path),
+        "page": str(page),
     }
 
 

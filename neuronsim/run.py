@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from neuronsim.snapshots import Recording
     from neuronsim.tracing.blame import Blame
     from neuronsim.tracing.diagnose import Diagnosis
@@ -168,6 +172,39 @@ class Run:
         from neuronsim.tracing.diff import diff
 
         return diff(self, other, tolerance, every_step)
+
+    def to_html(
+        self, path: "str | os.PathLike[str]", *, steps: "Iterable[int] | None" = None, title: str | None = None
+    ) -> "Path":
+        """Write one offline page that shows the run: its steps phase by phase, every neuron's and edge's numbers.
+
+        Parameters
+        ----------
+        path
+            The file, written whole or not at all.
+        steps : iterable of int, optional
+            Which steps to show. None: the first, the last, and those between, closest at the start; as many as keep
+            the file under 2 MB, at most 200.
+        title : str, optional
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        NotKnownError
+            If the run kept no snapshots.
+
+        Notes
+        -----
+        Of a network with more than 300 neurons or 3,000 edges the telling ones are shown: outputs, watched neurons, and
+        of each level those with the largest mean |δ|; the page says what is left out. Nothing is loaded from elsewhere.
+        """
+        from neuronsim.page import write
+
+        return write(self, path, steps=steps, title=title)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}

@@ -25,6 +25,7 @@ FLOORS = [
     ["network", "training"],
     ["wiring", "reference", "storage", "plots"],
     ["magnitudes", "tracing", "demo", "info"],
+    ["page"],
     ["experiment"],
     ["cli"],
     ["__main__"],

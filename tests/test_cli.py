@@ -326,6 +326,7 @@ class TestDemo:
         assert "47 of 47 numbers agree" in output
         assert "DIFFERS" not in output
         assert (tmp_path / "neuronsim-demo.png").read_bytes().startswith(b"\x89PNG")
+        assert 100_000 < (tmp_path / "neuronsim-demo.html").stat().st_size < 2_000_000
 
     def test_a_number_that_differs_fails(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

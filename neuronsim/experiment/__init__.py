@@ -1,6 +1,6 @@
 """Experiments: one TOML file says network, data and training; a run leaves a directory with all of it."""
 
-from neuronsim.experiment.execute import Outcome, run
+from neuronsim.experiment.execute import Outcome, again, run
 from neuronsim.experiment.file import Experiment, read
 
-__all__ = ["Experiment", "Outcome", "read", "run"]
+__all__ = ["Experiment", "Outcome", "again", "read", "run"]

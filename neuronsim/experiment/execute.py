@@ -17,8 +17,9 @@ from neuronsim.storage.traces import save_trace
 if TYPE_CHECKING:
     from neuronsim.network import Network
     from neuronsim.run import Run
+    from neuronsim.tracing.monitor import Monitor
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "again", "run"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,47 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
         experiment has a ``[trace]``.
     """
     directory = Path(directory)
+    ready = _ready(experiment)
+    directory.mkdir(parents=True, exist_ok=True)
+    with replacing(directory / "experiment.toml") as path:
+        path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
+    began = time.perf_counter()
+    done = ready.fit(snapshots=False)
+    seconds = time.perf_counter() - began
+    _write(directory, ready.net, done)
+    if ready.watch is not None:
+        save_trace(ready.watch, directory / "trace.safetensors")
+    return _outcome(experiment, ready.net, ready.prepared, done, seconds, directory)
+
+
+def again(experiment: Experiment) -> tuple["Network", "Run"]:
+    """Train once more, with the same bits, in memory and such that every step can be looked at."""
+    ready = _ready(experiment)
+    return ready.net, ready.fit(snapshots="auto")
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """An experiment about to be run."""
+
+    net: "Network"
+    prepared: Prepared
+    watch: "Monitor | None"
+    arguments: dict[str, Any]
+
+    def fit(self, *, snapshots: Any) -> "Run":
+        data, monitors = self.prepared.data, () if self.watch is None else self.watch
+        return self.net.fit(
+            data.X,
+            data.T,
+            validation=self.prepared.validation,
+            monitors=monitors,
+            snapshots=snapshots,
+            **self.arguments,
+        )
+
+
+def _ready(experiment: Experiment) -> _Ready:
     arguments = experiment.fit_arguments()
     net = experiment.build_network()
     prepared = prepare(
@@ -99,18 +141,7 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
         dtype=net.dtype,
         validation=experiment.settings["training"].get("validation"),
     )
-    directory.mkdir(parents=True, exist_ok=True)
-    with replacing(directory / "experiment.toml") as path:
-        path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
-    watch = experiment.monitor()
-    arguments["monitors"] = () if watch is None else watch
-    began = time.perf_counter()
-    done = net.fit(prepared.data.X, prepared.data.T, validation=prepared.validation, snapshots=False, **arguments)
-    seconds = time.perf_counter() - began
-    _write(directory, net, done)
-    if watch is not None:
-        save_trace(watch, directory / "trace.safetensors")
-    return _outcome(experiment, net, prepared, done, seconds, directory)
+    return _Ready(net, prepared, experiment.monitor(), arguments)
 
 
 def _as_run(experiment: Experiment) -> dict[str, Any]:

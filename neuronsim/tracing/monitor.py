@@ -115,6 +115,7 @@ class Monitor:
             raise SettingError(f"max_bytes={max_bytes!r}: a positive number is needed")
         self.max_bytes = float(max_bytes)
         self._records: Records | None = None
+        self._settings: dict[str, Any] = {}
         self._watch: Watch | None = None
         self._names: list[Any] = []
         self._places: dict[Any, int] = {}
@@ -190,7 +191,11 @@ class Monitor:
     def _end(self, records: Records, run: "Run") -> None:
         for array in (records.step, records.sample, records.values):
             array.flags.writeable = False
-        self._records = records
+        self._records, self._settings = records, run.settings
+
+    def holds(self, run: "Run") -> bool:
+        """Whether its records are those of this run, and not of a later one."""
+        return self._records is not None and self._settings is run.settings
 
     def _stopped(self) -> str:
         raise AssertionError("a monitor ends no run")

@@ -1,0 +1,143 @@
+"""Which neurons, edges and steps a page holds: all of a small network; of a large one the telling few."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.plan import make_plan
+
+if TYPE_CHECKING:
+    from neuronsim.graph import Graph
+
+__all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread"]
+
+MOST_NEURONS = 300
+"""A network with more neurons is folded."""
+
+MOST_EDGES = 3_000
+"""A network with more edges is folded; so many are kept of it."""
+
+MOST_STEPS = 200
+"""Steps on a page for which none were asked for."""
+
+# Neurons kept in all of a folded network, the most in one of its levels, and the most levels.
+_FOLDED_NEURONS, _FOLDED_LEVEL, _FOLDED_LEVELS = 72, 12, 24
+# Steps at the start that are kept in a row: there one can follow a weight from one update to the next.
+_IN_A_ROW = 8
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The neurons and edges on the page.
+
+    Attributes
+    ----------
+    neurons
+        Ids, ascending, shape (n_kept,).
+    edges
+        Positions, ascending, shape (n_kept_edges,).
+    level
+        Of every neuron kept, shape (n_kept,).
+    members
+        The ids of every neuron of each level.
+    folded
+        Whether anything was left out.
+    other_sources, other_sinks
+        For every neuron kept, the positions of its edges that were left out.
+    """
+
+    neurons: Integers
+    edges: Integers
+    level: Integers
+    members: tuple[Integers, ...]
+    folded: bool
+    other_sources: tuple[Integers, ...]
+    other_sinks: tuple[Integers, ...]
+
+
+def keep(graph: "Graph", importance: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
+    """What to keep of a graph.
+
+    Parameters
+    ----------
+    graph
+        The wiring.
+    importance
+        Shape (n_neurons,): of too many neurons those with the largest are kept, beside outputs and watched ones.
+    watched
+        Ids to keep in any case.
+    """
+    plan = make_plan(graph)
+    starts = np.searchsorted(plan.levels[plan.order], np.arange(plan.n_levels + 1))
+    members = tuple(plan.order[a:b].astype(np.int64) for a, b in pairwise(starts))
+    folded = graph.n_neurons > MOST_NEURONS or graph.n_edges > MOST_EDGES
+    everyone = np.arange(graph.n_neurons)
+    neurons = _telling(graph, members, importance, watched) if folded else everyone
+    sinks, sources = graph.sinks(), graph.sources
+    here = np.isin(everyone, neurons)
+    edges = np.flatnonzero(here[sinks] & here[sources])
+    if len(edges) > MOST_EDGES:
+        largest = np.argsort(-np.abs(graph.weights[edges]), kind="stable")[:MOST_EDGES]
+        edges = np.sort(edges[largest])
+    left = np.ones(graph.n_edges, np.bool_)
+    left[edges] = False
+    others = np.flatnonzero(left)
+    none = tuple(np.empty(0, np.int64) for _ in neurons)
+    return Kept(
+        neurons,
+        edges,
+        plan.levels[neurons].astype(np.int64),
+        members,
+        folded,
+        _grouped(others, sinks[others], neurons) if folded else none,
+        _grouped(others, sources[others], neurons) if folded else none,
+    )
+
+
+def _telling(
+    graph: "Graph", members: tuple[Integers, ...], importance: NDArray[np.floating], watched: Collection[int]
+) -> Integers:
+    """Outputs, watched neurons, and of each level those with the largest importance."""
+    chosen = set(graph.outputs[: 2 * _FOLDED_LEVEL].tolist()) | set(watched)
+    n_levels = min(len(members), _FOLDED_LEVELS)
+    of_each = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
+    # Of too many levels, those spread evenly from the first to the last.
+    for level in np.unique(np.linspace(0, len(members) - 1, n_levels).round().astype(int)):
+        ids = members[level]
+        chosen.update(ids[np.argsort(-importance[ids], kind="stable")[:of_each]].tolist())
+    return np.array(sorted(chosen), np.int64)
+
+
+def _grouped(positions: Integers, ends: NDArray[Any], neurons: Integers) -> tuple[Integers, ...]:
+    """The positions of the edges that end at each of the neurons."""
+    order = np.argsort(ends, kind="stable")
+    positions, ends = positions[order], ends[order]
+    first, last = np.searchsorted(ends, neurons), np.searchsorted(ends, neurons, side="right")
+    return tuple(positions[a:b] for a, b in zip(first, last, strict=True))
+
+
+def spread(n_steps: int, n: int) -> list[int]:
+    """At most n steps out of 0 … n_steps - 1: the first ones, then ever fewer, and the last; half of them evenly."""
+    if n_steps <= n:
+        return list(range(n_steps))
+    if n < 2:
+        return [n_steps - 1][:n]
+    chosen = {0, n_steps - 1} | set(range(min(_IN_A_ROW, n - 2)))
+    chosen |= set(_some(np.linspace(0, n_steps - 1, max(n // 2, 2)), n - len(chosen), chosen))
+    for count in (n, 4 * n, 16 * n):
+        chosen |= set(_some(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
+    return sorted(chosen)
+
+
+def _some(places: NDArray[np.floating], n: int, known: set[int]) -> list[int]:
+    """At most n of the places that are not known yet, spread evenly among them."""
+    new = sorted(set(places.round().astype(int).tolist()) - known)
+    if len(new) <= n:
+        return new
+    return [new[k] for k in np.linspace(0, len(new) - 1, n).round().astype(int).tolist()] if n > 0 else []

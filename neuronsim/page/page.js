@@ -1,0 +1,699 @@
+"use strict";
+(() => {
+
+// ── the data ──
+
+const D = JSON.parse(document.getElementById("data").textContent);
+const N = D.network;
+const STEPS = D.steps;
+const PHASES = ["forward", "error", "backward", "update"];
+const IS_F32 = N.dtype === "float32";
+const MOST_ROWS = 12;       // rows of a table before "show all"
+const MOST_TERMS = 4;       // terms written out in a formula
+const MOST_NUMBERED = 40;   // neurons with their value beneath
+const MOST_WEIGHTS = 24;    // edges with their weight
+
+const incoming = N.ids.map(() => []), outgoing = N.ids.map(() => []);
+N.sources.forEach((source, e) => { outgoing[source].push(e); incoming[N.sinks[e]].push(e); });
+const rowOf = new Map(N.names.map((name, r) => [name, r]));
+const edgeOf = new Map(N.sources.map((source, e) => [source + " " + N.sinks[e], e]));
+const outputAt = new Map(N.outputs.map((row, k) => [row, k]));
+
+// A value as the run had it: a float32 is written with its own fewest digits.
+const value = v => v === null ? null : IS_F32 ? Math.fround(Number(v)) : Number(v);
+// A product or difference as the run's dtype rounds it; exact products of float32 are rounded once.
+const rounded = v => IS_F32 ? Math.fround(v) : v;
+
+const view = { k: 0, phase: 0, sample: 0, neuron: null, edge: null, all: false, digits: false, colour: "auto" };
+const step = () => STEPS[view.k];
+const sample = () => step().samples[Math.min(view.sample, step().samples.length - 1)];
+
+const at = (list, k) => value(list[k]);
+const weight = (e, s = step()) => at(s.w, e);
+const after = (s, name) => s[name + "a"] ?? STEPS[STEPS.indexOf(s) + 1][name];
+const weightAfter = (e, s = step()) => at(after(s, "w"), e);
+const change = (e, s = step()) => rounded(weightAfter(e, s) - weight(e, s));
+const bias = (r, s = step()) => at(s.b, r);
+const biasAfter = (r, s = step()) => at(after(s, "b"), r);
+const biasChange = (r, s = step()) => rounded(biasAfter(r, s) - bias(r, s));
+const biasGradient = (r, s = step(), p = sample()) => s.gb ? at(s.gb, r) : at(p.d, r);
+const gradient = (e, s = step(), p = sample()) => s.g ? at(s.g, e) : sampleGradient(e, p);
+const sampleGradient = (e, p) => rounded(at(p.d, N.sinks[e]) * at(p.y, N.sources[e]));
+
+// ── numbers ──
+
+/** The fewest digits that give the number back. */
+function full(v) {
+  if (Object.is(v, -0)) return "-0";
+  if (IS_F32 && Number.isFinite(v) && Math.fround(v) === v) {
+    for (let digits = 1; digits < 10; digits++) {
+      const tried = Number(v.toPrecision(digits));
+      if (Math.fround(tried) === v) return String(tried);
+    }
+  }
+  return String(v);
+}
+
+/** So many significant digits, as C's %g. */
+function short(v, digits = 9) {
+  if (!Number.isFinite(v) || v === 0) return String(v).replace("-", "−");
+  const [mantissa, e] = v.toExponential(digits - 1).split("e");
+  const trimmed = text => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  const power = Number(e);
+  const text = power < -4 || power >= digits ? `${trimmed(mantissa)}e${power < 0 ? "−" : "+"}${String(Math.abs(power)).padStart(2, "0")}`
+    : trimmed(v.toFixed(Math.max(0, digits - 1 - power)));
+  return text.replace("-", "−");
+}
+
+/** A number on the page: short to look at, whole when it is copied. */
+function number(v, kind = "", digits = 9) {
+  if (v === null || v === undefined) return el("span", { class: "n", title: "not known" }, "not known");
+  const whole = full(v);
+  return el("span", { class: `n ${kind}`, "data-v": whole, title: whole }, view.digits ? whole.replace("-", "−") : short(v, digits));
+}
+
+/** In wide tables. */
+const cell = v => number(v, "", 6);
+
+/** An old and a new number, with all digits where 9 would not tell them apart. */
+function pair(old, now) {
+  const parts = [number(old), number(now, "now")];
+  if (old !== now && short(old) === short(now)) parts.forEach(part => { part.textContent = part.dataset.v.replace("-", "−"); });
+  return parts;
+}
+
+const bracketed = v => v < 0 || Object.is(v, -0) ? ["(", number(v), ")"] : [number(v)];
+const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+const sum = values => values.reduce((total, v) => total + v, 0);
+
+// ── making elements ──
+
+const SVG = "http://www.w3.org/2000/svg";
+const DRAWN = new Set(["svg", "g", "path", "circle", "text", "image", "rect", "title"]);
+
+function el(tag, attributes = {}, ...children) {
+  const made = DRAWN.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  for (const [name, given] of Object.entries(attributes)) {
+    if (name === "onclick") made.addEventListener("click", given);
+    else if (name === "style") made.style.cssText = given;
+    else if (given !== false && given !== null) made.setAttribute(name, given === true ? "" : given);
+  }
+  made.append(...children.flat(9).filter(child => child !== null && child !== undefined));
+  return made;
+}
+
+const find = id => document.getElementById(id);
+const link = (text, act, label = null) => el("button", { type: "button", class: "link", onclick: act, "aria-label": label }, text);
+const neuronLink = r => link(N.names[r], () => choose({ neuron: r }), `neuron ${N.names[r]}`);
+const edgeLink = (e, text) => link(text, () => choose({ edge: e }), `edge from ${N.names[N.sources[e]]} to ${N.names[N.sinks[e]]}`);
+
+// ── colours ──
+
+/** Blue below 0, orange above, as strong as the value is large. */
+function signed(v, most, soft = 0.5) {
+  if (v === null || !Number.isFinite(v) || !most) return "var(--neutral)";
+  const share = Math.round(100 * Math.min(1, Math.abs(v) / most) ** soft);
+  return `color-mix(in oklab, var(--${v < 0 ? "negative" : "positive"}) ${share}%, var(--neutral))`;
+}
+const largest = values => Math.max(0, ...values.filter(v => v !== null && Number.isFinite(v)).map(Math.abs));
+
+// ── the picture: where everything stands ──
+
+const picture = layOut();
+
+function layOut() {
+  const columns = N.levels.map((n, level) => ({ level, n, rows: N.ids.map((_, r) => r).filter(r => N.level[r] === level) }))
+    .filter(column => column.rows.length);
+  const tallest = Math.max(...columns.map(column => column.rows.length), 1);
+  const image = N.image ? 150 : 0;
+  const wide = Math.max(780, 46 * columns.length + 120), unit = wide / 780;
+  const height = Math.max(340 * unit, Math.min(900, 46 * tallest + 90));
+  const left = image + 70, right = 70, top = 44 * unit, bottom = (N.folded ? 62 : 40) * unit;
+  const apart = (wide - left - right) / Math.max(columns.length - 1, 1);
+  const x = [], y = [];
+  let pitch = Infinity;
+  columns.forEach((column, c) => {
+    column.x = columns.length === 1 ? wide / 2 : left + c * apart;
+    const gap = Math.min((height - top - bottom) / column.rows.length, 120 * unit);
+    pitch = Math.min(pitch, gap);
+    column.rows.forEach((r, k) => {
+      x[r] = column.x;
+      y[r] = top + (height - top - bottom) / 2 + (k - (column.rows.length - 1) / 2) * gap;
+    });
+  });
+  const radius = Math.max(5, Math.min(25, 0.36 * pitch, 0.27 * apart));
+  return { columns, x, y, wide, height, unit, radius, apart, image, pitch };
+}
+
+function curve(e) {
+  const { x, y, apart, height } = picture, a = N.sources[e], b = N.sinks[e];
+  const span = Math.round((x[b] - x[a]) / apart);
+  if (span < 2) return `M${x[a]} ${y[a]}L${x[b]} ${y[b]}`;
+  // Around what lies between, away from the middle.
+  const middle = (y[a] + y[b]) / 2, side = middle < height / 2 - 1 ? -1 : middle > height / 2 + 1 ? 1 : span % 2 ? 1 : -1;
+  const bend = side * Math.min(0.55 * Math.min(picture.pitch, 60) + 8 * span, height / 4), third = (x[b] - x[a]) / 3;
+  return `M${x[a]} ${y[a]}C${x[a] + third} ${y[a] + bend} ${x[b] - third} ${y[b] + bend} ${x[b]} ${y[b]}`;
+}
+
+function drawOnce() {
+  const { columns, x, y, wide, height, unit, radius, image } = picture;
+  const svg = el("svg", { viewBox: `0 0 ${wide} ${height}`, role: "group", "aria-label": "The network by levels, inputs at the left" });
+  const edges = el("g"), touch = el("g"), labels = el("g"), neurons = el("g"), words = el("g");
+  picture.edges = N.sources.map((source, e) => {
+    const path = el("path", { d: curve(e), class: "edge", style: `--turn:${N.level[source]}` });
+    const wider = el("path", { d: curve(e), class: "touch", onclick: () => choose({ edge: e }) },
+      el("title", {}, `${N.names[source]} → ${N.names[N.sinks[e]]}`));
+    edges.append(path);
+    touch.append(wider);
+    return path;
+  });
+  if (N.sources.length <= MOST_WEIGHTS) picture.weights = N.sources.map((a, e) => {
+    const b = N.sinks[e], share = 0.3;
+    const text = el("text", { class: "weight halo", x: x[a] + share * (x[b] - x[a]), y: y[a] + share * (y[b] - y[a]), "font-size": 12 });
+    labels.append(text);
+    return text;
+  });
+  const inside = radius * 0.72 >= 8 * unit && largestName() * 0.45 * radius < 1.9 * radius;
+  picture.neurons = N.names.map((name, r) => {
+    const kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
+    const label = name.length > 12 ? name.slice(0, 11) + "…" : name;
+    const shown = inside || picture.pitch > 2 * radius + 16 * unit && picture.apart > 60 * unit || kind !== "neuron";
+    const place = inside ? { x: x[r], y: y[r] } : N.is_input[r] ? { x: x[r] - radius - 5, y: y[r], "text-anchor": "end", style: "text-anchor:end" }
+      : outputAt.has(r) ? { x: x[r] + radius + 5, y: y[r], style: "text-anchor:start" } : { x: x[r], y: y[r] - radius - 7 };
+    const made = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => choose({ neuron: r }), style: `--turn:${N.level[r]}` },
+      el("title", {}, name), el("circle", { cx: x[r], cy: y[r], r: radius }),
+      shown ? el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5 * unit, ...place }, label) : null,
+      el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14 * unit, "font-size": 12 * unit }));
+    made.addEventListener("keydown", event => { if (event.key === "Enter") choose({ neuron: r }); });
+    neurons.append(made);
+    return made;
+  });
+  picture.inside = inside;
+  picture.numbered = N.ids.length <= MOST_NUMBERED && picture.pitch >= 40 && picture.apart > 62;
+  for (const column of columns) {
+    const n = column.n, first = column.level === 0, last = column === columns.at(-1);
+    if (picture.apart > 66 * unit || first || last) words.append(el("text", { class: "column", x: column.x, y: 18 * unit, "font-size": 13 * unit },
+      first ? counted(n, "input") : last ? counted(n, "output") : N.folded ? counted(n, "neuron") : `level ${column.level}`));
+    if (N.folded && n > column.rows.length) words.append(el("text", { class: "column", x: column.x, y: height - 40 * unit, "font-size": 12 * unit },
+      `… ${(n - column.rows.length).toLocaleString("en")} more`));
+    if (!N.folded) continue;
+    column.says = el("text", { class: "column value", x: column.x, y: height - 22 * unit, "font-size": 11.5 * unit });
+    column.says2 = el("text", { class: "column value", x: column.x, y: height - 7 * unit, "font-size": 11.5 * unit });
+    words.append(column.says, column.says2);
+  }
+  if (image) {
+    picture.bitmap = el("image", { x: 10, y: height / 2 - image / 2, width: image, height: image, style: "image-rendering:pixelated", role: "img", "aria-label": "the inputs as a picture" });
+    words.append(picture.bitmap, el("text", { class: "column", x: 10 + image / 2, y: height / 2 + image / 2 + 16, "font-size": 12 }, `the inputs, ${N.image} × ${N.image}`));
+  }
+  svg.append(edges, touch, labels, neurons, words);
+  find("picture").append(svg);
+  picture.svg = svg;
+}
+
+const largestName = () => Math.max(2, ...N.names.map(name => Math.min(name.length, 12)));
+
+// ── the picture: what it shows now ──
+
+/** What colours the neurons, with its symbol: one value a neuron, null where the phase has none. */
+function shownValues() {
+  const p = sample(), all = name => N.ids.map((_, r) => at(p[name], r));
+  const by = view.colour === "auto" ? PHASES[view.phase] : view.colour;
+  if (by === "z") return ["z", all("z")];
+  if (by === "y" || by === "forward") return ["y", all("y")];
+  if (by === "d" || by === "backward") return ["δ", all("d")];
+  if (by === "error") return ["own δ", N.ids.map((_, r) => outputAt.has(r) ? at(p.own, outputAt.get(r)) : null)];
+  return ["Δb", N.ids.map((_, r) => N.is_input[r] ? null : biasChange(r))];
+}
+
+let mostWeight = 0;
+for (const s of STEPS) for (const w of s.w) mostWeight = Math.max(mostWeight, Math.abs(Number(w)) || 0);
+
+function drawNow(wave) {
+  const [symbol, values] = shownValues(), most = largest(values), updating = PHASES[view.phase] === "update";
+  const edgeValues = N.sources.map((_, e) => updating ? change(e) : weight(e));
+  const mostEdge = updating ? largest(edgeValues) : mostWeight;
+  const thick = Math.min(7, 1.5 + 24 / Math.sqrt(N.sources.length || 1)), chosen = view.neuron, edge = view.edge;
+  const quiet = PHASES[view.phase] === "error" ? 0.25 : 1, crowd = Math.max(0.35, Math.min(0.9, 12 / Math.sqrt(N.sources.length || 1)));
+  picture.edges.forEach((path, e) => {
+    const share = mostEdge ? Math.min(1, Math.abs(edgeValues[e]) / mostEdge) : 0;
+    const near = edge === e || chosen === N.sources[e] || chosen === N.sinks[e];
+    path.style.stroke = share === 0 ? "var(--line)" : `color-mix(in oklab, var(--${edgeValues[e] < 0 ? "negative" : "positive"}) ${Math.round(35 + 65 * Math.sqrt(share))}%, var(--neutral))`;
+    path.style.strokeWidth = (0.7 + thick * share).toFixed(2) + (edge === e ? 2 : 0);
+    path.style.opacity = (near ? 1 : quiet * crowd * (0.35 + 0.65 * Math.sqrt(share))).toFixed(3);
+    path.classList.toggle("dim", (chosen !== null || edge !== null) && !near && N.sources.length > 30);
+    if (picture.weights) picture.weights[e].textContent = short(edgeValues[e], 3);
+  });
+  picture.neurons.forEach((g, r) => {
+    const [, circle] = g.children, v = values[r], strong = most && Number.isFinite(v) && (Math.abs(v) / most) ** 0.5 > 0.62;
+    circle.style.fill = signed(v, most);
+    g.classList.toggle("chosen", chosen === r);
+    g.querySelector(".name")?.classList.toggle("light", Boolean(picture.inside && strong));
+    const text = g.querySelector(".value");
+    text.textContent = v !== null && (picture.numbered || chosen === r) ? `${symbol} ${short(v, picture.apart > 100 ? 4 : 3)}` : "";
+    g.setAttribute("aria-label", `${N.is_input[r] ? "input" : outputAt.has(r) ? "output" : "neuron"} ${N.names[r]}${v === null ? "" : `, ${symbol} = ${short(v, 4)}`}`);
+    g.setAttribute("aria-pressed", String(chosen === r));
+  });
+  for (const column of picture.columns) if (N.folded) {
+    const [y, d] = step().levels[column.level];
+    column.says.textContent = `mean |y| ${short(Number(y), 3)}`;
+    column.says2.textContent = `mean |δ| ${short(Number(d), 3)}`;
+  }
+  if (picture.image) picture.bitmap.setAttribute("href", bitmap(sample().image));
+  drawLegend(symbol, most, updating ? "Δw" : "w", mostEdge, updating);
+  if (wave) ripple();
+}
+
+function bitmap(pixels) {
+  const side = N.image, canvas = el("canvas", { width: side, height: side }), context = canvas.getContext("2d");
+  const data = context.createImageData(side, side), numbers = pixels.map(Number), low = Math.min(...numbers), range = Math.max(...numbers) - low || 1;
+  numbers.forEach((v, k) => data.data.set([255, 255, 255].map(() => 255 - 255 * (v - low) / range).concat(255), 4 * k));
+  context.putImageData(data, 0, 0);
+  return canvas.toDataURL();
+}
+
+/** Levels light up in the order in which the signals pass. */
+function ripple() {
+  const back = PHASES[view.phase] === "backward", levels = N.levels.length;
+  if (!back && PHASES[view.phase] !== "forward") return;
+  picture.svg.style.setProperty("--pace", `${Math.min(260, 1600 / levels)}ms`);
+  picture.neurons.forEach((g, r) => g.style.setProperty("--turn", back ? levels - 1 - N.level[r] : N.level[r]));
+  picture.edges.forEach((path, e) => path.style.setProperty("--turn", back ? levels - 1 - N.level[N.sinks[e]] : N.level[N.sources[e]]));
+  picture.svg.classList.remove("wave");
+  void picture.svg.getBoundingClientRect();
+  picture.svg.classList.add("wave");
+}
+
+function drawLegend(symbol, most, edgeSymbol, mostEdge, updating) {
+  const scale = (what, top, note) => el("span", {}, what, " ", short(-top, 3), el("span", { class: "bar" }), short(top, 3), note);
+  find("legend").replaceChildren(
+    scale(`neurons: ${symbol}`, most, " in this step"),
+    scale(`edges: ${edgeSymbol}`, mostEdge, updating ? " in this step" : " in these steps"));
+}
+
+// ── the moment: which step, which phase ──
+
+const SAYS = {
+  forward: () => ["Level by level, every neuron adds up its messages, z = b + Σ w · y, and answers with y = f(z)."],
+  error: () => [`The loss compares the outputs with what was wanted: ${D.loss_name} = `, number(value(sample().loss)), ". It puts its own δ on each output."],
+  backward: () => ["Level by level back: δ = (the loss's own part +) Σ w · δ of the sinks · f′(z), with the weights from before the update."],
+  update: () => !step().rule ? ["Every weight: w := w − μ · δ of its sink · y of its source, μ = ", number(step().rate), step().n > 1 ? `, ${D.reduction} over the batch.` : "."]
+    : [step().rule],
+};
+
+function drawMoment() {
+  const s = step(), p = sample(), batch = s.n > 1;
+  const parts = [s.epoch === null ? null : `epoch ${s.epoch}`, batch ? `batch of ${s.n}` : `sample ${p.row}`].filter(Boolean);
+  find("where").replaceChildren(`Step ${s.number.toLocaleString("en")}`, el("span", {}, `of ${D.n_steps.toLocaleString("en")} · ${parts.join(", ")}`));
+  find("of-batch").replaceChildren(...batch ? ["shown, of the largest losses in the batch:", s.samples.map((q, k) => el("button", { type: "button",
+    "aria-pressed": String(p === q), onclick: () => { view.sample = k; show(); } }, `sample ${q.row}`))].flat() : []);
+  find("loss").replaceChildren("loss ", number(value(s.loss), "now"));
+  find("phase-says").replaceChildren(...SAYS[PHASES[view.phase]]());
+  [...find("phases").children].forEach((button, k) => button.setAttribute("aria-pressed", String(k === view.phase)));
+  const slider = find("slider");
+  slider.value = view.k;
+  slider.setAttribute("aria-valuetext", `step ${s.number} of ${D.n_steps}`);
+  find("first").disabled = find("previous").disabled = view.k === 0;
+  find("last").disabled = find("next").disabled = view.k === STEPS.length - 1;
+  find("live").textContent = `Step ${s.number}, ${PHASES[view.phase]}, loss ${short(value(s.loss), 5)}`;
+}
+
+// ── the panel ──
+
+function drawPanel() {
+  const made = view.edge !== null ? edgePanel(view.edge) : view.neuron !== null ? neuronPanel(view.neuron) : lossPanel();
+  find("panel").replaceChildren(...made.flat(9).filter(Boolean));
+  const charts = view.edge !== null ? edgeCharts(view.edge) : view.neuron !== null ? neuronCharts(view.neuron) : [];
+  if (charts.length) {
+    const host = el("div", { class: "charts" }, el("h3", {}, "over the steps of this page"));
+    find("panel").append(host);
+    charts.forEach(([name, values]) => chart(host, name, STEPS.map(s => s.number), [{ name, values }], { height: 104 }));
+  }
+}
+
+function heading(text, kind) {
+  const close = view.neuron === null && view.edge === null ? null : el("button", { type: "button", class: "more", title: "back to the loss (Esc)", onclick: () => choose({}) }, "close");
+  return el("div", { class: "title" }, el("h2", {}, text, el("span", { class: "kind" }, kind)), close);
+}
+
+const line = (left, ...right) => [el("span", { class: "left" }, left), el("span", { class: "line" }, ...right)];
+const about = text => [el("span"), el("span", { class: "line about" }, text)];
+const gap = () => el("span", { class: "gap" });
+
+/** A table; of many rows those that come first, and a button for all. */
+function table(head, rows, last = []) {
+  const shown = view.all ? rows : rows.slice(0, MOST_ROWS), hidden = rows.length - shown.length;
+  const body = el("tbody", {}, shown.map(cells => el("tr", {}, cells.map(content => el("td", {}, content)))),
+    last.map(cells => el("tr", { class: "sum" }, cells.map(content => el("td", {}, content)))));
+  const made = [el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, head.map(text => el("th", { scope: "col" }, text)))), body))];
+  if (hidden > 0) made.push(el("p", { class: "quiet" }, `the ${shown.length} largest of ${rows.length}; `, el("button", { type: "button", class: "link more", onclick: () => { view.all = true; show(); } }, `show ${hidden} more`)));
+  return made;
+}
+
+function lossPanel() {
+  const p = sample(), rows = N.outputs.map((r, k) => ({ r, k, e: at(p.e, k) }));
+  if (rows.length > MOST_ROWS) rows.sort((a, b) => Math.abs(b.e) - Math.abs(a.e));
+  return [heading("The loss", `${D.loss_name}${step().n > 1 ? ", one sample of the batch" : ""}`),
+    el("div", { class: "formula" }, line("L =", number(value(p.loss), "now"), p.row === null ? "" : ` for sample ${p.row}`)),
+    table(["output", "y", "t", "y − t", "∂L/∂y", "own δ"], rows.map(({ r, k, e }) =>
+      [neuronLink(r), number(at(p.y, r)), number(at(p.t, k)), number(at(p.y, r) - at(p.t, k)), number(e), number(at(p.own, k))])),
+    el("p", { class: "quiet", style: "margin-top:12px" }, "Choose a neuron for its formula and its messages, an edge for its gradient and its history.")];
+}
+
+function neuronPanel(r) {
+  const p = sample(), isInput = Boolean(N.is_input[r]), output = outputAt.get(r);
+  const kind = [isInput ? "input" : N.activations[r], output !== undefined ? "output" : null, `level ${N.level[r]}`].filter(Boolean).join(" · ");
+  const formula = el("div", { class: "formula" }, isInput ? inputLines(r, p) : [forwardLines(r, p), gap(), activationLines(r, p)], gap(), backwardLines(r, p), isInput ? null : [gap(), biasLines(r)]);
+  return [heading(N.names[r], kind), formula, sourceTable(r, p), sinkTable(r, p)];
+}
+
+const inputLines = (r, p) => [line("y =", "x = ", number(at(p.y, r), "now"))];
+
+function forwardLines(r, p) {
+  const edges = incoming[r], few = edges.length <= MOST_TERMS && !N.other_sources[r];
+  const n = edges.length + N.other_sources[r];
+  const terms = few ? edges.map(e => [" + ", bracketed(weight(e)), " · ", bracketed(at(p.y, N.sources[e]))])
+    : [" + ", bracketed(sum(edges.map(e => weight(e) * at(p.y, N.sources[e]))) + Number(p.rf?.[r] ?? 0)), ` from ${counted(n, "source")}`];
+  return [line("z =", "b + Σ w · y"), line("=", bracketed(bias(r)), terms), line("=", number(at(p.z, r), "now z"))];
+}
+
+function activationLines(r, p) {
+  const name = N.activations[r], z = at(p.z, r), y = number(at(p.y, r), "now y");
+  if (name === "softmax") {
+    const group = N.outputs.filter(o => N.activations[o] === "softmax");
+    return [line("y =", `e^z / Σ e^z over the ${group.length} softmax outputs`), line("=", y)];
+  }
+  const slope = name === "prelu" ? [", slope ", number(at(step().s, r))] : [];
+  return [line("y =", `f(z) = ${name}(`, number(z), slope, ")"), line("=", y)];
+}
+
+/** The parts of δ: what the loss puts there itself, and what comes back from the sinks. */
+function backwardLines(r, p) {
+  const isInput = Boolean(N.is_input[r]), output = outputAt.get(r), edges = outgoing[r], n = edges.length + N.other_sinks[r];
+  const symbol = isInput ? "∂L/∂x =" : "δ =", d = number(at(p.d, r), "now delta"), slope = p.f[r] === null ? null : at(p.f, r);
+  const lines = [], own = output === undefined ? null : at(p.own, output);
+  const times = isInput || slope === null ? [] : [" · ", bracketed(slope)];
+  if (own !== null) {
+    const y = at(p.y, r), t = at(p.t, output), e = at(p.e, output);
+    if (p.fused[output]) lines.push(line(n ? "own δ =" : symbol, `y − t, which is what ${N.activations[r]} with ${D.loss_name} gives`), line("=", number(y), " − ", bracketed(t)));
+    else if (slope === null) lines.push(line(n ? "own δ =" : symbol, "y · (∂L/∂y − Σ ∂L/∂y · y of the softmax group)"));
+    else lines.push(line(n ? "own δ =" : symbol, isInput ? "∂L/∂y" : "∂L/∂y · f′(z)"), line("=", bracketed(e), times));
+    if (n) lines.push(line("=", number(own, "now")));
+  }
+  if (n) {
+    const few = edges.length <= MOST_TERMS && !N.other_sinks[r];
+    const back = sum(edges.map(e => weight(e) * at(p.d, N.sinks[e]))) + Number(p.rb?.[r] ?? 0);
+    const terms = few ? edges.map((e, k) => [k ? " + " : "", bracketed(weight(e)), " · ", bracketed(at(p.d, N.sinks[e]))]) : [bracketed(back), ` from ${counted(n, "sink")}`];
+    lines.push(line(symbol, `${own === null ? "" : "own δ + "}${isInput ? "Σ w · δ" : "f′(z) · Σ w · δ of its sinks"}`));
+    lines.push(line("=", own === null ? [] : [bracketed(own), " + "], isInput ? [] : [bracketed(slope ?? NaN), " · ("], terms, isInput ? "" : ")"));
+  }
+  if (!n && own === null) return [line(symbol, d), about("it sends to nobody and is no output: nothing comes back")];
+  return [...lines, line("=", d)];
+}
+
+function biasLines(r) {
+  const [old, now] = pair(bias(r), biasAfter(r)), g = biasGradient(r), factor = N.bias_rates ? at(N.bias_rates, r) : 1;
+  if (factor < 0) return [line("b =", old), about("frozen: the update leaves it alone")];
+  const rate = step().rate * factor;
+  if (step().rule) return [line("new b =", old, " + ", bracketed(biasChange(r)), ` (${D.rule})`), line("=", now)];
+  return [line("new b =", `b − μ · ${step().g ? "∂L/∂b" : "δ"} = `, old, " − ", number(rate), " · ", bracketed(g)), line("=", now)];
+}
+
+const gradientHead = () => step().g ? "∂L/∂w, batch" : "∂L/∂w";
+
+function sourceTable(r, p) {
+  const edges = incoming[r].slice(), product = e => weight(e) * at(p.y, N.sources[e]), n = N.other_sources[r];
+  if (!edges.length && !n) return N.is_input[r] ? [] : [el("h3", {}, "messages from its sources"), el("p", { class: "quiet" }, "none: z is its bias")];
+  if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
+  const d = at(p.d, r);
+  return [el("h3", {}, "from its sources: y arrives, w · δ goes back"), table(["source", "w", "y", "w · y", "w · δ back", gradientHead()],
+    edges.map(e => [neuronLink(N.sources[e]), edgeLink(e, cell(weight(e))), cell(at(p.y, N.sources[e])), cell(product(e)), cell(weight(e) * d), cell(gradient(e))]),
+    n ? [[`${n.toLocaleString("en")} others`, "", "", cell(Number(p.rf[r])), "", ""]] : [])];
+}
+
+function sinkTable(r, p) {
+  const edges = outgoing[r].slice(), product = e => weight(e) * at(p.d, N.sinks[e]), n = N.other_sinks[r], y = at(p.y, r);
+  if (!edges.length && !n) return [];
+  if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
+  return [el("h3", {}, "to its sinks: w · y goes out, δ comes back"), table(["sink", "w", "w · y", "δ", "w · δ", gradientHead()],
+    edges.map(e => [neuronLink(N.sinks[e]), edgeLink(e, cell(weight(e))), cell(weight(e) * y), cell(at(p.d, N.sinks[e])), cell(product(e)), cell(gradient(e))]),
+    n ? [[`${n.toLocaleString("en")} others`, "", "", "", cell(Number(p.rb[r])), ""]] : [])];
+}
+
+function edgePanel(e) {
+  const p = sample(), a = N.sources[e], b = N.sinks[e], w = weight(e), y = at(p.y, a), d = at(p.d, b), g = gradient(e), s = step();
+  const [old, now] = pair(w, weightAfter(e)), factor = N.weight_rates ? at(N.weight_rates, e) : 1;
+  const update = factor < 0 ? [line("w =", old), about("frozen: the update leaves it alone")]
+    : !s.rule ? [line("new w =", "w − μ · ∂L/∂w = ", old, " − ", number(s.rate * factor), " · ", bracketed(g)), line("=", now)]
+      : [line("new w =", old, " + ", bracketed(change(e)), ` (${D.rule})`), line("=", now)];
+  const gradientLines = s.g ? [line("δ · y =", number(d), " · ", bracketed(y), " = ", number(sampleGradient(e, p)), " of this sample"), line("∂L/∂w =", number(g, "now gradient"), ` of the batch of ${s.n}, ${D.reduction}`)]
+    : [line("∂L/∂w =", `δ of ${N.names[b]} · y of ${N.names[a]} = `, number(d), " · ", bracketed(y)), line("=", number(g, "now gradient"))];
+  return [heading(`${N.names[a]} → ${N.names[b]}`, "edge"), el("p", { class: "quiet" }, "from ", neuronLink(a), " to ", neuronLink(b)),
+    el("div", { class: "formula" }, line("forward", "w · y = ", old.cloneNode(true), " · ", bracketed(y), " = ", number(w * y, "now")), gap(),
+      line("backward", "w · δ = ", old.cloneNode(true), " · ", bracketed(d), " = ", number(w * d, "now")), gap(), gradientLines, gap(), update, line("Δw =", number(change(e))))];
+}
+
+// ── curves ──
+
+const first = s => s.samples[0];
+const neuronCharts = r => [["z", STEPS.map(s => at(first(s).z, r))], ["y", STEPS.map(s => at(first(s).y, r))], [N.is_input[r] ? "∂L/∂x" : "δ", STEPS.map(s => at(first(s).d, r))]];
+const edgeCharts = e => [["w", STEPS.map(s => weight(e, s))], ["∂L/∂w", STEPS.map(s => gradient(e, s, first(s)))], ["Δw", STEPS.map(s => change(e, s))]];
+
+let charts = [];
+const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** A curve over steps; a click goes to the nearest step of the page. */
+function chart(host, title, x, series, { height = 130, log = false } = {}) {
+  const box = el("div", { class: "chart" }), reading = el("span"), canvas = el("div");
+  box.append(el("div", { class: "caption" }, el("b", {}, title), reading), canvas);
+  host.append(box);
+  const finite = v => v === null || !Number.isFinite(v) ? null : v;
+  const decades = splits => splits.map(v => !log || Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null);
+  const strokes = [css("--negative"), css("--positive"), css("--quiet"), css("--ink")], grid = { stroke: css("--line"), width: 1 };
+  const axis = { stroke: css("--quiet"), grid, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  const options = {
+    width: Math.max(200, canvas.clientWidth || host.clientWidth), height, legend: { show: false },
+    scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
+    axes: [{ ...axis, size: 26, incrs: [1, 2, 5].flatMap(d => [...Array(9).keys()].map(k => d * 10 ** k)).sort((a, b) => a - b) },
+      { ...axis, size: 62, space: 22, grid: { ...grid, filter: (_, splits) => decades(splits) }, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }],
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    series: [{}, ...series.map((one, k) => ({ label: one.name, stroke: strokes[k % 4], width: one.points ? 0 : 1.8, spanGaps: true,
+      paths: one.points ? () => null : undefined, points: { show: Boolean(one.points) || one.values.filter(v => finite(v) !== null).length < 3, size: 4.5, stroke: strokes[k % 4], fill: strokes[k % 4] } }))],
+    hooks: {
+      draw: [u => {
+        const place = u.valToPos(step().number, "x", true);
+        if (place < u.bbox.left || place > u.bbox.left + u.bbox.width) return;
+        u.ctx.save();
+        u.ctx.strokeStyle = css("--ink");
+        u.ctx.lineWidth = 1.5 * devicePixelRatio;
+        u.ctx.beginPath();
+        u.ctx.moveTo(place, u.bbox.top);
+        u.ctx.lineTo(place, u.bbox.top + u.bbox.height);
+        u.ctx.stroke();
+        u.ctx.restore();
+      }],
+      setCursor: [u => {
+        const k = u.cursor.idx;
+        reading.textContent = k === null || k === undefined ? "" : `step ${x[k].toLocaleString("en")}: ` +
+          series.map(one => `${series.length > 1 ? one.name + " " : ""}${one.values[k] === null ? "–" : short(one.values[k], 6)}`).join(", ");
+      }],
+    },
+  };
+  const u = new uPlot(options, [x, ...series.map(one => one.values.map(finite))], canvas);
+  const ends = series[0].values.filter(v => finite(v) !== null);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${title} over the steps${ends.length ? `, from ${short(ends[0], 4)} to ${short(ends.at(-1), 4)}` : ""}`);
+  u.over.addEventListener("click", () => { if (u.cursor.left >= 0) go(nearest(u.posToVal(u.cursor.left, "x"))); });
+  charts.push({ u, canvas });
+  return u;
+}
+
+function drawCharts() {
+  charts = [];
+  find("loss-chart").replaceChildren();
+  find("traces").replaceChildren();
+  const curves = [{ name: "each step of this page", x: STEPS.map(s => s.number), y: STEPS.map(s => s.loss), points: STEPS.length < D.n_steps }, ...D.loss_curve];
+  const x = [...new Set(curves.flatMap(c => c.x))].sort((a, b) => a - b);
+  const series = curves.map(c => { const known = new Map(c.x.map((q, k) => [q, value(c.y[k])])); return { name: c.name, points: c.points, values: x.map(q => known.get(q) ?? null) }; });
+  const values = series.flatMap(one => one.values).filter(v => v !== null && Number.isFinite(v));
+  const log = values.length > 0 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 50;
+  const colours = ["var(--negative)", "var(--positive)", "var(--quiet)", "var(--ink)"];
+  if (x.length) chart(find("loss-chart"), "", x, series, { height: 150, log });
+  if (series.length > 1) find("loss-chart").append(el("p", { class: "quiet" }, series.map((one, k) => el("span", { style: `color:${colours[k % 4]};margin-right:16px` }, `${one.points ? "●" : "━"} ${one.name}`))));
+  find("trace-card").hidden = !D.traces.length;
+  for (const t of D.traces) chart(find("traces"), t.name, t.x, [{ name: t.name, values: t.y.map(value) }], { height: 110 });
+  charts.fixed = charts.length;
+}
+
+// ── samples and findings ──
+
+function drawSamples() {
+  const s = step(), r = view.neuron, [rows, values] = r === null ? s.worst : s.worst_of[r], most = largest(values.map(value));
+  const some = D.blamed.n < D.blamed.of ? `${D.blamed.n} of ${D.blamed.of.toLocaleString("en")} samples, spread evenly` : `all ${counted(D.blamed.n, "sample")}`;
+  find("samples-say").textContent = `With the weights of step ${s.number.toLocaleString("en")}, sorted by ${r === null ? "loss" : `|δ| of ${N.names[r]}`}: the first ${rows.length} of ${some}.`;
+  const used = new Map();
+  STEPS.forEach((q, k) => q.samples.forEach((p, j) => { const had = used.get(p.row); if (!had || Math.abs(k - view.k) < Math.abs(had.k - view.k)) used.set(p.row, { k, j }); }));
+  const body = rows.map((row, k) => {
+    const v = value(values[k]), seen = used.get(row);
+    return [`sample ${row.toLocaleString("en")}`, number(v), el("span", { class: "meter", style: `width:${Number.isFinite(v) ? most && 100 * Math.abs(v) / most : 100}%;background:var(--${v < 0 ? "negative" : "positive"})` }),
+      seen ? link(`step ${STEPS[seen.k].number.toLocaleString("en")}`, () => { go(seen.k, seen.j); }) : ""];
+  });
+  find("samples").replaceChildren(...table(["", r === null ? "loss" : "δ", "", "nearest step with it"], body));
+}
+
+function drawFindings() {
+  find("looked-at").textContent = `${D.findings.length ? "Looked" : "Nothing found. Looked"} at ${D.looked_at}.`;
+  find("findings").replaceChildren(...D.findings.map(f => el("li", {}, f.sentence, " ",
+    findingLink(f.step), f.advice ? el("span", { class: "advice" }, f.advice) : null)));
+}
+
+/** To the step of a finding, or the nearest one that the page has. */
+function findingLink(q) {
+  if (q === null) return null;
+  const k = nearest(q), here = STEPS[k].number, name = q < D.n_steps ? `step ${q.toLocaleString("en")}` : "after the last step";
+  return link(here === Math.min(q, D.n_steps - 1) ? name : `${name} (nearest here: ${here.toLocaleString("en")})`, () => go(k));
+}
+
+// ── going about ──
+
+function nearest(q) {
+  let best = 0;
+  STEPS.forEach((s, k) => { if (Math.abs(s.number - q) < Math.abs(STEPS[best].number - q)) best = k; });
+  return best;
+}
+
+function go(k, sampleAt = 0) {
+  view.k = Math.max(0, Math.min(STEPS.length - 1, k));
+  view.sample = sampleAt;
+  show();
+}
+
+function goPhase(by) {
+  let phase = view.phase + by, k = view.k;
+  if (phase > 3 && k < STEPS.length - 1) [phase, k] = [0, k + 1];
+  if (phase < 0 && k > 0) [phase, k] = [3, k - 1];
+  if (phase < 0 || phase > 3) return;
+  [view.phase, view.k] = [phase, k];
+  show(true);
+}
+
+function choose({ neuron = null, edge = null }) {
+  Object.assign(view, { neuron, edge, all: false });
+  show();
+}
+
+/** Everything anew, and the address that leads here. */
+function show(wave = false, keepAddress = false) {
+  const focused = document.activeElement, inPanel = find("panel").contains(focused) || find("samples").contains(focused);
+  charts.splice(charts.fixed ?? charts.length).forEach(({ u }) => u.destroy());
+  drawMoment();
+  drawNow(wave);
+  drawPanel();
+  drawSamples();
+  charts.slice(0, charts.fixed).forEach(({ u }) => u.redraw(false));
+  if (inPanel && !document.contains(focused)) find("panel").focus({ preventScroll: true });
+  if (!keepAddress) writeAddress();
+}
+
+function writeAddress() {
+  const words = new URLSearchParams({ step: step().number, phase: PHASES[view.phase] });
+  if (view.sample) words.set("sample", view.sample);
+  if (view.neuron !== null) words.set("neuron", N.names[view.neuron]);
+  if (view.edge !== null) { words.set("source", N.names[N.sources[view.edge]]); words.set("sink", N.names[N.sinks[view.edge]]); }
+  if (view.colour !== "auto") words.set("colour", view.colour);
+  history.replaceState(null, "", "#" + words);
+}
+
+function readAddress() {
+  const words = new URLSearchParams(location.hash.slice(1));
+  if (words.has("step")) view.k = nearest(Number(words.get("step")) || 0);
+  view.phase = Math.max(0, PHASES.indexOf(words.get("phase")));
+  view.sample = Number(words.get("sample")) || 0;
+  view.neuron = rowOf.get(words.get("neuron")) ?? null;
+  view.edge = edgeOf.get(`${rowOf.get(words.get("source"))} ${rowOf.get(words.get("sink"))}`) ?? null;
+  if (["z", "y", "d"].includes(words.get("colour"))) find("colour").value = view.colour = words.get("colour");
+  if (["light", "dark"].includes(words.get("theme"))) document.documentElement.dataset.theme = words.get("theme");
+}
+
+function toggleTheme() {
+  const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  document.documentElement.dataset.theme = dark === "dark" ? "light" : "dark";
+  again();
+}
+
+/** Charts take their colours and their width when they are made. */
+function again() {
+  charts.forEach(({ u }) => u.destroy());
+  drawCharts();
+  show();
+}
+
+function toggleDigits() {
+  view.digits = !view.digits;
+  find("digits").setAttribute("aria-pressed", String(view.digits));
+  show();
+}
+
+const KEYS = {
+  ArrowRight: () => go(view.k + 1), ArrowLeft: () => go(view.k - 1), ArrowDown: () => goPhase(1), ArrowUp: () => goPhase(-1), " ": () => goPhase(1),
+  Home: () => go(0), End: () => go(STEPS.length - 1), Escape: () => choose({}), d: toggleDigits, t: toggleTheme, "?": () => find("keys").showModal(),
+};
+
+function listen() {
+  document.addEventListener("keydown", event => {
+    const on = event.target, typing = on.matches("select, textarea, input:not([type=range])"), pressing = event.key === " " && on.matches("button");
+    if (event.ctrlKey || event.metaKey || event.altKey || typing || pressing || find("keys").open || !(event.key in KEYS)) return;
+    event.preventDefault();
+    KEYS[event.key]();
+  });
+  document.addEventListener("copy", event => {
+    const selection = getSelection();
+    if (selection.isCollapsed || !selection.rangeCount) return;
+    const lines = document.createElement("div");
+    lines.append(selection.getRangeAt(0).cloneContents());
+    const numbers = lines.querySelectorAll(".n[data-v]");
+    if (!numbers.length) {
+      // The selection lies within one number: a double click on it.
+      const holder = selection.getRangeAt(0).commonAncestorContainer.parentElement?.closest(".n[data-v]");
+      if (!holder) return;
+      lines.textContent = holder.dataset.v;
+    }
+    numbers.forEach(n => { n.textContent = n.dataset.v; });
+    lines.querySelectorAll("td, th").forEach(made => made.append("\t"));
+    lines.querySelectorAll("tr, p, .line, h2, h3").forEach(block => block.append("\n"));
+    lines.querySelectorAll(".left").forEach(left => left.append(" "));
+    event.clipboardData.setData("text/plain", lines.textContent);
+    event.preventDefault();
+  });
+  find("slider").addEventListener("input", event => go(Number(event.target.value)));
+  find("first").onclick = KEYS.Home;
+  find("last").onclick = KEYS.End;
+  find("previous").onclick = KEYS.ArrowLeft;
+  find("next").onclick = KEYS.ArrowRight;
+  find("digits").onclick = toggleDigits;
+  find("theme").onclick = toggleTheme;
+  find("help").onclick = KEYS["?"];
+  find("colour").addEventListener("change", event => { view.colour = event.target.value; show(); });
+  find("find").addEventListener("change", event => { const r = rowOf.get(event.target.value); if (r !== undefined) choose({ neuron: r }); });
+  addEventListener("hashchange", () => { readAddress(); show(true, true); });
+  let width = innerWidth, waiting = 0;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(waiting); waiting = setTimeout(again, 120); } });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+}
+
+function start() {
+  find("facts").textContent = D.facts.join(" · ");
+  find("left-out").textContent = D.left_out.length ? D.left_out.join("; ") + "." : "";
+  PHASES.forEach((name, k) => find("phases").append(el("button", { type: "button", onclick: () => { view.phase = k; show(true); } }, name)));
+  find("names").append(...N.names.map(name => el("option", { value: name })));
+  find("slider").max = STEPS.length - 1;
+  readAddress();
+  drawOnce();
+  drawCharts();
+  drawFindings();
+  listen();
+  show(false, true);
+  requestAnimationFrame(() => { document.documentElement.dataset.ready = ""; });
+}
+
+start();
+})();
