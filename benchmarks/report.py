@@ -36,6 +36,10 @@ def write(results: Results, folder: Path) -> list[Path]:
     if figure is None:
         return paths[:2]
     figure.savefig(paths[2], dpi=110)
+    scale = scale_picture(results)
+    if scale is not None:
+        paths.append(folder / f"{stem}-scale.png")
+        scale.savefig(paths[-1], dpi=110)
     return paths
 
 
@@ -139,6 +143,28 @@ def picture(results: Results) -> Figure | None:
     figure.suptitle(
         f"{facts['processor']}, {facts['threads']} threads, {str(results.settings['date'])[:10]}{quick}", fontsize=11
     )
+    return figure
+
+
+def scale_picture(results: Results) -> Figure | None:
+    """What an edge costs, by the number of edges: flat where the cost is linear. None: not two sizes measured."""
+    costs: dict[str, list[tuple[int, float]]] = {}
+    for m in results.measurements:
+        size = re.search(r"random graph, ([\d,]+) edges, online", m.case)
+        if size and m.unit.startswith("ns/edge"):
+            costs.setdefault(m.unit.removeprefix("ns/edge "), []).append((int(size[1].replace(",", "")), m.median))
+    if not any(len(points) > 1 for points in costs.values()):
+        return None
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    for (what, points), (color, marker) in zip(costs.items(), [*_LOOKS.values(), _OTHER], strict=False):
+        ax.plot(*zip(*sorted(points), strict=True), color=color, marker=marker, label=what)
+    ax.set(xscale="log", yscale="log", xlabel="edges", ylabel="ns an edge", title="Random graphs, 32 edges a neuron")
+    ax.legend(frameon=False, fontsize=8.5)
+    ax.grid(color="#dddddd", linewidth=0.8)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
     return figure
 
 

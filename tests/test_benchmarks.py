@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent))  # `pytest` alone does not look there
 
 from benchmarks import report, works
-from benchmarks.results import Measurement, Results, advantage
+from benchmarks.results import OURS, Measurement, Results, advantage
 from benchmarks.timing import Times, in_turn
 
 
@@ -106,6 +106,18 @@ def test_without_peers_and_limits_there_is_no_picture(tmp_path):
     results = made_up()
     results.measurements = results.measurements[-1:]
     assert [path.suffix for path in report.write(results, tmp_path)] == [".json", ".md"]
+
+
+def test_what_an_edge_costs_is_drawn_by_the_number_of_edges(tmp_path):
+    results = made_up()
+    title = "Scale: random graphs"
+    for edges, seconds in ((10_000, 2.0), (1_000_000, 3.0)):
+        case = f"random graph, {edges:,} edges, online, float32"
+        results.measurements.append(Measurement(title, case, OURS, "ns/edge to step", [seconds]))
+    (line,) = report.scale_picture(results).axes[0].get_lines()
+    assert [list(values) for values in line.get_data()] == [[10_000, 1_000_000], [2.0, 3.0]]
+    assert report.write(results, tmp_path)[-1].name.endswith("-scale.png")
+    assert report.scale_picture(made_up()) is None
 
 
 @pytest.mark.parametrize("name", works.names())
