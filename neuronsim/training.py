@@ -245,6 +245,11 @@ class Pace:
         ranked = sorted(self.counts, key=self.seconds.__getitem__)
         return ranked[-1] if sum(self.chunks.values()) % self.AGAIN == 0 else ranked[0]
 
+    def tries(self, n: int) -> bool:
+        """Whether another count is known to be fast: a short chunk will tell whether this one is faster."""
+        others = [seconds for count, seconds in self.seconds.items() if count != n]
+        return bool(others) and min(others) < self.seconds.get(n, math.inf)
+
     def note(self, n: int, seconds_per_step: float) -> None:
         """What a chunk took; the first of each count may have compiled, and does not count."""
         self.chunks[n] += 1
@@ -307,9 +312,10 @@ class Trainer:
         limit = min((r.limit for r in self.rules if isinstance(r, stop.Seconds)), default=math.inf)
         done = 0
         while done < self.steps_per_epoch:
-            n = min(self.chunk, self.steps_per_epoch - done)
-            rates = self.schedule.rates(self.run.n_steps, n, epoch)
             n_threads = self.pace.next()
+            chunk = max(1, self.chunk // 8) if self.pace.tries(n_threads) else self.chunk
+            n = min(chunk, self.steps_per_epoch - done)
+            rates = self.schedule.rates(self.run.n_steps, n, epoch)
             self.session.use_threads(n_threads)
             start = time.perf_counter()
             made, finite = self._run_chunk(order, done, rates)

@@ -59,6 +59,13 @@ class TestErrors:
         assert math.isnan(drawn.values[-1, -1])
         assert np.ma.getmaskarray(drawn.image.get_array())[-1, -1]
 
+    def test_a_mean_that_overflows_is_absent(self):
+        net = ns.wiring.layered([2, 1], activation="identity", rng=0)
+        net.weights = np.full(2, 1e308)
+        step = net.step([1.0, 0.5], [0.0], loss="absolute_error", learning_rate=0.0)
+        assert np.isnan(errors([step]).values[0, 0])
+        assert errors([step]).values[1, 0] == 1.0
+
     def test_refused(self, run: ns.Run):
         with pytest.raises(DataError, match="no step"):
             errors([])

@@ -844,7 +844,7 @@ class TestStopping:
         net = awkward_net()
         run = net.fit(*data_of(net), epochs=10**6, stop=ns.stop.Seconds(0.05))
         assert run.status == "stopped"
-        assert 0.05 <= run.history["seconds"][-1] < 5
+        assert 0.04 <= run.history["seconds"][-1] < 5  # noted just before the rule looks at the clock
         assert {len(values) for values in run.history.values()} == {run.n_epochs}
 
     def test_seconds_within_an_epoch(self):

@@ -118,9 +118,10 @@ def _steps(run: "Run | Sequence[Step]", steps: Any) -> Any:
 
 def _level_means(delta: NDArray[Any], levels: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float64]:
     """Mean |δ| of each level, over neurons and samples; NaN where any is not finite."""
-    each = np.abs(delta.astype(np.float64)).mean(axis=0)
-    each[~np.isfinite(each)] = np.nan
-    return np.asarray(np.bincount(levels, weights=each, minlength=len(sizes)) / sizes)
+    with np.errstate(over="ignore"):
+        each = np.abs(delta.astype(np.float64)).mean(axis=0)
+        means = np.bincount(levels, weights=each, minlength=len(sizes)) / sizes
+    return np.where(np.isfinite(means), means, np.nan)
 
 
 def _paint(axes: Axes, values: NDArray[np.float64]) -> AxesImage:
