@@ -190,13 +190,15 @@ function drawOnce() {
   });
   picture.inside = inside;
   picture.numbered = N.ids.length <= MOST_NUMBERED && picture.pitch >= 40 && picture.apart > 62;
-  for (const column of columns) {
+  // where levels are close, only some have room for words
+  const every = Math.ceil(92 * unit / picture.apart);
+  for (const [c, column] of columns.entries()) {
     const n = column.n, first = column.level === 0, last = column === columns.at(-1);
     if (picture.apart > 66 * unit || first || last) words.append(el("text", { class: "column", x: column.x, y: 18 * unit, "font-size": 13 * unit },
       first ? counted(n, "input") : last ? counted(n, "output") : N.folded ? counted(n, "neuron") : `level ${column.level}`));
-    if (N.folded && n > column.rows.length) words.append(el("text", { class: "column", x: column.x, y: height - 40 * unit, "font-size": 12 * unit },
+    if (N.folded && n > column.rows.length && c % every === 0) words.append(el("text", { class: "column", x: column.x, y: height - 40 * unit, "font-size": 12 * unit },
       `… ${(n - column.rows.length).toLocaleString("en")} more`));
-    if (!N.folded) continue;
+    if (!N.folded || c % every !== 0) continue;
     column.says = el("text", { class: "column value", x: column.x, y: height - 22 * unit, "font-size": 11.5 * unit });
     column.says2 = el("text", { class: "column value", x: column.x, y: height - 7 * unit, "font-size": 11.5 * unit });
     words.append(column.says, column.says2);
@@ -253,7 +255,7 @@ function drawNow(wave) {
     g.setAttribute("aria-label", `${N.is_input[r] ? "input" : outputAt.has(r) ? "output" : "neuron"} ${N.names[r]}${v === null ? "" : `, ${symbol} = ${short(v, 4)}`}`);
     g.setAttribute("aria-pressed", String(chosen === r));
   });
-  for (const column of picture.columns) if (N.folded) {
+  for (const column of picture.columns) if (column.says) {
     const [y, d] = step().levels[column.level];
     column.says.textContent = `mean |y| ${short(Number(y), 3)}`;
     column.says2.textContent = `mean |δ| ${short(Number(d), 3)}`;
