@@ -1,4 +1,4 @@
-"""One mini-batch step in two regions: samples forward and back, then neurons' gradients and updates."""
+"""One mini-batch step in regions shared by threads: samples forward and back, then neurons' gradients and updates."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 @inlined
-def share(size: int, parts: int, part: int) -> int:
+def part_of(size: int, parts: int, part: int) -> int:
     """Where part ``part`` of a bundle's neurons begins, in whole tiles."""
     return int(min((size + ROWS - 1) // ROWS * part // parts * ROWS, size))
 
@@ -126,7 +126,7 @@ def forward(
         first, size = wiring.bundle_first[b], wiring.bundle_size[b]
         begin, stop = 0, size
         if parts > 1:
-            begin, stop = share(size, parts, part), share(size, parts, part + 1)
+            begin, stop = part_of(size, parts, part), part_of(size, parts, part + 1)
         whole = begin + (stop - begin) // ROWS * ROWS
         if whole > begin:
             rows, sources = wiring.row_start, wiring.sources

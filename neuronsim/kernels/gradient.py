@@ -5,7 +5,7 @@ from typing import Any
 import numpy.typing as npt
 
 from neuronsim.kernels.codes import MOMENTUM
-from neuronsim.kernels.forward import share
+from neuronsim.kernels.forward import part_of
 from neuronsim.kernels.gather import place_in_rows
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import (
@@ -258,7 +258,7 @@ def run_neurons(
     for run in range(wiring.run_first.size):
         first, size = wiring.run_first[run], wiring.run_size[run]
         if wiring.run_shared[run]:
-            low, high = share(size, parts, part), share(size, parts, part + 1)
+            low, high = part_of(size, parts, part), part_of(size, parts, part + 1)
         else:
             low, high = max(begin - place, 0), min(end - place, size)
             place += size

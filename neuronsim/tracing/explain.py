@@ -169,11 +169,11 @@ def latex_document(body: str) -> str:
 
 def pair(old: float, new: float) -> tuple[str, str]:
     """An old and a new value, with all digits if 9 would not tell them apart."""
-    digits = _telling(old, new)
+    digits = telling_digits(old, new)
     return number(old, max(notation.DIGITS, digits)), number(new, max(notation.DIGITS, digits))
 
 
-def _telling(old: float, new: float) -> int:
+def telling_digits(old: float, new: float) -> int:
     """How many digits tell two values apart; more than 9 are all."""
     if old == new:
         return 0
@@ -553,7 +553,7 @@ def _slope(n: "StepNeuron") -> Parameter:
 def _one_update(parameter: Parameter, step: "Step") -> Section:
     """The update of one parameter, with all its numbers."""
     old, new = parameter.old, parameter.new
-    digits = _telling(old, new)
+    digits = telling_digits(old, new)
     rows: list[Row] = [("old", given(old, digits))]
     if is_plain(step):
         change = f"= -{given(parameter.rate)} · {known(parameter.gradient)}, rounded"
@@ -588,7 +588,7 @@ def _updates(n: "StepNeuron") -> Section:
 
 def _updated(parameter: Parameter, how: str, step: "Step") -> list[Row]:
     """A row for a plain update, else one for each formula."""
-    digits = _telling(parameter.old, parameter.new)
+    digits = telling_digits(parameter.old, parameter.new)
     old, new = given(parameter.old, digits), answer(parameter.new, digits)
     if is_plain(step):
         usual = parameter.frozen or parameter.factor == 1.0

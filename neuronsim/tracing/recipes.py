@@ -205,6 +205,6 @@ def _squared(g: float) -> str:
 
 
 def _new(p: Parameter) -> str:
-    from neuronsim.tracing.explain import _telling
+    from neuronsim.tracing.explain import telling_digits
 
-    return answer(p.new, _telling(p.old, p.new))
+    return answer(p.new, telling_digits(p.old, p.new))
