@@ -119,6 +119,8 @@ def test_prints_and_refuses():
     assert "<table>" in run().diff(run(net(h1_2=0.5)))._repr_html_()
     with pytest.raises(SettingError, match="tolerance=-1"):
         run().diff(run(), tolerance=-1)
+    with pytest.raises(SettingError, match=r"compares with another run.* not 3"):
+        run().diff(3)
     larger = ns.wiring.layered([3, 6, 5, 3], activation="tanh", output="softmax", rng=1)
     with pytest.raises(SettingError, match="16 and 17 neurons"):
         run().diff(run(larger))

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import SettingError
 from neuronsim.plan import make_plan
+from neuronsim.run import Run
 from neuronsim.tracing.explain import Explanation, Section, pair
 
 if TYPE_CHECKING:
     from neuronsim.graph import Graph
-    from neuronsim.run import Run
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
 
@@ -109,8 +109,10 @@ def diff(run: "Run", other: "Run", tolerance: float = 0.0, every_step: bool = Fa
     Raises
     ------
     SettingError
-        If the wirings differ.
+        If the wirings differ, or ``other`` is no run.
     """
+    if not isinstance(other, Run):
+        raise SettingError(f"diff compares with another run, what net.fit returned, not {other!r}")
     if not tolerance >= 0.0:
         raise SettingError(f"tolerance={tolerance!r}: a number of at least 0 is needed")
     a, b = run.replay, other.replay
