@@ -13,7 +13,7 @@ import numpy as np
 
 import neuronsim
 from benchmarks.timing import in_turn
-from neuronsim.info import threading_layer
+from neuronsim.commands.info import threading_layer
 from neuronsim.kernels.jit import OPTIONS
 from neuronsim.kernels.lanes import WIDTH, Count, Shape, tile_fma, tile_store, tile_zero
 from neuronsim.kernels.shapes import BLOCK, COLUMNS, ROWS

@@ -9,38 +9,41 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from neuronsim import activations, data, errors, losses, optimizers, plots, schedules, stop, wiring
+    from neuronsim import data, errors, plots, wiring
     from neuronsim import plots as plot
-    from neuronsim.descent import gradient_descent, numerical_gradient, random_search
     from neuronsim.errors import DivergenceWarning, NeuronsimError
+    from neuronsim.formulas import activations, losses, optimizers, schedules
+    from neuronsim.formulas.descent import gradient_descent, numerical_gradient, random_search
     from neuronsim.network import Network
     from neuronsim.run import Run
     from neuronsim.storage import load
-    from neuronsim.tracing import Alarm, Monitor
+    from neuronsim.tracing.alarm import Alarm
+    from neuronsim.tracing.monitor import Monitor
+    from neuronsim.training import stop
 
 _MODULES = {
-    "activations": "activations",
+    "activations": "formulas.activations",
     "data": "data",
     "errors": "errors",
-    "losses": "losses",
-    "optimizers": "optimizers",
+    "losses": "formulas.losses",
+    "optimizers": "formulas.optimizers",
     "plot": "plots",
     "plots": "plots",
-    "schedules": "schedules",
-    "stop": "stop",
+    "schedules": "formulas.schedules",
+    "stop": "training.stop",
     "wiring": "wiring",
 }
 _NAMES = {
-    "Alarm": "tracing",
+    "Alarm": "tracing.alarm",
     "DivergenceWarning": "errors",
-    "Monitor": "tracing",
+    "Monitor": "tracing.monitor",
     "Network": "network",
     "NeuronsimError": "errors",
     "Run": "run",
-    "gradient_descent": "descent",
+    "gradient_descent": "formulas.descent",
     "load": "storage",
-    "numerical_gradient": "descent",
-    "random_search": "descent",
+    "numerical_gradient": "formulas.descent",
+    "random_search": "formulas.descent",
 }
 
 __all__ = [

@@ -2,6 +2,6 @@
 
 import sys
 
-from neuronsim.cli import main
+from neuronsim.commands.main import main
 
 sys.exit(main())

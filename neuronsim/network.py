@@ -1,7 +1,7 @@
 """The network people hold: wire it, look at it, run it, train it.
 
-Short methods; the work is done in `neuronsim.graph` (wiring), `neuronsim.engine` (running),
-`neuronsim.training` (fit) and `neuronsim.tracing` (step, check).
+Short methods; the work is done in `neuronsim.graph.graph` (wiring), `neuronsim.engine.engine` (running),
+`neuronsim.training.fit` (fit) and `neuronsim.tracing` (step, check).
 """
 
 import copy
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim import activations, initialisers, losses
-from neuronsim.activations import INITIAL_SLOPE
-from neuronsim.arrays import accuracy, as_samples, as_targets
+from neuronsim.engine.border import accuracy, as_samples, as_targets
 from neuronsim.errors import CycleError, DataError, NotKnownError, SettingError, WiringError
-from neuronsim.graph import Graph, Selection, check_runnable
-from neuronsim.losses import Loss
-from neuronsim.names import NameList
+from neuronsim.formulas import activations, losses
+from neuronsim.formulas.activations import INITIAL_SLOPE
+from neuronsim.formulas.losses import Loss
+from neuronsim.graph import initialisers
+from neuronsim.graph.graph import Graph, Selection, check_runnable
+from neuronsim.graph.names import NameList
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, neuron_table
 from neuronsim.seeds import RandomSource, seed_of
 
 if TYPE_CHECKING:
-    from neuronsim.engine import Engine, Signals
+    from neuronsim.engine.engine import Engine, Signals
     from neuronsim.run import Run
 
 __all__ = ["Network"]
@@ -110,7 +111,7 @@ class Network:
             The neurons it listens to: a dict to their weights (None: drawn when needed), or names, ids,
             globs, lists or arrays of them.
         activation
-            A name from `neuronsim.activations`.
+            A name from `neuronsim.formulas.activations`.
         bias, b
             Its bias, 0 unless given.
         weight, w
@@ -373,7 +374,7 @@ class Network:
         CycleError
             If neurons feed each other in a circle.
         """
-        from neuronsim.plan import make_plan
+        from neuronsim.graph.plan import make_plan
 
         return max(make_plan(self.graph).n_levels - 1, 0)
 
@@ -490,13 +491,13 @@ class Network:
 
     def check(self, X: ArrayLike, T: ArrayLike, **settings: Any) -> Any:
         """Compare all gradients with central differences; see `neuronsim.tracing.check`."""
-        from neuronsim.tracing import check
+        from neuronsim.verifying.checks import check
 
         return check(self, X, T, **settings)
 
     def check_foreign(self, X: ArrayLike, T: ArrayLike, after: Any, **settings: Any) -> Any:
         """Say which rule led from these parameters to those ``after``; see `neuronsim.tracing.check_foreign`."""
-        from neuronsim.tracing import check_foreign
+        from neuronsim.verifying.foreign import check_foreign
 
         return check_foreign(self, X, T, after, **settings)
 
@@ -508,7 +509,7 @@ class Network:
         x, t
             Shapes (n_inputs,) and (n_outputs,), or one class number.
         """
-        from neuronsim.tracing import step
+        from neuronsim.tracing.steps import step
 
         return step(self, x, t, loss=loss, learning_rate=learning_rate)
 
@@ -539,8 +540,8 @@ class Network:
         resume: bool = False,
         threads: int | None = None,
     ) -> "Run":
-        """Train from the parameters as they are; see `neuronsim.training.fit`."""
-        from neuronsim.training import fit
+        """Train from the parameters as they are; see `neuronsim.training.fit.fit`."""
+        from neuronsim.training.fit import fit
 
         settings = {name: value for name, value in locals().items() if name not in ("self", "X", "T", "fit")}
         return fit(self, X, T, **settings)
@@ -558,7 +559,7 @@ class Network:
 
     def _engine(self) -> "Engine":
         """The engine of the wiring as it is, with all weights drawn."""
-        from neuronsim.engine import Engine
+        from neuronsim.engine.engine import Engine
 
         self.graph.consolidate()
         if self._kept_engine is None or self._kept_version != self.graph.version:
@@ -611,7 +612,7 @@ class Network:
 
 
 def _ndim(values: ArrayLike) -> int:
-    """The number of dimensions; -1 of ragged lists, which `neuronsim.arrays` refuses."""
+    """The number of dimensions; -1 of ragged lists, which `neuronsim.engine.border` refuses."""
     try:
         return np.ndim(values)
     except ValueError:

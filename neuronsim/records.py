@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim import activations
 from neuronsim.errors import NotKnownError
+from neuronsim.formulas import activations
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
     from neuronsim.network import Network
 
 __all__ = ["Edge", "Evaluation", "Gradients", "Neuron", "edge_table", "neuron_table"]

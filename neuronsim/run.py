@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from neuronsim.snapshots import Recording
-    from neuronsim.tracing.blame import Blame
-    from neuronsim.tracing.diagnose import Diagnosis
-    from neuronsim.tracing.diff import Difference
-    from neuronsim.tracing.first import Occurrence
-    from neuronsim.tracing.ledger import Ledger
-    from neuronsim.tracing.paths import Paths
+    from neuronsim.analysis.blame import Blame
+    from neuronsim.analysis.diagnose import Diagnosis
+    from neuronsim.analysis.diff import Difference
+    from neuronsim.analysis.first import Occurrence
+    from neuronsim.analysis.ledger import Ledger
+    from neuronsim.analysis.paths import Paths
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step
+    from neuronsim.training.snapshots import Recording
 
 
 @dataclass(eq=False)
@@ -102,9 +102,10 @@ class Run:
         Returns
         -------
         Blame
-            ``.delta``, ``.change`` (n_samples, n_neurons), ``.top(k)``, ``.by_class()``; see `neuronsim.tracing.blame`.
+            ``.delta``, ``.change`` (n_samples, n_neurons), ``.top(k)``, ``.by_class()``;
+            see `neuronsim.analysis.blame`.
         """
-        from neuronsim.tracing.blame import blame
+        from neuronsim.analysis.blame import blame
 
         return blame(self.replay, neurons, step)
 
@@ -122,9 +123,9 @@ class Run:
         -------
         Ledger
             ``.total``, ``.by_sample``, ``.by_class``, ``.by_epoch``, ``.by_step``, each adding up to the total exactly;
-            see `neuronsim.tracing.ledger`.
+            see `neuronsim.analysis.ledger`.
         """
-        from neuronsim.tracing.ledger import ledger
+        from neuronsim.analysis.ledger import ledger
 
         return ledger(self.replay, *what, start=start, stop=stop)
 
@@ -142,7 +143,7 @@ class Run:
         start, stop : int, optional
             Steps ``start`` to ``stop - 1``; None: to the end, and the step at which the run diverged, if it did.
         """
-        from neuronsim.tracing.first import first
+        from neuronsim.analysis.first import first
 
         return first(self.replay, condition, neurons=neurons, start=start, stop=stop)
 
@@ -154,7 +155,7 @@ class Run:
         step : int, optional
             With the parameters before this step; None: with the final ones.
         """
-        from neuronsim.tracing.diagnose import diagnose
+        from neuronsim.analysis.diagnose import diagnose
 
         return diagnose(self.replay, step)
 
@@ -169,7 +170,7 @@ class Run:
         every_step : bool
             Compare all signals of all steps, instead of parameters that differ from some step on.
         """
-        from neuronsim.tracing.diff import diff
+        from neuronsim.analysis.diff import diff
 
         return diff(self, other, tolerance, every_step)
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim import activations
-from neuronsim.edges import blocks, duplicate, row_starts, sort
 from neuronsim.errors import CycleError, SettingError, WiringError
-from neuronsim.graph import Graph
-from neuronsim.names import Names
+from neuronsim.formulas import activations
+from neuronsim.graph.edges import blocks, duplicate, row_starts, sort
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.names import Names
 from neuronsim.network import Network
 from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
 

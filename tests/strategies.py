@@ -7,10 +7,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 import neuronsim as ns
-from neuronsim import losses
-from neuronsim.activations import ACTIVATIONS, by_code
-from neuronsim.losses import Loss
-from neuronsim.reference import ReferenceNetwork
+from neuronsim.formulas import losses
+from neuronsim.formulas.activations import ACTIVATIONS, by_code
+from neuronsim.formulas.losses import Loss
+from neuronsim.formulas.reference import ReferenceNetwork
 
 KINK_DISTANCE = 1e-6
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import neuronsim as ns
-from neuronsim.reference import ReferenceNetwork
+from neuronsim.formulas.reference import ReferenceNetwork
 
 X, T = (0.05, 0.10), (0.01, 0.99)
 RATE = 0.5

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import neuronsim
-from neuronsim.cli import main
+from neuronsim.commands.main import main
 
 ROOT = Path(__file__).parent.parent
 TEST_COMMAND = "pip install -e '.[test]' && python -m pytest"

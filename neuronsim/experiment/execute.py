@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuronsim.atomic import replacing
+from neuronsim.basics.atomic import replacing
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
-from neuronsim.info import versions
+from neuronsim.experiment.versions import versions
 from neuronsim.storage.traces import save_trace
 
 if TYPE_CHECKING:

@@ -128,7 +128,7 @@ class Experiment:
         if isinstance(table.get("optimizer"), dict):
             table["optimizer"] = _optimizer(table["optimizer"])
         if isinstance(table.get("learning_rate"), dict):
-            from neuronsim.schedules import from_settings
+            from neuronsim.formulas.schedules import from_settings
 
             table["learning_rate"] = from_settings(table["learning_rate"])
         if "stop" in table:
@@ -274,14 +274,14 @@ def _monitor(table: dict[str, Any]) -> "Monitor":
 
 def _optimizer(table: dict[str, Any]) -> Any:
     """``{ name = "adam", beta1 = 0.8 }`` as the optimiser itself."""
-    from neuronsim.optimizers import OPTIMIZERS
+    from neuronsim.formulas.optimizers import OPTIMIZERS
 
     return _made("training.optimizer", "optimizer", table, OPTIMIZERS)
 
 
 def _stopping_rule(table: dict[str, Any]) -> Any:
     """``{ name = "plateau", patience = 3 }`` as the rule itself."""
-    from neuronsim.stop import STOPS
+    from neuronsim.training.stop import STOPS
 
     return _made("training.stop", "stopping rule", table, STOPS)
 

@@ -29,17 +29,7 @@ from neuronsim.kernels.codes import (
     TANH,
 )
 from neuronsim.kernels.jit import inlined, kernel, leaf
-from neuronsim.kernels.lanes import (
-    Lanes,
-    absolute,
-    filled,
-    fma,
-    lane_count,
-    load_part,
-    poke,
-    select,
-    store_part,
-)
+from neuronsim.kernels.lanes import Lanes, absolute, filled, fma, lane_count, load_part, poke, select, store_part
 from neuronsim.kernels.mathematics import cos, erf, exp, expm1, sigmoid, sin, softplus, tanh
 
 Array = npt.NDArray[Any]

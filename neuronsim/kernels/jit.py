@@ -232,8 +232,9 @@ def _has_leaves(needed: list[tuple[str, str, Any]]) -> bool:
 def source_digest() -> str:
     """Digest of everything that decides what a kernel compiles to, but its argument types and the processor."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes() + b"\0")
     versions = (numba.__version__, llvmlite.__version__, platform.python_version(), platform.machine())
     digest.update(repr((sorted(OPTIONS.items()), versions)).encode())
     return digest.hexdigest()[:24]

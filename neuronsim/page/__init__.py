@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuronsim.atomic import replacing
+from neuronsim.basics.atomic import replacing
 from neuronsim.page.content import content
 from neuronsim.page.document import document
 

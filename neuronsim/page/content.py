@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim import activations
-from neuronsim.activations import PRELU
+from neuronsim.analysis.probe import spread_rows
 from neuronsim.errors import SettingError
+from neuronsim.explaining.notation import text
+from neuronsim.explaining.recipes import is_plain, update_heading
+from neuronsim.formulas import activations
+from neuronsim.formulas.activations import PRELU
 from neuronsim.network import Network
 from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread
 from neuronsim.page.numbers import as_json, plain, short
 from neuronsim.tracing.monitor import Monitor
-from neuronsim.tracing.notation import text
-from neuronsim.tracing.probe import spread_rows
-from neuronsim.tracing.recipes import is_plain, update_heading
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
     from neuronsim.run import Run
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.steps import Step

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.plan import make_plan
+from neuronsim.graph.plan import make_plan
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
 
 __all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread"]
 

@@ -22,7 +22,7 @@ from neuronsim.plots.figures import INK, QUIET, SIGNED, Picture, new_axes, zero_
 from neuronsim.plots.layout import Edges, Layout, choose_edges, counted, lay_out
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
     from neuronsim.network import Network
     from neuronsim.tracing.steps import Step
 

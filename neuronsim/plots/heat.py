@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from neuronsim.errors import DataError, SettingError
-from neuronsim.plan import make_plan
+from neuronsim.graph.plan import make_plan
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.plan import make_plan
+from neuronsim.graph.plan import make_plan
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
 
 __all__ = [
     "MOST_EDGES",

@@ -24,7 +24,7 @@ _MOST_EDGES = 1_000_000
 
 def run_html(run: "Run") -> str:
     """A run's ending, settings and losses, and its losses as a small picture."""
-    from neuronsim.tracing.explain import Section, number
+    from neuronsim.explaining.explain import Section, number
 
     losses = run.history.get("loss", [])
     rows = [("ended", f"{run.status}: {run.reason}" if run.reason else run.status)]
@@ -46,7 +46,7 @@ def run_html(run: "Run") -> str:
 
 def step_html(step: "Step") -> str:
     """A step's loss, the neurons with the largest errors, and its network coloured by them."""
-    from neuronsim.tracing.explain import Section, number
+    from neuronsim.explaining.explain import Section, number
 
     errors = np.atleast_2d(np.asarray(step.delta, np.float64))
     with np.errstate(all="ignore"):

@@ -17,7 +17,7 @@ from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import INK, Picture, new_axes
 
 if TYPE_CHECKING:
-    from neuronsim.losses import Loss
+    from neuronsim.formulas.losses import Loss
     from neuronsim.network import Network
 
 __all__ = ["SurfacePicture", "loss_surface"]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from neuronsim.atomic import replacing
+from neuronsim.basics.atomic import replacing
 from neuronsim.errors import FileError, SettingError
 from neuronsim.storage import binary, text
 from neuronsim.storage.state import State, network_of, state_of

@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from neuronsim.errors import FileError, WiringError
-from neuronsim.names import Names, valid_name
+from neuronsim.graph.names import Names, valid_name
 
 __all__ = ["NameEntry", "named", "short_names"]
 

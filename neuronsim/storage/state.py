@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim import activations
-from neuronsim.edges import in_order, sinks_of
 from neuronsim.errors import FileError, NeuronsimError, suggest
-from neuronsim.graph import Graph
-from neuronsim.initialisers import check_name
-from neuronsim.names import Names
+from neuronsim.formulas import activations
+from neuronsim.graph.edges import in_order, sinks_of
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.initialisers import check_name
+from neuronsim.graph.names import Names
 
 if TYPE_CHECKING:
     from neuronsim.network import Network

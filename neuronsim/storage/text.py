@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.activations import INITIAL_SLOPE
 from neuronsim.errors import FileError, suggest
+from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import RateArrays, State, undrawn_mark
 

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from neuronsim.atomic import replacing
+from neuronsim.basics.atomic import replacing
 
 if TYPE_CHECKING:
     from neuronsim.tracing.monitor import Monitor

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.errors import NotKnownError, SettingError
-from neuronsim.kernels import record as kernels
-from neuronsim.names import Names
+from neuronsim.graph.names import Names
+from neuronsim.kernels.watch import recorder as kernels
 from neuronsim.tracing import conditions
 from neuronsim.tracing.monitor import whole
-from neuronsim.watching import NEURON_FIELDS, Condition, Records, Setting
+from neuronsim.training.recorder import NEURON_FIELDS, Condition, Records, Setting
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Selection
+    from neuronsim.graph.graph import Selection
     from neuronsim.run import Run
     from neuronsim.tracing.steps import Step
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim.atomic import replacing
-from neuronsim.edges import blocks
+from neuronsim.basics.atomic import replacing
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
-from neuronsim.watching import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Setting, Watch
+from neuronsim.graph.edges import blocks
+from neuronsim.training.recorder import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Setting, Watch
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
     from neuronsim.run import Run
 
 __all__ = ["Monitor", "Series"]

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.engine import Engine, Session, Signals
+from neuronsim.engine.engine import Engine, Session, Signals
 from neuronsim.errors import DataError, NotKnownError, SettingError
+from neuronsim.formulas.losses import Loss
+from neuronsim.formulas.optimizers import Optimizer
+from neuronsim.formulas.schedules import Schedule
 from neuronsim.kernels.records import Parameters
 from neuronsim.kernels.update import SCALE
-from neuronsim.losses import Loss
-from neuronsim.optimizers import Optimizer
-from neuronsim.schedules import Schedule
-from neuronsim.snapshots import Recording, State, sealed
 from neuronsim.tracing.steps import Step, desired
+from neuronsim.training.snapshots import Recording, State, sealed
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.graph.graph import Graph
     from neuronsim.run import Run
 
 __all__ = ["Replay", "replay"]

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim import activations, losses, optimizers, schedules
-from neuronsim.activations import PRELU, SIGMOID, SOFTMAX, Activation
 from neuronsim.errors import DataError, NeuronsimError, SettingError
+from neuronsim.formulas import activations, losses, optimizers, schedules
+from neuronsim.formulas.activations import PRELU, SIGMOID, SOFTMAX, Activation
+from neuronsim.formulas.losses import Loss, total
+from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.kernels.records import Parameters
-from neuronsim.losses import Loss, total
-from neuronsim.optimizers import Optimizer
 
 if TYPE_CHECKING:
-    from neuronsim.graph import Graph
+    from neuronsim.analysis.paths import Paths
+    from neuronsim.explaining.explain import Explanation
+    from neuronsim.graph.graph import Graph
     from neuronsim.network import Network
-    from neuronsim.tracing.checks import Check
-    from neuronsim.tracing.explain import Explanation
-    from neuronsim.tracing.paths import Paths
+    from neuronsim.verifying.checks import Check
 
 __all__ = ["Message", "Messages", "Step", "StepEdge", "StepNeuron", "step"]
 
@@ -129,12 +129,12 @@ class Messages:
     own: float | None
 
     def __str__(self) -> str:
-        from neuronsim.tracing.explain import messages
+        from neuronsim.explaining.explain import messages
 
         return str(messages(self))
 
     def _repr_html_(self) -> str:
-        from neuronsim.tracing.explain import messages
+        from neuronsim.explaining.explain import messages
 
         return messages(self)._repr_html_()
 
@@ -299,7 +299,7 @@ class Step:
             To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
             form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
         """
-        from neuronsim.tracing import explain
+        from neuronsim.explaining import explain
 
         ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
         if not ends:
@@ -311,7 +311,7 @@ class Step:
         raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
 
     def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
-        """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.tracing.paths`.
+        """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.analysis.paths`.
 
         Parameters
         ----------
@@ -322,7 +322,7 @@ class Step:
         sample : int, optional
             Which one of the batch; needed if there are several.
         """
-        from neuronsim.tracing.paths import paths
+        from neuronsim.analysis.paths import paths
 
         return paths(self if sample is None else self.sample(sample), neuron, top=top)
 
@@ -335,7 +335,7 @@ class Step:
 
         Of a batch these are the reduced ones.
         """
-        from neuronsim.tracing.checks import check_step
+        from neuronsim.verifying.checks import check_step
 
         return check_step(self)
 

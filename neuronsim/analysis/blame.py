@@ -1,0 +1,238 @@
+"""Which samples pull at a neuron: δ of every sample, and what each would write into the neuron's weights.
+
+A sample alone, learned by plain SGD at the rate μ, changes the weights of the neuron A by -μ·δ_A·y_B each, so
+
+    change_A = μ · |δ_A| · Σ_B factor_BA · |y_B|
+
+is all that it writes there: the sum of the |Δw| of A's incoming weights, bias left out, frozen ones left alone.
+In a batch of n of which the mean is taken it is 1/n of that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.analysis.probe import classes, engine_at, step_number
+from neuronsim.errors import NotKnownError, SettingError
+from neuronsim.explaining.explain import Explanation, Section, number
+
+if TYPE_CHECKING:
+    from neuronsim.graph.graph import Graph
+    from neuronsim.tracing.replay import Replay
+
+__all__ = ["Blame", "BlamedClass", "BlamedSample", "blame"]
+
+Reals = NDArray[np.floating]
+
+_SHOWN = 10
+
+
+class BlamedSample(NamedTuple):
+    """One cell of the table: a sample and a neuron."""
+
+    sample: int
+    neuron: str
+    delta: float
+    change: float
+    loss: float
+    label: int | None
+    predicted: int | None
+
+
+class BlamedClass(NamedTuple):
+    """All samples of a class and a neuron; ``share`` is the class's part of the neuron's whole change."""
+
+    label: int
+    neuron: str
+    n_samples: int
+    mean_delta: float
+    mean_abs_delta: float
+    change: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Blame:
+    """What ``run.blame`` returns: a row for each sample, a column for each neuron.
+
+    Attributes
+    ----------
+    neurons : sequence of str
+        The columns.
+    samples : int64 array (n_samples,)
+        The rows: which row of X each is.
+    delta : array (n_samples, n_neurons)
+        δ = ∂L/∂z of the sample's own loss.
+    losses : array (n_samples,)
+        Each sample's own.
+    labels, predicted : int64 array (n_samples,) or None
+        Each sample's class and the network's answer; None where targets are no classes.
+    step : int
+        The parameters are those before this step, or behind the last.
+    learning_rate : float
+        μ, that of this step or the last.
+    """
+
+    neurons: Sequence[str]
+    samples: NDArray[np.int64]
+    delta: Reals
+    losses: Reals
+    labels: NDArray[np.int64] | None
+    predicted: NDArray[np.int64] | None
+    step: int
+    learning_rate: float
+    _reach: Reals
+    _group: NDArray[np.int64]
+
+    @cached_property
+    def change(self) -> Reals:
+        """Σ |Δw| over each neuron's incoming weights, float64, shape (n_samples, n_neurons)."""
+        return np.column_stack([self._column(k) for k in range(len(self.neurons))])
+
+    def _column(self, k: int) -> Reals:
+        column: Reals = self.learning_rate * np.abs(self.delta[:, k].astype(np.float64)) * self._reach[self._group[k]]
+        return column
+
+    def top(self, k: int = _SHOWN, by: str = "delta") -> list[BlamedSample]:
+        """The ``k`` cells of the largest |δ|, or ``by="change"`` of the largest change; NaN first, then by row."""
+        if by not in ("delta", "change"):
+            raise SettingError(f"by={by!r}; allowed: delta, change")
+        if k < 1:
+            return []
+        found: list[tuple[float, int, int]] = []
+        for n in range(len(self.neurons)):
+            sizes = np.abs(self.delta[:, n].astype(np.float64)) if by == "delta" else self._column(n)
+            sizes = np.where(np.isnan(sizes), np.inf, sizes)
+            enough = np.partition(sizes, -k)[-k] if k < len(sizes) else -np.inf
+            rows = np.flatnonzero(sizes >= enough)
+            found += zip((-sizes[rows]).tolist(), rows.tolist(), [n] * len(rows), strict=True)
+        return [self._cell(row, n) for _, row, n in sorted(found)[:k]]
+
+    def sample(self, row: int) -> list[BlamedSample]:
+        """All neurons of one row of X."""
+        at = np.flatnonzero(self.samples == row)
+        if not len(at):
+            raise SettingError(f"row {row} of X is not in this table; rows {self.samples[0]} to {self.samples[-1]} are")
+        return [self._cell(int(at[0]), n) for n in range(len(self.neurons))]
+
+    def by_class(self) -> list[BlamedClass]:
+        """Every class and neuron, by neuron and then by class."""
+        if self.labels is None:
+            raise NotKnownError("these targets are no classes: neither class numbers, nor one-hot rows, nor 0 and 1")
+        labels = np.unique(self.labels).tolist()
+        rows = [np.flatnonzero(self.labels == label) for label in labels]
+        means, sizes, changes = (np.empty((len(labels), len(self.neurons))) for _ in range(3))
+        for k, of in enumerate(rows):
+            delta = self.delta[of].astype(np.float64)
+            means[k], sizes[k] = delta.mean(axis=0), np.abs(delta).mean(axis=0)
+            changes[k] = self.learning_rate * (np.abs(delta) * self._reach[:, of][self._group].T).sum(axis=0)
+        wholes = changes.sum(axis=0)
+        shares = np.divide(changes, wholes, out=np.zeros_like(changes), where=wholes != 0)
+        tables = [values.tolist() for values in (means, sizes, changes, shares)]
+        return [
+            BlamedClass(label, name, len(rows[k]), *(table[k][n] for table in tables))
+            for n, name in enumerate(self.neurons)
+            for k, label in enumerate(labels)
+        ]
+
+    def _cell(self, row: int, n: int) -> BlamedSample:
+        delta = float(self.delta[row, n])
+        change = self.learning_rate * abs(delta) * float(self._reach[self._group[n], row])
+        label = None if self.labels is None else int(self.labels[row])
+        predicted = None if self.predicted is None else int(self.predicted[row])
+        return BlamedSample(
+            int(self.samples[row]), self.neurons[n], delta, change, float(self.losses[row]), label, predicted
+        )
+
+    def _explanation(self) -> Explanation:
+        n, of = len(self.samples), len(self.neurons)
+        rows: list[tuple[str, ...]] = [("sample", "neuron", "δ", "Σ |Δw|", "loss")]
+        if self.labels is not None:
+            rows[0] += ("class", "predicted")
+        for cell in self.top():
+            row = (str(cell.sample), cell.neuron, number(cell.delta), number(cell.change), number(cell.loss))
+            rows.append(row if cell.label is None else (*row, str(cell.label), str(cell.predicted)))
+        left = n * of - (len(rows) - 1)
+        remark = (f"the {len(rows) - 1} largest |δ| of {n * of:,}",) if left else ()
+        sections = [Section("by sample", tuple(rows), remark)]
+        if self.labels is not None:
+            sections.append(self._classes_section())
+        rate = number(self.learning_rate)
+        title = f"δ of {n:,} samples at {self.neurons}, parameters before step {self.step:,}; Σ |Δw| at the rate {rate}"
+        return Explanation(title, tuple(sections))
+
+    def _classes_section(self) -> Section:
+        rows: list[tuple[str, ...]] = [("class", "neuron", "samples", "mean δ", "mean |δ|", "Σ |Δw|", "share")]
+        largest = sorted(self.by_class(), key=lambda c: -c.change)
+        for c in largest[:_SHOWN]:
+            means = number(c.mean_delta), number(c.mean_abs_delta), number(c.change)
+            rows.append((str(c.label), c.neuron, f"{c.n_samples:,}", *means, f"{100 * c.share:.1f} %"))
+        left = len(largest) - _SHOWN
+        return Section("by class", tuple(rows), (f"and {left:,} more",) if left > 0 else ())
+
+    def __str__(self) -> str:
+        return str(self._explanation())
+
+    def __repr__(self) -> str:
+        return f"<Blame: {len(self.samples):,} samples, {len(self.neurons):,} neurons, step {self.step:,}>"
+
+    def _repr_html_(self) -> str:
+        return self._explanation()._repr_html_()
+
+
+def blame(replay: "Replay", neurons: Any, step: int | None = None) -> Blame:
+    """δ of every sample at some neurons, in one compiled pass over X.
+
+    Parameters
+    ----------
+    replay : Replay
+    neurons
+        A name, an id, a glob, or several.
+    step : int, optional
+        Uses the parameters before this step; None: those behind the last one.
+    """
+    q = step_number(replay, step)
+    engine = engine_at(replay, q)
+    graph = engine.graph
+    ids = graph.ids(neurons)
+    group, incoming = _incoming(graph, ids)
+    X, T, outputs = replay.X, replay.T, graph.outputs
+    n = len(X)
+    delta = np.empty((n, len(ids)), graph.dtype)
+    losses = np.empty(n, graph.dtype)
+    reach = np.zeros((len(incoming), n))
+    answers = np.empty(n, np.int64)
+    for block in engine.signals(X, T, replay.loss, inputs=bool(graph.is_input[ids].any())):
+        rows = slice(block.begin, block.begin + len(block.losses))
+        delta[rows], losses[rows] = block.delta[:, ids], block.losses
+        y = block.y[:, outputs]
+        answers[rows] = y.argmax(axis=1) if len(outputs) > 1 else y[:, 0] > 0.5
+        for k, (sources, factors) in enumerate(incoming):
+            reach[k, rows] = (np.abs(block.y[:, sources]).astype(np.float64) * factors).sum(axis=1)
+    labels = classes(T)
+    rate = replay.rate(min(q, max(replay.n_steps - 1, 0)))
+    names = graph.name_list(ids)
+    predicted = None if labels is None else answers
+    return Blame(names, np.arange(n), delta, losses, labels, predicted, q, rate, reach, group)
+
+
+def _incoming(graph: "Graph", ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[Any, Any]]]:
+    """Which neurons share sources and rate factors, and those sources and factors: a layer is one group."""
+    seen: dict[tuple[bytes, bytes], int] = {}
+    group = np.empty(len(ids), np.int64)
+    incoming: list[tuple[Any, Any]] = []
+    for k, neuron in enumerate(ids.tolist()):
+        edges = slice(graph.row_start[neuron], graph.row_start[neuron + 1])
+        sources = graph.sources[edges]
+        rates = graph.weight_rates
+        factors = np.ones(len(sources)) if rates is None else np.maximum(rates[edges].astype(np.float64), 0.0)
+        key = sources.tobytes(), factors.tobytes()
+        if key not in seen:
+            seen[key] = len(incoming)
+            incoming.append((sources, factors))
+        group[k] = seen[key]
+    return group, incoming

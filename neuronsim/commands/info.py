@@ -1,0 +1,56 @@
+"""Facts about this installation and about a network, as plain values."""
+
+import platform
+from typing import TYPE_CHECKING, Any
+
+import llvmlite.binding
+import numba
+import numpy as np
+
+from neuronsim.experiment.versions import versions
+from neuronsim.formulas import activations
+from neuronsim.kernels.jit import cache_folder
+
+if TYPE_CHECKING:
+    from neuronsim.network import Network
+
+__all__ = ["installation", "network_facts"]
+
+
+def installation() -> dict[str, Any]:
+    """Versions, threads, processor, and where compiled kernels are kept."""
+    return versions() | {
+        "platform": platform.platform(),
+        "cpu": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "threads": int(numba.config.NUMBA_NUM_THREADS),
+        "threading_layer": threading_layer(),
+        "cache": None if cache_folder() is None else str(cache_folder()),
+    }
+
+
+def threading_layer() -> str:
+    """The threading layer that parallel kernels get in this process."""
+    from numba.np.ufunc.parallel import _launch_threads
+
+    _launch_threads()
+    return str(numba.threading_layer())
+
+
+def network_facts(net: "Network") -> dict[str, Any]:
+    """Sizes and settings of a network."""
+    graph = net.graph
+    codes, counts = np.unique(graph.activation_codes[~graph.is_input], return_counts=True)
+    used = zip(codes.tolist(), counts.tolist(), strict=True)
+    return {
+        "dtype": net.dtype.name,
+        "n_neurons": net.n_neurons,
+        "n_inputs": net.n_inputs,
+        "n_outputs": net.n_outputs,
+        "n_edges": net.n_edges,
+        "n_parameters": net.n_parameters,
+        "n_frozen": sum(graph.rates(of).n_frozen for of in ("weights", "biases", "slopes")),
+        "depth": net.depth,
+        "activations": {activations.by_code(code).name: count for code, count in used},
+        "init": net.init,
+        "seed": net.seed,
+    }

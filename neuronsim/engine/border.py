@@ -1,0 +1,204 @@
+"""Data at the border: real numbers, cast once to what kernels read, or refused with their place."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsim.errors import DataError
+from neuronsim.formulas.losses import LOSSES, Loss
+
+__all__ = ["accuracy", "as_samples", "as_targets"]
+
+_CROSS_ENTROPY = LOSSES["cross_entropy"].name
+_BINARY = LOSSES["binary_cross_entropy"].name
+
+
+def as_samples(
+    X: ArrayLike, names: Sequence[str], dtype: np.dtype[np.floating], what: str = "X"
+) -> NDArray[np.floating]:
+    """Samples as kernels read them.
+
+    Parameters
+    ----------
+    X
+        Real numbers, shape (n_samples, n_columns).
+    names
+        What each column stands for: the network's inputs.
+    dtype
+        The network's float32 or float64.
+    what
+        What messages call the data.
+
+    Returns
+    -------
+    C-contiguous array of ``dtype``, shape (n_samples, len(names)); ``X`` itself where it is one already.
+
+    Raises
+    ------
+    DataError
+        If X is not numbers, empty, of another shape, or holds NaN, infinity, or what the dtype cannot hold.
+    """
+    data = _numbers(X, what)
+    if data.ndim != 2:
+        hint = f"; one sample is {what}[None, :], one column {what}[:, None]" if data.ndim == 1 else ""
+        raise DataError(f"{what} has shape {data.shape}; it must be (n_samples, {len(names)}){hint}")
+    _check_columns(data.shape[1], names, "input", what)
+    _check_not_empty(data, what)
+    return _cast(data, dtype, what)
+
+
+def as_targets(
+    T: ArrayLike,
+    n_samples: int,
+    names: Sequence[str],
+    dtype: np.dtype[np.floating],
+    loss: Loss,
+    what: str = "T",
+) -> NDArray[Any]:
+    """Targets as kernels read them.
+
+    Parameters
+    ----------
+    T
+        Shape (n_samples, n_outputs); or (n_samples,) with one output; or class numbers, shape (n_samples,),
+        with cross-entropy.
+    n_samples
+        How many samples X has.
+    names
+        The network's outputs.
+    loss
+        Decides whether class numbers are allowed.
+
+    Returns
+    -------
+    Array of ``dtype``, shape (n_samples, n_outputs), or int32 class numbers, shape (n_samples,).
+
+    Raises
+    ------
+    DataError
+        As `as_samples` does, and for class numbers out of range or with another loss.
+    """
+    data = _numbers(T, what)
+    if data.ndim == 1 and loss.name == _CROSS_ENTROPY and (data.dtype.kind in "iub" or len(names) > 1):
+        _check_length(data, n_samples, what)
+        return _classes(data, names, what)
+    if data.ndim == 1 and len(names) == 1:
+        data = data[:, None]
+    if data.ndim != 2:
+        raise DataError(_shape_message(data, names, loss, what))
+    _check_columns(data.shape[1], names, "output", what)
+    _check_length(data, n_samples, what)
+    return _cast(data, dtype, what)
+
+
+def accuracy(Y: NDArray[np.floating], T: NDArray[Any], loss: Loss) -> float | None:
+    """The share of samples put into the right class; None where targets are not classes.
+
+    With cross-entropy the class is the largest output, with binary cross-entropy each output decides at 1/2.
+
+    Parameters
+    ----------
+    Y
+        Outputs, shape (n_samples, n_outputs).
+    T
+        What `as_targets` returned.
+    """
+    if loss.name == _CROSS_ENTROPY:
+        classes = T if T.ndim == 1 else T.argmax(axis=1)
+        return float(np.count_nonzero(Y.argmax(axis=1) == classes) / len(Y))
+    if loss.name == _BINARY:
+        right = ((Y > 0.5) == (T > 0.5)).all(axis=1)
+        return float(np.count_nonzero(right) / len(Y))
+    return None
+
+
+def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
+    """An array of real numbers."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DataError(f"{what} has masked values; fill them first: {what}.filled(...)")
+    try:
+        data = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{what} is not an array of numbers; its rows may differ in length ({error})") from None
+    if data.dtype.kind not in "fiub":
+        kind = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "bytes"}.get(
+            data.dtype.kind, str(data.dtype)
+        )
+        raise DataError(f"{what} holds {kind}; it must hold real numbers")
+    return data
+
+
+def _check_columns(n_columns: int, names: Sequence[str], of: str, what: str) -> None:
+    if n_columns != len(names):
+        listed = f" ({_listed(names)})" if len(names) else ""
+        raise DataError(f"{what} has {_count(n_columns, 'column')}, the network has {_count(len(names), of)}{listed}")
+
+
+def _check_not_empty(data: NDArray[Any], what: str) -> None:
+    if not len(data):
+        raise DataError(f"{what} has no samples: its shape is {data.shape}")
+
+
+def _check_length(data: NDArray[Any], n_samples: int, what: str) -> None:
+    if len(data) != n_samples:
+        samples = what.replace("T", "X")
+        raise DataError(f"{what} has {_count(len(data), 'row')}, {samples} has {_count(n_samples, 'sample')}")
+
+
+def _shape_message(data: NDArray[Any], names: Sequence[str], loss: Loss, what: str) -> str:
+    allowed = f"(n_samples, {len(names)})"
+    if data.ndim == 1 and data.dtype.kind in "iub":
+        return (
+            f"{what} holds class numbers, shape {data.shape}, which only cross_entropy takes; "
+            f"the loss is {loss.name}, so give one column for each output, {allowed}"
+        )
+    return f"{what} has shape {data.shape}; it must be {allowed}"
+
+
+def _classes(data: NDArray[Any], names: Sequence[str], what: str) -> NDArray[np.int32]:
+    """Class numbers, checked against the number of outputs."""
+    if data.dtype.kind == "f":
+        whole = np.isfinite(data).all() and (data == np.floor(data)).all()
+        hint = f"{what}.astype(int)" if whole else f"one column for each output, (n_samples, {len(names)})"
+        raise DataError(
+            f"{what} has shape {data.shape} and holds {data.dtype}; class numbers are integers: give {hint}"
+        )
+    if data.dtype.kind != "b" and (data.min() < 0 or data.max() >= len(names)):
+        row = int(np.argmax((data < 0) | (data >= len(names))))
+        raise DataError(
+            f"{what}[{row}] is class {data[row]}; the network has {_count(len(names), 'output')}, "
+            f"so classes go from 0 to {len(names) - 1}"
+        )
+    return np.ascontiguousarray(data, np.int32)
+
+
+def _cast(data: NDArray[Any], dtype: np.dtype[np.floating], what: str) -> NDArray[np.floating]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = np.ascontiguousarray(data, dtype)
+        # A sum is finite only if all its terms are: one pass, nothing stored.
+        if not np.isfinite(cast.sum()):
+            _check_finite(data, cast, what)
+    return cast
+
+
+def _check_finite(data: NDArray[Any], cast: NDArray[np.floating], what: str) -> None:
+    finite = np.isfinite(cast)
+    if finite.all():
+        return
+    row, column = (int(at) for at in np.unravel_index(int(np.argmin(finite)), cast.shape))
+    value = data[row, column]
+    place = f"{what}[{row}, {column}] (row {row}, column {column})"
+    if np.isfinite(value):
+        raise DataError(f"{place} is {value}, too large for {cast.dtype} (at most {np.finfo(cast.dtype).max:.4g})")
+    raise DataError(f"{place} is {value}; data must be finite")
+
+
+def _count(n: int, of: str) -> str:
+    return f"{n} {of}" if n == 1 else f"{n} {of}s"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """``i1, i2``; of many the first two and the last."""
+    return ", ".join(names) if len(names) <= 8 else f"{names[0]}, {names[1]}, …, {names[-1]}"

@@ -1,0 +1,175 @@
+"""A plan lowered to the flat arrays that kernels take: which bundles are dense, which want no δ, which run together."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuronsim.formulas import activations
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.plan import Plan
+from neuronsim.kernels import codes, shapes
+from neuronsim.kernels.activations import USUAL
+from neuronsim.kernels.online import steps as online
+from neuronsim.kernels.order import count_leading
+from neuronsim.kernels.records import Wiring
+
+Array = npt.NDArray[Any]
+
+# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
+DENSE_ROWS = 4
+DENSE_SOURCES = 64
+# Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
+_SHARED_ROWS = 4
+# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
+_LEADING_SHARE = 0.25
+# Each thread then copies the inputs, whose ids may be this many times as many as they are.
+_INPUTS_SPREAD = 4
+
+
+def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
+    """A plan as flat arrays.
+
+    Parameters
+    ----------
+    graph : Graph
+    plan : Plan
+        The order and the bundles of this very graph.
+    wants_inputs : bool
+        δ is aggregated for inputs too.
+    """
+    first, size = plan.bundle_first, plan.bundle_size
+    count = graph.row_start[first + 1] - graph.row_start[first]
+    dense, columns = _dense(graph, first, size, count)
+    unasked = np.zeros_like(first)
+    if not wants_inputs:
+        count_leading(graph.row_start, graph.sources, graph.is_input, first, unasked)
+    shared = dense & (size >= _SHARED_ROWS * shapes.ROWS)
+    leading = _leading(graph, shared & (unasked == count), size * count)
+    groups = _groups(plan, first, size)
+    runs, run_size = _runs(first, size, dense)
+    is_output_input = bool(graph.is_input[graph.outputs].any())
+    output_codes = graph.activation_codes[graph.outputs]
+    softmax_rows = np.flatnonzero(output_codes == codes.SOFTMAX)
+    prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
+    short = (count < online.SHORT) & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], USUAL)
+    return Wiring(
+        row_start=graph.row_start,
+        sources=graph.sources,
+        bundle_first=first,
+        bundle_size=size,
+        bundle_pushes=unasked < count,
+        bundle_shared=shared,
+        groups=groups,
+        tiny=bool(short.all()) and not len(softmax_rows),
+        run_end=_run_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
+        bundle_leading=unasked,
+        run_first=first[runs],
+        run_size=run_size,
+        run_dense=dense[runs],
+        run_shared=shared[runs],
+        run_leading=runs < leading,
+        leading=leading,
+        inputs_heard_later=is_output_input or _hear_inputs(graph, first[:leading], size[:leading]),
+        inputs_end=int(graph.inputs.max(initial=-1)) + 1,
+        codes=graph.activation_codes.astype(np.int64),
+        user=_user_addresses(graph),
+        is_input=graph.is_input,
+        inputs=graph.inputs.astype(np.int64),
+        first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
+        outputs=graph.outputs.astype(np.int64),
+        output_row=_places(graph.outputs, graph.n_neurons),
+        columns=columns,
+        cleared=np.arange(graph.n_neurons) if wants_inputs else np.flatnonzero(~graph.is_input),
+        softmax_members=graph.outputs[softmax_rows].astype(np.int64),
+        softmax_rows=softmax_rows,
+        prelus=prelus,
+        slope_row=_places(prelus, graph.n_neurons),
+    )
+
+
+def _places(ids: Array, n: int) -> Array:
+    """By neuron, its place among the ids, or −1."""
+    places = np.full(n, -1, np.int64)
+    places[ids] = np.arange(len(ids))
+    return places
+
+
+def _dense(graph: Graph, first: Array, size: Array, count: Array) -> tuple[Array, Array]:
+    """By bundle, whether its sources are consecutive and many enough; the neurons, not inputs, that those listen to."""
+    has = count > 0
+    low, high = np.zeros_like(first), np.full_like(first, -1)
+    low[has] = graph.sources[graph.row_start[first[has]]]
+    high[has] = graph.sources[graph.row_start[first[has] + 1] - 1]
+    dense = has & (high - low == count - 1) & ((size >= DENSE_ROWS) | (count >= DENSE_SOURCES))
+    ends = np.zeros(graph.n_neurons + 1, np.int64)
+    np.add.at(ends, low[dense], 1)
+    np.add.at(ends, high[dense] + 1, -1)
+    return dense, np.flatnonzero((np.cumsum(ends)[:-1] > 0) & ~graph.is_input)
+
+
+def _leading(graph: Graph, alone: Array, edges: Array) -> int:
+    """How many bundles from the first run forward by neurons: those that may, ``alone``, if that is worth it."""
+    leading = len(alone) if alone.all() else int(alone.argmin())
+    small = edges[:leading].sum() < _LEADING_SHARE * edges.sum()
+    gaps = (
+        graph.inputs.max(initial=-1) + 1 > _INPUTS_SPREAD * graph.n_inputs
+    )  # copies of the inputs would be mostly gaps
+    return 0 if small or gaps else leading
+
+
+def _hear_inputs(graph: Graph, first: Array, size: Array) -> bool:
+    """Whether neurons behind the leading bundles listen to inputs too."""
+    later = np.ones(graph.n_neurons, bool)
+    for begin, n in zip(first, size, strict=True):
+        later[begin : begin + n] = False
+    heard = graph.is_input[graph.sources] & np.repeat(later, np.diff(graph.row_start)) if len(first) else later[:0]
+    return bool(heard.any())
+
+
+def _groups(plan: Plan, first: Array, size: Array) -> Array:
+    """Where bundles that lie side by side begin: of one level, and consecutive neurons."""
+    if not len(first):
+        return np.zeros(1, np.int64)
+    level = plan.levels[first]
+    apart = (level[1:] != level[:-1]) | (first[1:] != first[:-1] + size[:-1])
+    return np.flatnonzero(np.concatenate(([True], apart, [True])))
+
+
+def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
+    """By bundle, whether its neurons have one activation."""
+    codes_ = graph.activation_codes
+    changes = np.concatenate(([0], np.cumsum(codes_[1:] != codes_[:-1])))
+    alike: Array = changes[first + size - 1] == changes[first]
+    return alike
+
+
+def _run_ends(graph: Graph, starts: Array, ends: Array) -> Array:
+    """By neuron, where the run ends in which all have one activation, without parameters of their own."""
+    codes_ = graph.activation_codes
+    alone = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
+    begins = np.ones(graph.n_neurons + 1, np.bool_)
+    begins[1:-1] = (codes_[1:] != codes_[:-1]) | alone[1:]
+    begins[starts] = True
+    begins[ends] = True
+    begin = np.flatnonzero(begins)
+    return np.repeat(begin[1:], np.diff(begin))
+
+
+def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
+    """Bundles by id, neighbours joined where neither is dense: the first bundle of each run, and how many neurons."""
+    by_id = np.argsort(first)
+    first, size, dense = first[by_id], size[by_id], dense[by_id]
+    joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])
+    starts = np.flatnonzero(np.concatenate((np.ones(min(len(first), 1), bool), ~joined)))
+    return by_id[starts], np.add.reduceat(size, starts) if len(starts) else size
+
+
+def _user_addresses(graph: Graph) -> Array:
+    """Addresses of f and f' of every registered activation up to the highest code in use."""
+    highest = int(graph.activation_codes.max(initial=0))
+    addresses = []
+    for code in range(codes.FIRST_USER, highest + 1):
+        activation = activations.by_code(code)
+        addresses += [activation.address_f, activation.address_derivative]
+    return np.array(addresses, np.int64)

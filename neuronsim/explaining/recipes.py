@@ -1,0 +1,210 @@
+"""How each optimiser gets from a parameter's gradient to its new value, as formulas with their numbers.
+
+The formulas are those of `neuronsim.formulas.optimizers`; intermediate numbers are worked out in float64 from what the
+step kept, old and new values and states are the step's own.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neuronsim.explaining.notation import answer, given, known
+from neuronsim.formulas.optimizers import Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
+
+if TYPE_CHECKING:
+    from neuronsim.tracing.steps import Step
+
+__all__ = ["FROZEN", "Parameter", "is_plain", "recipe", "update_heading"]
+
+Row = tuple[str, ...]
+
+FROZEN = "frozen: left alone"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One weight, bias or slope in a step.
+
+    Attributes
+    ----------
+    kind, row : str, int
+        Which array, and where in it.
+    label : str
+        ``w[i1→h1]``, with marked names.
+    gradient : float
+        Reduced over samples; neither clipped nor decayed.
+    old, new, change : float
+        Before and after the update; their difference in the network's dtype.
+    rate, factor : float
+        μ times the parameter's own factor, which is negative where frozen.
+    state, state_after : tuple of float
+        What the optimiser keeps for it.
+    """
+
+    kind: str
+    row: int
+    label: str
+    gradient: float
+    old: float
+    new: float
+    change: float
+    rate: float
+    factor: float
+    state: tuple[float, ...]
+    state_after: tuple[float, ...]
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it is left alone."""
+        return self.factor < 0.0
+
+    @classmethod
+    def of(cls, step: "Step", kind: str, row: int, label: str, gradient: float) -> "Parameter":
+        """The parameter at ``row`` of ``step.weights``, ``step.biases`` or ``step.slopes``."""
+        graph = step.graph
+        factors = {"weights": graph.weight_rates, "biases": graph.bias_rates, "slopes": graph.slope_rates}[kind]
+        factor = 1.0 if factors is None else float(factors[row])
+        old, new = getattr(step, kind)[row], getattr(step, f"{kind}_after")[row]
+        before, after = (tuple(float(getattr(s, kind)[row]) for s in part) for part in (step.state, step.state_after))
+        change = float(new - old)
+        rate = step.learning_rate * factor
+        return cls(kind, row, label, gradient, float(old), float(new), change, rate, factor, before, after)
+
+
+def is_plain(step: "Step") -> bool:
+    """Whether the update is new = old - μ · gradient and nothing else."""
+    unclipped = step.clip_factor == 1.0 and step.clip_value is None
+    return step.rule.name == "sgd" and not step.weight_decay and unclipped
+
+
+def update_heading(step: "Step") -> str:
+    """The rule, its formula and its settings."""
+    rule, rate = step.rule, f"μ = {given(step.learning_rate)}"
+    if is_plain(step):
+        return f"update: new = old - μ · gradient, {rate}"
+    settings = [rate]
+    if isinstance(rule, (Momentum, Nesterov)):
+        formula = "v := β · v - μ · g, w := w + v"
+        if isinstance(rule, Nesterov):
+            formula = "v := β · v - μ · g, w := w + β · v - μ · g"
+        settings.append(f"β = {given(rule.momentum)}")
+    elif isinstance(rule, RMSprop):
+        formula = "s := α · s + (1 - α) · g², w := w - μ · g / (√s + ε)"
+        settings += [f"α = {given(rule.alpha)}", f"ε = {given(rule.eps)}"]
+    elif isinstance(rule, Adam):
+        formula = "m := m + (1 - β₁) · (g - m), s := β₂ · s + (1 - β₂) · g², w := w - μ · m_hat / (√s_hat + ε)"
+        settings += [f"β₁ = {given(rule.beta1)}", f"β₂ = {given(rule.beta2)}", f"ε = {given(rule.eps)}"]
+    elif isinstance(rule, Rprop):
+        formula = "the step size grows while the sign of g stays, and shrinks when it turns"
+        settings = [f"× {given(rule.eta_plus)} or × {given(rule.eta_minus)}"]
+        settings.append(f"from {given(rule.step_min)} to {given(rule.step_max)}")
+    else:
+        formula = "w := w - μ · g"
+    if step.weight_decay:
+        settings.append(f"weight decay λ = {given(step.weight_decay)}")
+    if step.clip_norm is not None:
+        settings.append(f"clip_norm = {given(step.clip_norm)}")
+    if step.clip_value is not None:
+        settings.append(f"clip_value = {given(step.clip_value)}")
+    return f"update by {rule.name}: {formula}; {', '.join(settings)}"
+
+
+def recipe(step: "Step", p: Parameter) -> list[Row]:
+    """Rows (formula, its numbers, "=", value) from the gradient to the new value."""
+    if p.frozen:
+        return [(FROZEN,)]
+    rows: list[Row] = [("μ here", f"{given(step.learning_rate)} · {given(p.factor)}", "=", answer(p.rate))]
+    if p.factor == 1.0 or isinstance(step.rule, Rprop):
+        rows = []
+    g, w = p.gradient, p.old
+    if step.clip_factor != 1.0:
+        g, before = g * step.clip_factor, g
+        rows.append(
+            ("g: the whole gradient was scaled", f"{known(before)} · {given(step.clip_factor)}", "=", answer(g))
+        )
+    if step.clip_value is not None and abs(g) > step.clip_value:
+        g, before = math.copysign(step.clip_value, g), g
+        rows.append((f"g: cut at ± {given(step.clip_value)}", known(before), "=", answer(g)))
+    if step.weight_decay and p.kind == "weights":
+        if isinstance(step.rule, AdamW):
+            w = p.old * (1.0 - p.rate * step.weight_decay)
+            numbers = f"{given(p.old)} · (1 - {given(p.rate)} · {given(step.weight_decay)})"
+            rows.append(("w: shrunk, w · (1 - μ · λ)", numbers, "=", answer(w)))
+        else:
+            g, before = g + step.weight_decay * w, g
+            rows.append(("g: g + λ · w", f"{known(before)} + {given(step.weight_decay)} · {given(w)}", "=", answer(g)))
+    return [*rows, *_moves(step, p, w, g)]
+
+
+def _moves(step: "Step", p: Parameter, w: float, g: float) -> Iterator[Row]:
+    """The optimiser's own formulas, for a gradient clipped and decayed."""
+    rule, rate = step.rule, given(p.rate)
+    if isinstance(rule, (Momentum, Nesterov)):
+        v_old, v = p.state[0], p.state_after[0]
+        beta = given(rule.momentum)
+        yield "v := β · v - μ · g", f"{beta} · {given(v_old)} - {rate} · {known(g)}", "=", answer(v)
+        if isinstance(rule, Nesterov):
+            yield "w := w + β · v - μ · g", f"{given(w)} + {beta} · {known(v)} - {rate} · {known(g)}", "=", _new(p)
+        else:
+            yield "w := w + v", f"{given(w)} + {known(v)}", "=", _new(p)
+    elif isinstance(rule, RMSprop):
+        s_old, s = p.state[0], p.state_after[0]
+        alpha, rest = given(rule.alpha), given(1.0 - rule.alpha, 3)
+        yield "s := α · s + (1 - α) · g²", f"{alpha} · {given(s_old)} + {rest} · {_squared(g)}", "=", answer(s)
+        numbers = f"{given(w)} - {rate} · {known(g)} / (√{known(s)} + {given(rule.eps)})"
+        yield "w := w - μ · g / (√s + ε)", numbers, "=", _new(p)
+    elif isinstance(rule, Adam):
+        yield from _adam(step, rule, p, w, g)
+    elif isinstance(rule, Rprop):
+        yield from _rprop(rule, p, w, g)
+    else:
+        yield "w := w - μ · g", f"{known(w)} - {rate} · {known(g)}", "=", _new(p)
+
+
+def _adam(step: "Step", rule: Adam, p: Parameter, w: float, g: float) -> Iterator[Row]:
+    (m_old, s_old), (m, s) = p.state, p.state_after
+    rest1, rest2 = given(1.0 - rule.beta1), given(1.0 - rule.beta2)
+    m_hat, s_hat = m / (1.0 - step.powers[0]), s / (1.0 - step.powers[1])
+    moved = f"{given(m_old)} + {rest1} · ({known(g)} - {given(m_old)})"
+    yield "m := m + (1 - β₁) · (g - m)", moved, "=", answer(m)
+    yield (
+        "s := β₂ · s + (1 - β₂) · g²",
+        f"{given(rule.beta2)} · {given(s_old)} + {rest2} · {_squared(g)}",
+        "=",
+        answer(s),
+    )
+    yield "m_hat = m / (1 - β₁ᵗ)", f"{known(m)} / (1 - {given(step.powers[0])})", "=", answer(m_hat)
+    yield "s_hat = s / (1 - β₂ᵗ)", f"{known(s)} / (1 - {given(step.powers[1])})", "=", answer(s_hat)
+    numbers = f"{known(w)} - {given(p.rate)} · {known(m_hat)} / (√{known(s_hat)} + {given(rule.eps)})"
+    yield "w := w - μ · m_hat / (√s_hat + ε)", numbers, "=", _new(p)
+
+
+def _rprop(rule: Rprop, p: Parameter, w: float, g: float) -> Iterator[Row]:
+    if p.rate == 0.0:
+        yield ("a rate of 0: left alone",)
+        return
+    (g_old, size), (_, size_after) = p.state, p.state_after
+    product = g * g_old
+    turn, factor = "there is none to compare", 1.0
+    if product > 0.0:
+        turn, factor = "stays", rule.eta_plus
+    elif product < 0.0:
+        turn, factor = "turns: this step is left out", rule.eta_minus
+    yield f"sign of g against the last g: {turn}", f"{known(g)} · {given(g_old)}", "=", answer(product)
+    yield "size of the step", f"{given(size)} · {given(factor)}", "=", answer(size * factor)
+    if not rule.step_min <= size * factor <= rule.step_max:
+        yield "size, kept within its bounds", "", "=", answer(size_after)
+    if product >= 0.0 and g != 0.0:
+        sign = "-" if g > 0.0 else "+"
+        yield f"w := w {sign} size", f"{given(w)} {sign} {known(size_after)}", "=", _new(p)
+
+
+def _squared(g: float) -> str:
+    return f"({known(g)})²" if g < 0.0 else f"{known(g)}²"
+
+
+def _new(p: Parameter) -> str:
+    from neuronsim.explaining.explain import telling_digits
+
+    return answer(p.new, telling_digits(p.old, p.new))

@@ -1,0 +1,372 @@
+"""The activations: name, integer code, f(z) and f'(z) of each.
+
+The functions here are plain Python on floats: what the kernels must reproduce, and what ``reference.py``
+runs. Every neuron may have its own activation (L1). Where f has a kink, the derivative is that of the left
+side; hard_sigmoid and step have slope 0 there. NaN in, NaN out; infinities give the limit.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+from neuronsim.errors import SettingError, choose
+
+INITIAL_SLOPE = 0.25
+FIRST_USER_CODE = 64
+
+_LEAK = 0.01
+_SELU_SCALE = 1.0507009873554804934193349852946
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_TANH_SCALE = 1.7159
+_SQRT_HALF = math.sqrt(0.5)
+_NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation: what the kernels call by ``code`` and the reference by ``function``.
+
+    Attributes
+    ----------
+    name, code : str, int
+        How people and kernels name it. Codes from 64 on are user-registered.
+    function, derivative : callable or None
+        ``f(z, slope=0.25)`` and ``f'(z, slope=0.25)`` on floats; both take z. Only prelu reads the slope.
+        None for softmax, which acts on a group of neurons (`neuronsim.formulas.losses.softmax`).
+    kinks : tuple of float
+        The z where f has no derivative.
+    """
+
+    name: str
+    code: int
+    function: Callable[..., float] | None
+    derivative: Callable[..., float] | None
+    kinks: tuple[float, ...] = ()
+    originals: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
+    compiled: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def address_f(self) -> int:
+        """Address of the compiled f of a user-registered activation; 0 for the built-in ones."""
+        return int(self.compiled[0].address) if self.compiled else 0
+
+    @property
+    def address_derivative(self) -> int:
+        """Address of the compiled f' of a user-registered activation; 0 for the built-in ones."""
+        return int(self.compiled[1].address) if self.compiled else 0
+
+
+def identity(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return z
+
+
+def identity_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return z if math.isnan(z) else 1.0
+
+
+def sigmoid(z: float, slope: float = INITIAL_SLOPE) -> float:
+    if z >= 0.0:
+        return 1.0 / (1.0 + math.exp(-z))
+    e = math.exp(z)
+    return e / (1.0 + e)
+
+
+def sigmoid_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    e = math.exp(-abs(z))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
+def tanh(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return math.tanh(z)
+
+
+def tanh_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return 4.0 * sigmoid_derivative(2.0 * z)
+
+
+def scaled_tanh(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _TANH_SCALE * math.tanh(2.0 * z / 3.0)
+
+
+def scaled_tanh_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _TANH_SCALE * 2.0 / 3.0 * tanh_derivative(2.0 * z / 3.0)
+
+
+def relu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return 0.0 if z <= 0.0 else z
+
+
+def relu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _left_or_right(z, 0.0, 1.0)
+
+
+def leaky_relu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return z if z > 0.0 else _LEAK * z
+
+
+def leaky_relu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _left_or_right(z, _LEAK, 1.0)
+
+
+def prelu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return z if z > 0.0 else slope * z
+
+
+def prelu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _left_or_right(z, slope, 1.0)
+
+
+def prelu_slope_derivative(z: float) -> float:
+    """∂f/∂slope of prelu: z on the left side, 0 on the right."""
+    return 0.0 if z > 0.0 else z
+
+
+def elu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return z if z > 0.0 else math.expm1(z)
+
+
+def elu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return 1.0 if z > 0.0 else math.exp(z)
+
+
+def selu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _SELU_SCALE * (z if z > 0.0 else _SELU_ALPHA * math.expm1(z))
+
+
+def selu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _SELU_SCALE * (1.0 if z > 0.0 else _SELU_ALPHA * math.exp(z))
+
+
+def softplus(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
+
+
+def softplus_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return sigmoid(z)
+
+
+def softsign(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return math.copysign(1.0, z) if math.isinf(z) else z / (1.0 + abs(z))
+
+
+def softsign_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    r = 1.0 / (1.0 + abs(z))
+    return r * r
+
+
+def gelu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return 0.0 if z == -math.inf else z * _normal_cdf(z)
+
+
+def gelu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    if math.isinf(z):
+        return _normal_cdf(z)
+    return _normal_cdf(z) + z * _NORMAL_DENSITY_AT_0 * math.exp(-0.5 * z * z)
+
+
+def silu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return 0.0 if z == -math.inf else z * sigmoid(z)
+
+
+def silu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    if math.isinf(z):
+        return sigmoid(z)
+    return sigmoid(z) + z * sigmoid_derivative(z)
+
+
+def sine(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return math.nan if math.isinf(z) else math.sin(z)
+
+
+def sine_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return math.nan if math.isinf(z) else math.cos(z)
+
+
+def gaussian(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return math.exp(-z * z)
+
+
+def gaussian_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return 0.0 if math.isinf(z) else -2.0 * (z * math.exp(-z * z))
+
+
+def hard_sigmoid(z: float, slope: float = INITIAL_SLOPE) -> float:
+    if z <= -3.0:
+        return 0.0
+    return 1.0 if z >= 3.0 else z / 6.0 + 0.5
+
+
+def hard_sigmoid_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    if math.isnan(z):
+        return z
+    return 1.0 / 6.0 if -3.0 < z < 3.0 else 0.0
+
+
+def step(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return _left_or_right(z, 0.0, 1.0)
+
+
+def step_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
+    return z if math.isnan(z) else 0.0
+
+
+def _left_or_right(z: float, left: float, right: float) -> float:
+    if math.isnan(z):
+        return z
+    return right if z > 0.0 else left
+
+
+def _normal_cdf(z: float) -> float:
+    return 0.5 * math.erfc(-z * _SQRT_HALF)
+
+
+_BUILT_IN = (
+    Activation("identity", 0, identity, identity_derivative),
+    Activation("sigmoid", 1, sigmoid, sigmoid_derivative),
+    Activation("tanh", 2, tanh, tanh_derivative),
+    Activation("scaled_tanh", 3, scaled_tanh, scaled_tanh_derivative),
+    Activation("relu", 4, relu, relu_derivative, kinks=(0.0,)),
+    Activation("leaky_relu", 5, leaky_relu, leaky_relu_derivative, kinks=(0.0,)),
+    Activation("prelu", 6, prelu, prelu_derivative, kinks=(0.0,)),
+    Activation("elu", 7, elu, elu_derivative),
+    Activation("selu", 8, selu, selu_derivative, kinks=(0.0,)),
+    Activation("softplus", 9, softplus, softplus_derivative),
+    Activation("softsign", 10, softsign, softsign_derivative),
+    Activation("gelu", 11, gelu, gelu_derivative),
+    Activation("silu", 12, silu, silu_derivative),
+    Activation("sine", 13, sine, sine_derivative),
+    Activation("gaussian", 14, gaussian, gaussian_derivative),
+    Activation("hard_sigmoid", 15, hard_sigmoid, hard_sigmoid_derivative, kinks=(-3.0, 3.0)),
+    Activation("step", 16, step, step_derivative, kinks=(0.0,)),
+    Activation("softmax", 17, None, None),
+)
+
+ACTIVATIONS: dict[str, Activation] = {activation.name: activation for activation in _BUILT_IN}
+_BY_CODE: dict[int, Activation] = {activation.code: activation for activation in _BUILT_IN}
+
+PRELU = ACTIVATIONS["prelu"].code
+SOFTMAX = ACTIVATIONS["softmax"].code
+SIGMOID = ACTIVATIONS["sigmoid"].code
+
+
+def resolve(activation: "str | Activation") -> Activation:
+    """The activation of that name; SettingError names the nearest one if there is none."""
+    return activation if isinstance(activation, Activation) else choose("activation", activation, ACTIVATIONS)
+
+
+def by_code(code: int) -> Activation:
+    """The activation with that integer code."""
+    try:
+        return _BY_CODE[int(code)]
+    except KeyError:
+        hint = "; was ns.activations.register called in this process?" if code >= FIRST_USER_CODE else ""
+        raise SettingError(f"no activation has the code {code}{hint}") from None
+
+
+def register(name: str, f: Callable[[float], float], derivative: Callable[[float], float]) -> Activation:
+    """Add an activation of your own.
+
+    Parameters
+    ----------
+    name : str
+        How neurons will name it. Taken names are refused, unless the functions are the same ones.
+    f, derivative : callable
+        f(z) and f'(z) of one float, in plain Python or jitted with Numba. Both are compiled, and f' is
+        checked against central differences of f between -8 and 8.
+
+    Returns
+    -------
+    Activation
+        The new entry of ``ACTIVATIONS``.
+
+    Raises
+    ------
+    SettingError
+        If the name is taken, a function can't be compiled, or the derivative is not that of f.
+
+    Examples
+    --------
+    >>> import neuronsim as ns
+    >>> ns.activations.register("square", lambda z: z * z, lambda z: 2.0 * z).name
+    'square'
+    """
+    if not isinstance(name, str) or not name:
+        raise SettingError(f"the name of an activation is a non-empty str, not {name!r}")
+    taken = ACTIVATIONS.get(name)
+    if taken is not None:
+        if taken.originals and all(map(_same_function, taken.originals, (f, derivative))):
+            return taken
+        raise SettingError(f"the activation {name!r} exists already; give yours another name")
+    compiled = _compile(f, f"f of {name!r}"), _compile(derivative, f"the derivative of {name!r}")
+    function, slope = (_plain(c) for c in compiled)
+    _compare_with_differences(name, function, slope)
+    code = max(FIRST_USER_CODE - 1, *_BY_CODE) + 1
+    activation = Activation(name, code, function, slope, originals=(f, derivative), compiled=compiled)
+    ACTIVATIONS[name] = _BY_CODE[code] = activation
+    return activation
+
+
+def _compile(f: Any, what: str) -> Any:
+    from numba import cfunc
+    from numba.core.errors import NumbaError
+
+    if not callable(f):
+        raise SettingError(f"{what} is {f!r}, not a function of one float z")
+    plain = getattr(f, "py_func", f)
+    if not isinstance(plain, FunctionType):
+        raise SettingError(f"{what} is {f!r}; wrap it in a function: def f(z): return ...")
+    try:
+        return cfunc("float64(float64)", error_model="numpy")(plain)
+    except (NumbaError, TypeError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if not line.startswith("Failed in")), type(error).__name__)
+        raise SettingError(
+            f"{what} can't be compiled: {reason}; write it as a function of one float z, "
+            "with arithmetic and the math module"
+        ) from None
+
+
+def _plain(compiled: Any) -> Callable[..., float]:
+    call = compiled.ctypes
+
+    def function(z: float, slope: float = INITIAL_SLOPE) -> float:
+        return float(call(z))
+
+    return function
+
+
+def _compare_with_differences(name: str, f: Callable[..., float], derivative: Callable[..., float]) -> None:
+    """Refuse a derivative that differs from (f(z+h) - f(z-h)) / 2h, extrapolated to order h^4."""
+    points = [-7.9170 + 0.4973 * k for k in range(33)]
+    worst, where = 0.0, 0.0
+    for z in points:
+        wide, narrow = ((f(z + h) - f(z - h)) / (2.0 * h) for h in (2e-4, 1e-4))
+        numeric, given = (4.0 * narrow - wide) / 3.0, derivative(z)
+        if not (math.isfinite(numeric) and math.isfinite(given)):
+            raise SettingError(
+                f"the activation {name!r} is not finite near z = {z:.4g}: f = {f(z):.6g}, f' = {given:.6g}; "
+                "it must be defined for every z"
+            )
+        error = abs(numeric - given) / (1.0 + abs(numeric))
+        if error > worst:
+            worst, where = error, z
+    if worst > 1e-5:
+        numeric = (f(where + 1e-4) - f(where - 1e-4)) / 2e-4
+        raise SettingError(
+            f"the derivative of {name!r} is not that of f: at z = {where:.4g} it gives "
+            f"{derivative(where):.9g}, central differences of f give {numeric:.9g}"
+        )
+
+
+def _same_function(a: Any, b: Any) -> bool:
+    """Whether two functions are one, or the same source read twice (a notebook cell run again)."""
+    a, b = getattr(a, "py_func", a), getattr(b, "py_func", b)
+    if a is b:
+        return True
+    if not (isinstance(a, FunctionType) and isinstance(b, FunctionType)) or a.__code__ != b.__code__:
+        return False
+    if a.__closure__ or b.__closure__ or a.__defaults__ != b.__defaults__:
+        return False
+    return all(a.__globals__.get(n) is b.__globals__.get(n) for n in a.__code__.co_names)

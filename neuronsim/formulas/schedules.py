@@ -1,0 +1,292 @@
+"""Learning-rate schedules: the rate of every step, from settings alone.
+
+A schedule counts epochs or steps (``per``), both from 0. No rate comes from the C library, whose last bits
+change with the CPU: powers are repeated products, the cosine is a polynomial.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.errors import SettingError, choose, suggest
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What all schedules share.
+
+    Attributes
+    ----------
+    per : {"epoch", "step"}
+        What the schedule counts.
+    """
+
+    per: str = "epoch"
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        choose("per", self.per, {"epoch": 0, "step": 0})
+
+    def rates(self, first_step: int, n_steps: int, epoch: int) -> Floats:
+        """The rates of some steps of one epoch.
+
+        Parameters
+        ----------
+        first_step, n_steps : int
+            Which steps, counted from 0 within the run, across epochs.
+        epoch : int
+            The epoch they all belong to, from 0.
+
+        Returns
+        -------
+        array (n_steps,) of float64
+        """
+        if self.per == "step":
+            return self.at(np.arange(first_step, first_step + n_steps, dtype=np.int64))
+        return np.full(n_steps, self.at(np.array([epoch], dtype=np.int64))[0])
+
+    def at(self, k: Counts) -> Floats:
+        """The rates at counts k (epochs or steps)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The same rate always."""
+
+    rate: float
+
+    name: ClassVar[str] = "constant"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _rate(self.rate)
+
+    def at(self, k: Counts) -> Floats:
+        return np.full(len(k), float(self.rate))
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """rate · factor^⌊k / every⌋."""
+
+    rate: float
+    every: int
+    factor: float = 0.1
+
+    name: ClassVar[str] = "step"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _rate(self.rate)
+        _count("every", self.every)
+        _at_least_0("factor", self.factor)
+
+    def at(self, k: Counts) -> Floats:
+        return self.rate * powers(self.factor, k // self.every)
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """rate · gamma^k."""
+
+    rate: float
+    gamma: float
+
+    name: ClassVar[str] = "exponential"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _rate(self.rate)
+        _at_least_0("gamma", self.gamma)
+
+    def at(self, k: Counts) -> Floats:
+        return self.rate * powers(self.gamma, k)
+
+
+@dataclass(frozen=True)
+class InverseTime(Schedule):
+    """rate / (1 + decay · k)."""
+
+    rate: float
+    decay: float
+
+    name: ClassVar[str] = "inverse_time"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _rate(self.rate)
+        _at_least_0("decay", self.decay)
+
+    def at(self, k: Counts) -> Floats:
+        return self.rate / (1.0 + self.decay * k.astype(np.float64))
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """From rate to final along half a cosine over ``total`` counts, then final."""
+
+    rate: float
+    total: int
+    final: float = 0.0
+
+    name: ClassVar[str] = "cosine"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _rate(self.rate)
+        _count("total", self.total)
+        _at_least_0("final", self.final)
+
+    def at(self, k: Counts) -> Floats:
+        height = 0.5 * (1.0 + cosine_of_half_turns(np.minimum(k, self.total) / self.total))
+        return self.final + (self.rate - self.final) * height
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """The rates of ``then``, times (k + 1) / steps for the first ``steps`` counts.
+
+    ``then`` counts from the start as well, in its own unit; here ``per`` is "step" unless given.
+    """
+
+    steps: int
+    then: Schedule
+    per: str = field(default="step", kw_only=True)
+
+    name: ClassVar[str] = "warm_up"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _count("steps", self.steps)
+        if not isinstance(self.then, Schedule):
+            object.__setattr__(self, "then", resolve(self.then))
+
+    def rates(self, first_step: int, n_steps: int, epoch: int) -> Floats:
+        return super().rates(first_step, n_steps, epoch) * self.then.rates(first_step, n_steps, epoch)
+
+    def at(self, k: Counts) -> Floats:
+        return np.minimum(k + 1, self.steps) / self.steps
+
+
+_CLASSES: tuple[type[Schedule], ...] = (Constant, Step, Exponential, InverseTime, Cosine, WarmUp)
+
+SCHEDULES: dict[str, type[Schedule]] = {cls.name: cls for cls in _CLASSES}
+
+
+def resolve(learning_rate: "float | Schedule | Mapping[str, Any]") -> Schedule:
+    """The schedule meant: a number stays constant, a mapping is `from_settings`.
+
+    Raises
+    ------
+    SettingError
+        If the rate is negative, not finite or not a number.
+    """
+    if isinstance(learning_rate, Schedule):
+        return learning_rate
+    if isinstance(learning_rate, Mapping):
+        return from_settings(learning_rate)
+    return Constant(_rate(learning_rate))
+
+
+def from_settings(settings: Mapping[str, Any]) -> Schedule:
+    """The schedule that an experiment file describes: ``{schedule = "cosine", rate = 0.1, total = 20}``.
+
+    Raises
+    ------
+    SettingError
+        Naming the unknown or missing key.
+    """
+    rest = dict(settings)
+    cls = choose("schedule", rest.pop("schedule", None), SCHEDULES)
+    allowed = [f.name for f in fields(cls)]
+    for key in rest:
+        if key not in allowed:
+            raise SettingError(
+                f"the schedule {cls.name!r} takes no {key!r}{suggest(key, allowed) or ';'} "
+                f"allowed: {', '.join(allowed)}"
+            )
+    try:
+        return cls(**rest)
+    except TypeError:
+        missing = [name for name in allowed if name not in rest and name in _required(cls)]
+        raise SettingError(f"the schedule {cls.name!r} needs {', '.join(missing)}") from None
+
+
+def to_settings(schedule: Schedule) -> dict[str, Any]:
+    """What `from_settings` reads back as the same schedule."""
+    settings = {"schedule": schedule.name} | asdict(schedule)
+    if isinstance(schedule, WarmUp):
+        settings["then"] = to_settings(schedule.then)
+    return settings
+
+
+def powers(base: float, exponents: Counts) -> Floats:
+    """base^exponents for exponents >= 0, by binary powering: products only, the same bits everywhere."""
+    result = np.ones(len(exponents))
+    square = float(base)
+    left = exponents.copy()
+    while left.any():
+        result = np.where(left & 1, result * square, result)
+        square *= square
+        left >>= 1
+    return result
+
+
+def cosine_of_half_turns(x: Floats) -> Floats:
+    """cos(πx) for x in [0, 1], within 4e-16, from products and sums alone.
+
+    Reduced to an angle of at most π/4, where the Taylor polynomials of degree 16 and 17 end below 1e-17.
+    """
+    mirrored = x > 0.5
+    x = np.where(mirrored, 1.0 - x, x)
+    near = x <= 0.25
+    angle = math.pi * np.where(near, x, 0.5 - x)
+    square = angle * angle
+    cosine = _polynomial(square, [1.0 / math.factorial(2 * n) for n in range(9)])
+    sine = angle * _polynomial(square, [1.0 / math.factorial(2 * n + 1) for n in range(9)])
+    value = np.where(near, cosine, sine)
+    return np.where(mirrored, -value, value)
+
+
+def _polynomial(square: Floats, terms: list[float]) -> Floats:
+    """Σ (-1)^n terms[n] square^n, from the highest term down."""
+    total = np.zeros_like(square)
+    for term in reversed(terms):
+        total = term - square * total
+    return total
+
+
+def _rate(value: Any) -> float:
+    if isinstance(value, bool) or not _is_real(value) or not math.isfinite(value) or value < 0.0:
+        raise SettingError(
+            f"the learning rate is {value!r}; it must be a finite number, at least 0, or a schedule "
+            f"({', '.join(SCHEDULES)})"
+        )
+    return float(value)
+
+
+def _count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise SettingError(f"{name} is {value!r}; it must be a whole number, at least 1")
+
+
+def _at_least_0(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not _is_real(value) or not math.isfinite(value) or value < 0.0:
+        raise SettingError(f"{name} is {value!r}; it must be a finite number, at least 0")
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating))
+
+
+def _required(cls: type[Schedule]) -> list[str]:
+    return [f.name for f in fields(cls) if f.default is MISSING]

@@ -1,0 +1,1 @@
+"""The wiring as data: neurons, edges, names, edits; and the plan of who runs when."""

@@ -1,0 +1,1 @@
+"""Mini-batches, a lane a sample: forward, backward, gradients, a whole step."""

@@ -1,0 +1,1 @@
+"""Steps while somebody watches: values recorded, alarms evaluated."""

@@ -1,0 +1,210 @@
+"""What a training run keeps so that its steps can be made again: how it began, and states along the way."""
+
+import hashlib
+import math
+import re
+import time
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim import seeds
+from neuronsim.errors import DataError, SettingError
+from neuronsim.formulas.losses import Loss
+from neuronsim.formulas.schedules import Schedule
+from neuronsim.graph.graph import Graph
+
+__all__ = ["Recording", "Snapshots", "State", "budget"]
+
+Array = NDArray[Any]
+State = list[Array]
+"""Everything that a step changes, as `neuronsim.engine.engine.Session.arrays` lists it."""
+
+MEGABYTES = 1_000_000
+MOST_BYTES = 256 * MEGABYTES
+# Replaying a thousandth of a run is short, whatever its length.
+MOST_SNAPSHOTS = 1000
+# What took less is replayed as soon; a snapshot every epoch of 4 samples made training 16 % slower.
+LEAST_SECONDS = 0.01
+# What an array costs beside its numbers.
+_ARRAY_BYTES = 112
+# Of X and of T at most so many bytes are compared.
+_SAMPLED_BYTES = 64 * 1024
+
+
+def budget(asked: Any) -> int:
+    """How many bytes the ``snapshots`` of ``fit`` may take: "auto", False, or bytes."""
+    if asked is False:
+        return 0
+    if isinstance(asked, str) and asked == "auto":
+        return min(_free_memory() // 4, MOST_BYTES)
+    whole = isinstance(asked, (int, float, np.integer, np.floating)) and not isinstance(asked, (bool, np.bool_))
+    if not whole or not 0 < asked < math.inf:
+        raise SettingError(f'snapshots={asked!r}: "auto", False, or how many bytes they may take at most')
+    return int(asked)
+
+
+def _free_memory() -> int:
+    """Bytes of memory that programs could still take; where the system does not tell, plenty."""
+    try:
+        found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return 1024 * int(found[1]) if found else 4 * MOST_BYTES
+
+
+class Snapshots:
+    """States of a run by the step that they are before, spread evenly, within a number of bytes.
+
+    Where they get too many, the interval between them doubles and those in between are dropped: a run of any length
+    keeps between a half of what fits and all of it. The first is always kept, and the last if two fit.
+    """
+
+    def __init__(self, start: State, most_bytes: int) -> None:
+        self.states: dict[int, State] = {0: sealed(start)}
+        self.interval = 1
+        self.capacity = max(1, min(most_bytes // bytes_of(start), MOST_SNAPSHOTS))
+        self._due = time.perf_counter() + LEAST_SECONDS
+
+    def keep(self, step: int, state: State) -> None:
+        """Keep a state, which is the keeper's from now on, unless it is too near to the last one."""
+        now = time.perf_counter()
+        if now < self._due or step < self.last + self.interval:
+            return
+        self._due = now + LEAST_SECONDS
+        self.states[step] = sealed(state)
+        while len(self.states) > self.capacity:
+            self.interval *= 2
+            self._thin()
+
+    def keep_end(self, step: int, state: State) -> None:
+        """Keep the state behind the last step, in place of the one before it where there is no room."""
+        if len(self.states) == self.capacity > 1:
+            del self.states[self.last]
+        if len(self.states) < self.capacity:
+            self.states[step] = sealed(state)
+
+    def before(self, step: int) -> int:
+        """The step of the last state not behind ``step``."""
+        steps = list(self.states)
+        return steps[bisect_right(steps, step) - 1]
+
+    @property
+    def last(self) -> int:
+        """The step of the last state."""
+        return next(reversed(self.states))
+
+    def _thin(self) -> None:
+        last = -self.interval
+        for step in list(self.states):
+            if step < last + self.interval:
+                del self.states[step]
+            else:
+                last = step
+
+
+def sealed(state: State) -> State:
+    """The same arrays, to which nobody can write any more."""
+    for values in state:
+        values.flags.writeable = False
+    return state
+
+
+def bytes_of(state: State) -> int:
+    """What a state takes in memory."""
+    return sum(values.nbytes + _ARRAY_BYTES for values in state)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """How a run began, and its snapshots: with these, each of its steps can be made again.
+
+    Attributes
+    ----------
+    graph : Graph
+        The wiring and parameters at the start; nothing changes it.
+    X, T : array
+        As the run reads them: the user's own arrays, if they had the network's dtype.
+    loss, schedule, shuffle, seed
+        As ``fit`` resolved them.
+    session : dict
+        The arguments of `neuronsim.engine.engine.Session`.
+    snapshots : Snapshots
+    fingerprints : pair of bytes
+        Of X and T when the run began.
+    """
+
+    graph: Graph
+    X: Array
+    T: Array
+    loss: Loss
+    schedule: Schedule
+    shuffle: bool
+    seed: int
+    session: dict[str, Any]
+    snapshots: Snapshots
+    fingerprints: tuple[bytes, bytes]
+
+    @cached_property
+    def steps_per_epoch(self) -> int:
+        """How many steps an epoch has; the last one may be of a smaller batch."""
+        return -(-len(self.X) // int(self.session["batch_size"]))
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """In which order the samples came."""
+        return seeds.sample_order(self.seed, epoch, len(self.X), self.shuffle)
+
+    def check_data(self) -> None:
+        """Raise DataError if X or T are no longer what they were."""
+        for name, values, before in zip("XT", (self.X, self.T), self.fingerprints, strict=True):
+            if fingerprint(values) != before:
+                raise DataError(
+                    f"{name} has changed since the run, which refers to it: its steps can't be made again; "
+                    f"to change {name} later, hand fit a copy, {name}.copy()"
+                )
+
+
+def record(most_bytes: int, graph: Graph, state: State, data: tuple[Array, Array], **settings: Any) -> Recording | str:
+    """Begin a recording, of a run that has not made a step yet; or say why there is none.
+
+    Parameters
+    ----------
+    most_bytes : int
+        How much snapshots may take.
+    graph : Graph
+        Is copied; the parameters in ``state`` are its own.
+    state : list of array
+        ``Session.arrays()``, which are copied.
+    data : pair of array
+        X and T.
+    settings
+        The other attributes of `Recording`.
+    """
+    if not most_bytes:
+        return "it was fitted with snapshots=False"
+    needed = bytes_of(state)
+    if needed > most_bytes:
+        return (
+            f"its state takes {needed / MEGABYTES:,.1f} MB, more than the {most_bytes / MEGABYTES:,.1f} MB that "
+            f"snapshots may take; fit(..., snapshots={needed}) keeps the start"
+        )
+    own = graph.copy()
+    start = [own.weights, own.biases, own.slopes, *(values.copy() for values in state[3:])]
+    X, T = data
+    fingerprints = fingerprint(X), fingerprint(T)
+    return Recording(own, X, T, snapshots=Snapshots(start, most_bytes), fingerprints=fingerprints, **settings)
+
+
+def fingerprint(values: Array) -> bytes:
+    """A digest of an array's shape and of up to 64 KB of its rows, spread evenly."""
+    row_bytes = max(1, values.nbytes // len(values))
+    n = min(len(values), max(2, _SAMPLED_BYTES // row_bytes))
+    rows = values if n == len(values) else values[np.linspace(0, len(values) - 1, n).astype(np.int64)]
+    digest = hashlib.blake2b(f"{values.shape} {values.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(rows).data)
+    return digest.digest()

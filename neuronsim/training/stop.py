@@ -1,0 +1,223 @@
+"""When to stop: rules that training asks at the end of each epoch (L4).
+
+A rule carries no state: it looks at what the run has recorded so far, so that a resumed run stops where the
+uninterrupted one would have.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from neuronsim.errors import SettingError, suggest
+
+
+class EpochReport(Protocol):
+    """What a rule may look at.
+
+    Attributes
+    ----------
+    history : mapping of str to list
+        The run's history up to this epoch: equally long lists.
+    seconds : float
+        Time since the run began.
+    gradient_norm : callable
+        Computes the Euclidean norm of the gradient over all data; costs a pass.
+    step_size : float or None
+        Euclidean norm of the change of all parameters over the epoch; None unless a StepSize rule asked.
+    """
+
+    @property
+    def history(self) -> Mapping[str, Sequence[float]]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def gradient_norm(self) -> Callable[[], float]: ...
+    @property
+    def step_size(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What all stopping rules share."""
+
+    name: ClassVar[str]
+
+    def reason(self, epoch: EpochReport) -> str | None:
+        """Why to stop now, as a sentence; None to go on."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class GradientNorm(Rule):
+    """Stop when ‖∇L‖ over all data is at most ``tolerance``."""
+
+    tolerance: float
+
+    name: ClassVar[str] = "gradient_norm"
+
+    def __post_init__(self) -> None:
+        _at_least_0(self.name, "tolerance", self.tolerance)
+
+    def reason(self, epoch: EpochReport) -> str | None:
+        norm = epoch.gradient_norm()
+        if norm <= self.tolerance:
+            return f"the gradient's norm {norm:.6g} is at most {self.tolerance:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class StepSize(Rule):
+    """Stop when an epoch moved all parameters together by less than ``tolerance``."""
+
+    tolerance: float
+
+    name: ClassVar[str] = "step_size"
+
+    def __post_init__(self) -> None:
+        _at_least_0(self.name, "tolerance", self.tolerance)
+
+    def reason(self, epoch: EpochReport) -> str | None:
+        moved = epoch.step_size
+        if moved is not None and moved < self.tolerance:
+            return f"the epoch moved the parameters by {moved:.6g}, less than {self.tolerance:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class Plateau(Rule):
+    """Stop after ``patience`` epochs in a row without a new best by more than ``min_delta``.
+
+    A monitored accuracy should rise, everything else should fall. NaN is never a new best.
+    """
+
+    patience: int
+    min_delta: float = 0.0
+    monitor: str = "loss"
+
+    name: ClassVar[str] = "plateau"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.patience, bool) or not isinstance(self.patience, int) or self.patience < 1:
+            raise SettingError(
+                f"patience of 'plateau' is {self.patience!r}; it must be a whole number of epochs, at least 1"
+            )
+        _at_least_0(self.name, "min_delta", self.min_delta)
+
+    def reason(self, epoch: EpochReport) -> str | None:
+        values = epoch.history[self.monitor]
+        sign = -1.0 if _should_rise(self.monitor) else 1.0
+        best, since = math.inf, 0
+        for value in values:
+            improved = sign * value < best - self.min_delta
+            best, since = (sign * value, 0) if improved else (best, since + 1)
+        if since >= self.patience:
+            return f"{self.monitor} has not got better than {sign * best:.6g} for {since} epochs"
+        return None
+
+
+@dataclass(frozen=True)
+class TargetLoss(Rule):
+    """Stop when the monitored value has reached ``value``: at most, or for an accuracy at least."""
+
+    value: float
+    monitor: str = "loss"
+
+    name: ClassVar[str] = "target_loss"
+
+    def __post_init__(self) -> None:
+        if not _is_number(self.value) or math.isnan(self.value):
+            raise SettingError(f"value of 'target_loss' is {self.value!r}; it must be a number")
+
+    def reason(self, epoch: EpochReport) -> str | None:
+        last = epoch.history[self.monitor][-1]
+        rise = _should_rise(self.monitor)
+        if last >= self.value if rise else last <= self.value:
+            return f"{self.monitor} {last:.6g} is at {'least' if rise else 'most'} {self.value:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class Seconds(Rule):
+    """Stop after ``limit`` seconds."""
+
+    limit: float
+
+    name: ClassVar[str] = "seconds"
+
+    def __post_init__(self) -> None:
+        _at_least_0(self.name, "limit", self.limit)
+
+    def reason(self, epoch: EpochReport) -> str | None:
+        if epoch.seconds >= self.limit:
+            return f"{epoch.seconds:.3g} seconds have passed, the limit is {self.limit:g}"
+        return None
+
+
+_CLASSES: tuple[type[Rule], ...] = (GradientNorm, StepSize, Plateau, TargetLoss, Seconds)
+
+STOPS: dict[str, type[Rule]] = {cls.name: cls for cls in _CLASSES}
+
+
+def resolve(stop: Rule | Iterable[Rule]) -> tuple[Rule, ...]:
+    """One rule or several as a tuple.
+
+    Raises
+    ------
+    SettingError
+        If something else is among them.
+    """
+    rules = (stop,) if isinstance(stop, Rule) else stop
+    if isinstance(rules, (str, bytes)) or not isinstance(rules, Iterable):
+        raise SettingError(f"stop is {stop!r}; give rules of ns.stop: {_class_names()}")
+    rules = tuple(rules)
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise SettingError(f"{rule!r} is no stopping rule; give objects of ns.stop: {_class_names()}")
+    return rules
+
+
+def first_reason(rules: Iterable[Rule], epoch: EpochReport) -> str | None:
+    """The reason of the first rule that has one."""
+    for rule in rules:
+        reason = rule.reason(epoch)
+        if reason is not None:
+            return reason
+    return None
+
+
+def check_monitors(rules: Iterable[Rule], history: Collection[str]) -> None:
+    """Refuse a rule that monitors what the history will not hold.
+
+    Raises
+    ------
+    SettingError
+        Naming what it will hold, and what to do.
+    """
+    for rule in rules:
+        if isinstance(rule, (Plateau, TargetLoss)) and rule.monitor not in history:
+            name = rule.monitor
+            hint = suggest(name, history)
+            if name in ("val_loss", "val_accuracy"):
+                hint = "; give validation=(X, T);"
+            elif name == "data_loss":
+                hint = "; give evaluate=True;"
+            there = ", ".join(history)
+            raise SettingError(f"the history has no {name!r} to monitor{hint or ';'} it has: {there}")
+
+
+def _should_rise(monitor: str) -> bool:
+    return monitor.endswith("accuracy")
+
+
+def _at_least_0(rule: str, name: str, value: Any) -> None:
+    if not _is_number(value) or math.isnan(value) or value < 0.0:
+        raise SettingError(f"{name} of {rule!r} is {value!r}; it must be a number, at least 0")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _class_names() -> str:
+    return ", ".join(cls.__name__ for cls in _CLASSES)

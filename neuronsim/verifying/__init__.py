@@ -1,0 +1,1 @@
+"""Gradients against central differences, and other programs' steps against the lectures' rule."""

@@ -1,0 +1,147 @@
+"""The table of losses: codes, values, derivatives, the fused pairs."""
+
+import math
+
+import pytest
+
+from neuronsim.errors import SettingError
+from neuronsim.formulas import losses
+from neuronsim.formulas.losses import LOSSES, resolve
+
+Y, T = [0.75, 0.25, 0.5], [1.0, 0.0, 0.125]
+
+
+def test_the_codes_are_those_the_kernels_know():
+    assert {name: loss.code for name, loss in LOSSES.items()} == {
+        "half_squared_error": 0,
+        "squared_error": 1,
+        "mean_squared_error": 2,
+        "absolute_error": 3,
+        "l2_norm": 4,
+        "binary_cross_entropy": 5,
+        "cross_entropy": 6,
+        "huber": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("half_squared_error", 0.1328125),
+        ("squared_error", 0.265625),
+        ("mean_squared_error", 0.265625 / 3),
+        ("absolute_error", 0.875),
+        ("l2_norm", math.sqrt(0.265625)),
+        ("binary_cross_entropy", -2 * math.log(0.75) - math.log(0.5)),
+        ("cross_entropy", -math.log(0.75) - 0.125 * math.log(0.5)),
+        ("huber", 0.1328125),
+    ],
+)
+def test_values(name, value):
+    assert LOSSES[name].value(Y, T) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+@pytest.mark.parametrize("t", [T, [0.0, 1.0, 0.0], [0.3, 0.3, 0.4]])
+def test_derivatives_are_central_differences(loss, t):
+    eps = 1e-6
+    for k, slope in enumerate(loss.derivative(Y, t)):
+        above, below = list(Y), list(Y)
+        above[k] += eps
+        below[k] -= eps
+        assert slope == pytest.approx((loss.value(above, t) - loss.value(below, t)) / (2 * eps), rel=1e-7)
+
+
+def test_huber_is_linear_beyond_1():
+    assert LOSSES["huber"].value([3.0, -3.0, 0.5], [0.0, 0.0, 0.0]) == 2.5 + 2.5 + 0.125
+    assert LOSSES["huber"].derivative([3.0, -3.0, 0.5], [0.0, 0.0, 0.0]) == [1.0, -1.0, 0.5]
+
+
+@pytest.mark.parametrize("name", ["absolute_error", "l2_norm"])
+def test_the_slope_at_the_kink_is_0(name):
+    assert LOSSES[name].derivative([1.0, 2.0], [1.0, 2.0]) == [0.0, 0.0]
+
+
+def test_cross_entropies_at_the_ends():
+    bce, ce = LOSSES["binary_cross_entropy"], LOSSES["cross_entropy"]
+    assert bce.value([0.0, 1.0], [0.0, 1.0]) == 0.0
+    assert bce.derivative([0.0, 1.0], [0.0, 1.0]) == [1.0, -1.0]
+    assert bce.value([0.0], [1.0]) == math.inf
+    assert bce.derivative([0.0], [1.0]) == [-math.inf]
+    assert ce.value([0.0, 1.0], [0.0, 1.0]) == 0.0
+    assert ce.derivative([0.0, 0.5], [0.0, 1.0]) == [0.0, -2.0]
+    assert ce.derivative([0.0], [1.0]) == [-math.inf]
+
+
+def test_the_errata_of_l2():
+    """The derivative of the binary cross-entropy is (1 - t)/(1 - y) - t/y, in natural logarithms."""
+    for y, t in [(0.3, 1.0), (0.3, 0.0), (0.9, 0.25)]:
+        assert LOSSES["binary_cross_entropy"].derivative([y], [t]) == [pytest.approx((1 - t) / (1 - y) - t / y)]
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_nan_in_nan_out(loss):
+    assert math.isnan(loss.value([math.nan, 0.5], [0.0, 1.0]))
+    assert math.isnan(loss.derivative([math.nan, 0.5], [0.0, 1.0])[0])
+
+
+def test_softmax():
+    y = losses.softmax([1.0, 2.0, 3.0])
+    assert y == pytest.approx([0.09003057, 0.24472847, 0.66524096])
+    assert sum(y) == pytest.approx(1.0)
+    assert losses.softmax([1000.0, -1000.0]) == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("t", [[0.0, 1.0, 0.0], [0.2, 0.3, 0.5], [1.0, 1.0, 0.5]])
+def test_softmax_with_cross_entropy_is_fused(t):
+    z, eps = [0.3, -1.2, 0.8], 1e-6
+    y = losses.softmax(z)
+    assert losses.softmax_cross_entropy(z, t) == pytest.approx(losses.cross_entropy(y, t))
+    for k, delta in enumerate(losses.softmax_cross_entropy_delta(y, t)):
+        above, below = list(z), list(z)
+        above[k] += eps
+        below[k] -= eps
+        numeric = (losses.softmax_cross_entropy(above, t) - losses.softmax_cross_entropy(below, t)) / (2 * eps)
+        assert delta == pytest.approx(numeric, abs=1e-9)
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0, 0.25])
+def test_sigmoid_with_binary_cross_entropy_is_fused(t):
+    z = 0.7
+    y = 1.0 / (1.0 + math.exp(-z))
+    assert losses.sigmoid_binary_cross_entropy(z, t) == pytest.approx(losses.binary_cross_entropy([y], [t]))
+    slope = losses.binary_cross_entropy_derivative([y], [t])[0]
+    assert losses.sigmoid_binary_cross_entropy_delta(y, t) == pytest.approx(slope * y * (1 - y))
+
+
+def test_fused_pairs_are_stable_at_1000():
+    assert losses.softmax_cross_entropy([1000.0, -1000.0], [0.0, 1.0]) == 2000.0
+    assert losses.softmax_cross_entropy([1000.0, -1000.0], [1.0, 0.0]) == 0.0
+    assert losses.softmax_cross_entropy([-1000.0, -1000.0], [1.0, 0.0]) == pytest.approx(math.log(2.0))
+    assert losses.sigmoid_binary_cross_entropy(1000.0, 0.0) == 1000.0
+    assert losses.sigmoid_binary_cross_entropy(-1000.0, 1.0) == 1000.0
+    assert losses.sigmoid_binary_cross_entropy(-1000.0, 0.0) == 0.0
+    assert losses.sigmoid_binary_cross_entropy(40.0, 1.0) == pytest.approx(math.exp(-40.0), rel=1e-12)
+
+
+class TestResolve:
+    def test_by_name_and_as_object(self):
+        assert resolve("huber", []) is LOSSES["huber"]
+        assert resolve(LOSSES["huber"], []) is LOSSES["huber"]
+
+    @pytest.mark.parametrize(
+        ("outputs", "name"),
+        [
+            (["softmax", "softmax"], "cross_entropy"),
+            ([17, 17], "cross_entropy"),
+            (["softmax", "tanh"], "half_squared_error"),
+            ([1], "half_squared_error"),
+            ([], "half_squared_error"),
+        ],
+    )
+    def test_the_default_follows_the_outputs(self, outputs, name):
+        assert resolve(None, outputs).name == name
+
+    def test_an_unknown_name(self):
+        with pytest.raises(SettingError, match="unknown loss 'hubr'; did you mean 'huber'"):
+            resolve("hubr", [])

@@ -1,0 +1,412 @@
+"""A step's records, its explanation, and the gradient check, on compiled networks."""
+
+import math
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+import neuronsim as ns
+from neuronsim.errors import CheckError, DataError, NeuronsimError, SettingError, UnknownNameError
+from neuronsim.explaining.explain import number, pair
+from neuronsim.formulas import losses
+from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
+from neuronsim.kernels.records import Parameters
+from neuronsim.tracing.steps import Step
+from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
+
+X, T = [0.05, 0.10], [0.01, 0.99]
+
+
+def net_222(dtype="float64"):
+    """L4's 2-2-2 net, biases frozen."""
+    net = ns.Network(dtype)
+    net.add_inputs("i1", "i2")
+    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
+    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
+    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
+    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
+    net.set_outputs("o1", "o2")
+    net.freeze(biases=True)
+    return net
+
+
+def mixed_net(loss="half_squared_error", last="tanh", dtype="float64"):
+    """Skips, a prelu, an output that feeds, an input as output, a bias-only and a lost neuron."""
+    net = ns.Network(dtype, rng=3)
+    net.add_inputs("x0", "x1")
+    net.add_neuron("p", {"x0": -1.2, "x1": 0.4}, activation="prelu", bias=-0.1, slope=0.3)
+    net.add_neuron("c", activation="identity", bias=0.7)
+    net.add_neuron("m", {"p": 0.8, "c": -0.5, "x1": 0.3}, activation="gelu", bias=0.2)
+    net.add_neuron("lost", {"m": 1.0}, activation="tanh")
+    net.add_neuron("o0", {"m": 0.9, "p": -0.7}, activation=last, bias=0.1)
+    net.add_neuron("o1", {"m": -0.4, "x0": 0.6}, activation=last)
+    outputs = ["o0", "o1"]
+    if last != "softmax" and loss == "half_squared_error":
+        outputs += ["m", "x1"]
+    net.set_outputs(*outputs)
+    return net
+
+
+class TestStep:
+    def test_l4s_numbers(self):
+        step = net_222().step(X, T, learning_rate=0.5)
+        assert step["h1"].z == pytest.approx(0.3775, abs=1e-15)
+        assert step["h1"].y == pytest.approx(0.593269992, abs=5e-10)
+        assert step.loss == pytest.approx(0.298371109, abs=5e-10)
+        assert step["h1", "o1"].gradient == pytest.approx(0.082167041, abs=5e-10)
+        assert step["i1", "h1"].gradient == pytest.approx(0.000438568, abs=5e-10)
+        assert step["h1", "o1"].weight == 0.40
+        assert step["h1", "o1"].weight_after == pytest.approx(0.35891648, abs=5e-9)
+        assert step["h1"].bias == step["h1"].bias_after == 0.35
+
+    def test_hidden_errors_use_the_old_weights(self):
+        net = net_222()
+        net.step(X, T, learning_rate=0.5)
+        error = net.evaluate([X], [T]).loss
+        assert error != pytest.approx(0.29102792390544197, rel=0, abs=2e-10), "δ came from updated weights"
+        assert error == pytest.approx(0.29102777369359933, rel=0, abs=1e-15)
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    @pytest.mark.parametrize(
+        ("loss", "last"),
+        [
+            ("half_squared_error", "tanh"),
+            ("cross_entropy", "softmax"),
+            ("binary_cross_entropy", "sigmoid"),
+            ("squared_error", "softmax"),
+        ],
+    )
+    def test_every_record_is_that_of_the_reference(self, dtype, loss, last):
+        net = mixed_net(loss, last, dtype)
+        reference = ReferenceNetwork.from_network(net)
+        t = [0.2, 0.8, -0.3, 0.5][: net.n_outputs]
+        x = [0.7, -1.1]
+        step = net.step(x, t, loss=loss, learning_rate=0.25)
+        near = {"rel": 1e-5, "abs": 1e-6} if dtype == "float32" else {"rel": 1e-12, "abs": 1e-14}
+        gradients = reference.gradients([x], [t], loss)
+        s = gradients.samples[0]
+        reference.step(x, t, loss, 0.25)
+        assert step.loss == pytest.approx(s.loss, **near)
+        for a in range(net.n_neurons):
+            n = step[a]
+            assert (n.z, n.y, n.delta) == pytest.approx((s.z[a], s.y[a], s.delta[a]), **near), n
+            assert n.error == pytest.approx(s.error[a], **near), n
+            own = reference.own_delta(s.z, s.y, t, losses.LOSSES[loss]).get(a)
+            assert n.own_delta == (None if own is None else pytest.approx(own, **near))
+            if not n.is_input:
+                assert n.bias_gradient == pytest.approx(gradients.parameters[bias_of(a)], **near)
+                assert n.bias_after == pytest.approx(reference.neurons[a].bias, **near)
+            if n.activation == "prelu":
+                assert n.slope_gradient == pytest.approx(gradients.parameters[slope_of(a)], **near)
+                assert n.slope_after == pytest.approx(reference.neurons[a].slope, **near)
+            for e in n.incoming:
+                p = weight_of(e.source_id, a)
+                assert e.gradient == pytest.approx(gradients.parameters[p], **near)
+                assert e.weight_after == pytest.approx(reference.value(p), **near)
+                assert e.dw == pytest.approx(e.weight_after - e.weight, abs=1e-12)
+
+    def test_later_steps_and_edits_leave_it_alone(self):
+        net = net_222()
+        step = net.step(X, T, learning_rate=0.5)
+        before = str(step.explain("h1")), step["i1", "h1"].weight, step.weights_after.tolist()
+        net.step(X, T, learning_rate=0.5)
+        net.weights[:] = 0.0
+        net["h1"].activation = "tanh"
+        net.remove_neuron("h2")
+        net.add_neuron("h2", {"i1": 9.0})
+        assert before == (str(step.explain("h1")), step["i1", "h1"].weight, step.weights_after.tolist())
+        assert step["h2"].sources == ["i1", "i2"]
+
+    def test_its_arrays_are_read_only(self):
+        step = net_222().step(X, T)
+        for array in (step.z, step.delta, step.weights, step.weights_after, step.weight_gradients):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 1.0
+
+    def test_the_network_shows_the_same_signals(self):
+        net = net_222()
+        step = net.step(X, T)
+        assert (net["h1"].z, net["o2"].delta) == (step["h1"].z, step["o2"].delta)
+
+    def test_class_numbers(self):
+        net = mixed_net("cross_entropy", "softmax")
+        step = net.step([0.7, -1.1], 1)
+        assert step.targets == [0.0, 1.0]
+        assert step.loss == pytest.approx(-math.log(step["o1"].y))
+
+    def test_a_step_can_be_pickled(self):
+        step = net_222().step(X, T)
+        assert str(pickle.loads(pickle.dumps(step)).explain("h1")) == str(step.explain("h1"))
+
+    def test_unknown_names(self):
+        step = net_222().step(X, T)
+        with pytest.raises(UnknownNameError, match="no neuron 'H1'; did you mean 'h1'"):
+            step["H1"]
+        with pytest.raises(UnknownNameError, match="no edge 'i1' → 'o1'"):
+            step["i1", "o1"]
+        with pytest.raises(SettingError, match="explain one neuron"):
+            step.explain("i1", "h1", "o1")
+
+    @pytest.mark.parametrize(
+        ("x", "t", "settings", "error"),
+        [
+            ([X], [T], {}, DataError),
+            ([0.1], T, {}, DataError),
+            ([math.nan, 0.1], T, {}, DataError),
+            (X, [0.1], {}, DataError),
+            (X, T, {"learning_rate": -1.0}, SettingError),
+            (X, T, {"learning_rate": math.nan}, SettingError),
+            (X, T, {"loss": "half_squared"}, SettingError),
+        ],
+    )
+    def test_what_is_refused_changes_nothing(self, x, t, settings, error):
+        net = net_222()
+        before = net.weights.copy()
+        with pytest.raises(error):
+            net.step(x, t, **settings)
+        assert np.array_equal(net.weights, before)
+
+    def test_a_loss_that_is_not_finite_is_no_step(self):
+        net = ns.Network()
+        net.add_inputs("x")
+        net.add_neuron("y", {"x": 1e200}, activation="identity")
+        net.set_outputs("y")
+        with pytest.raises(NeuronsimError, match="the step was not made"):
+            net.step([1.0], [0.0])
+        assert net.weights.tolist() == [1e200]
+
+
+class TestMessages:
+    def test_of_a_hidden_neuron(self):
+        """L3: y in with weights, y out, δ in with the old weights, δ out."""
+        step = net_222().step(X, T, learning_rate=0.5)
+        m = step.messages("h1")
+        assert [(r.neuron, r.signal, r.weight) for r in m.received] == [
+            ("i1", 0.05, 0.15),
+            ("i2", 0.10, 0.20),
+        ]
+        assert [(s.neuron, s.signal) for s in m.sent] == [("o1", step["h1"].y), ("o2", step["h1"].y)]
+        assert [(e.neuron, e.signal, e.weight) for e in m.errors_received] == [
+            ("o1", step["o1"].delta, 0.40),
+            ("o2", step["o2"].delta, 0.50),
+        ]
+        assert [(e.neuron, e.product) for e in m.errors_sent] == [
+            ("i1", 0.15 * step["h1"].delta),
+            ("i2", 0.20 * step["h1"].delta),
+        ]
+        assert m.own is None
+        assert m.received[0].product + m.received[1].product + step["h1"].bias == pytest.approx(step["h1"].z)
+        assert "δ = 0.138498562    w = 0.4" in str(m)
+        assert "<td>w = 0.4</td>" in m._repr_html_()
+
+    def test_of_an_output(self):
+        step = net_222().step(X, T)
+        assert step.messages("o1").own == pytest.approx(step["o1"].delta)
+
+
+class TestExplain:
+    def test_a_hidden_neuron_with_all_its_numbers(self):
+        text = str(net_222().step(X, T, learning_rate=0.5).explain("h1"))
+        assert text == (
+            "neuron h1 (sigmoid) in step 0\n"
+            "\n"
+            "forward: z = b + Σ w · y\n"
+            "       b                              =  0.35\n"
+            "    +  w[i1→h1] · y[i1]  0.15 · 0.05  =  0.0075\n"
+            "    +  w[i2→h1] · y[i2]  0.2 · 0.1    =  0.02\n"
+            "       z                              =  0.3775\n"
+            "    w, b: before this step's update\n"
+            "    order: b, then the sources by ascending id, each w · y added with one rounding\n"
+            "\n"
+            "activation: y = f(z)\n"
+            "    y = sigmoid(0.3775)  =  0.593269992\n"
+            "\n"
+            "backward: δ = Σ w · δ of the sinks · f'(z)\n"
+            "    +  w_old[h1→o1] · δ[o1]  0.4 · 0.138498562           =  0.0553994247\n"
+            "    +  w_old[h1→o2] · δ[o2]  0.5 · -0.0380982365         =  -0.0190491183\n"
+            "       Σ w_old · δ                                       =  0.0363503064\n"
+            "       f'(0.3775)                                        =  0.241300709\n"
+            "       δ                     0.0363503064 · 0.241300709  =  0.00877135469\n"
+            "    w_old: every weight in this sum is the one before this step's update\n"
+            "    order: from 0, bundles (neurons with the same sources) from the outputs back, ascending ids in each\n"
+            "\n"
+            "update: new = old - μ · gradient, μ = 0.5\n"
+            "    parameter  gradient                                            old   new\n"
+            "    w[i1→h1]   δ · y[i1] = 0.00877135469 · 0.05  = 0.000438567734  0.15  0.149780716\n"
+            "    w[i2→h1]   δ · y[i2] = 0.00877135469 · 0.1   = 0.000877135469  0.2   0.199561432\n"
+            "    b[h1]      δ · 1                             = 0.00877135469   0.35  0.35"
+            "         frozen: left alone\n"
+            "    old: before this step, as every sum above used it; new: what the next step uses"
+        )
+
+    def test_an_output_shows_the_losss_own_part(self):
+        text = str(net_222().step(X, T).explain("o1"))
+        assert re.search(r"∂L/∂y of half_squared_error +y = 0\.75136507, t = 0\.01 +=  0\.74136507\n", text)
+        assert re.search(r"own part: ∂L/∂y · f'\(z\) +0\.74136507 · 0\.186815602 +=  0\.138498562\n", text)
+
+    def test_a_fused_output_shows_y_minus_t(self):
+        text = str(mixed_net("cross_entropy", "softmax").step([0.7, -1.1], 1).explain("o1"))
+        assert "activation: y = e^z / Σ e^z over the 2 softmax outputs" in text
+        assert "y - t (softmax with cross_entropy)" in text
+        net = mixed_net("binary_cross_entropy", "sigmoid")
+        text = str(net.step([0.7, -1.1], [0.0, 1.0], loss="binary_cross_entropy").explain("o0"))
+        assert "y - t (sigmoid with binary_cross_entropy)" in text
+
+    def test_softmax_with_another_loss_and_targets_that_do_not_add_up_to_1(self):
+        net = mixed_net("squared_error", "softmax")
+        text = str(net.step([0.7, -1.1], [0.2, 0.8], loss="squared_error").explain("o0"))
+        assert "own part: y · (∂L/∂y - Σ)" in text
+        text = str(net.step([0.7, -1.1], [1.0, 1.0]).explain("o0"))
+        assert "y·Σt - t" in text
+
+    def test_an_output_that_feeds_adds_both_parts(self):
+        step = mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5])
+        text = str(step.explain("m"))
+        assert "backward: δ = the loss's own part + Σ w · δ of the sinks · f'(z)" in text
+        n = step["m"]
+        assert f"{number(n.own_delta)} + {number(n.aggregated)} · {number(n.derivative)}" in text
+
+    def test_a_prelu_shows_its_slope(self):
+        text = str(mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("p"))
+        assert "slope = 0.3)" in text
+        assert "∂L/∂y · min(z, 0)" in text
+
+    def test_inputs_and_lost_neurons(self):
+        step = mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5])
+        assert "an input passes x on" in str(step.explain("x0"))
+        assert "∂L/∂x" in str(step.explain("x1"))
+        assert "nothing comes back, δ = 0" in str(step.explain("lost"))
+
+    def test_an_edge(self):
+        text = str(net_222().step(X, T, learning_rate=0.5).explain("i1", "h1"))
+        assert "w[i1→h1] · y[i1]  0.15 · 0.05  =  0.0075" in text
+        assert "w_old: the weight before this step's update" in text
+        assert "δ[h1] · y[i1]  0.00877135469 · 0.05  =  0.000438567734" in text
+        assert "new     0.149780716" in text
+
+    def test_rates_and_frozen_edges(self):
+        net = net_222()
+        net.scale_rate(("i1", "h1"), 0.1)
+        net.freeze(edges=[("i2", "h1")])
+        step = net.step(X, T, learning_rate=0.5)
+        assert "μ here: 0.05" in str(step.explain("h1"))
+        assert "frozen: left alone" in str(step.explain("i2", "h1"))
+
+    def test_the_loss(self):
+        text = str(net_222().step(X, T).explain())
+        assert "half_squared_error = 0.298371109" in text
+        assert re.search(r"o1 +0\.75136507 +0\.01 +0\.74136507", text)
+
+    def test_a_large_fan_in_is_folded(self):
+        net = ns.wiring.layered([784, 3], activation="sigmoid", rng=0)
+        step = net.step(np.linspace(0, 1, 784), [0.0, 1.0, 0.0])
+        text = str(step.explain("y1"))
+        assert len(text.splitlines()) < 45
+        assert "the 8 largest of 784 terms; the other 776 add up to" in text
+        assert "the 8 weights with the largest gradients; 776 more were updated too" in text
+        shown = re.search(r"other 776 add up to (\S+),", text).group(1)
+        products = sorted((m.product for m in step["y1"].messages.received), key=lambda p: -abs(p))
+        assert float(shown) == pytest.approx(sum(products[8:]), rel=1e-8)
+
+    def test_notebooks_get_tables(self):
+        html = net_222().step(X, T, learning_rate=0.5).explain("h1")._repr_html_()
+        assert html.startswith("<h4>neuron h1 (sigmoid) in step 0</h4>")
+        assert "<td>0.149780716</td>" in html
+
+    def test_names_are_escaped_in_html(self):
+        net = ns.Network()
+        net.add_inputs("<x>")
+        net.add_neuron("y", {"<x>": 1.0})
+        net.set_outputs("y")
+        assert "&lt;x&gt;" in net.step([1.0], [0.0]).explain("y")._repr_html_()
+
+    def test_old_and_new_never_look_alike_when_they_differ(self):
+        assert pair(0.15, 0.15) == ("0.15", "0.15")
+        assert pair(0.15, 0.1500001) == ("0.15", "0.1500001")
+        assert pair(0.15, 0.15000000000000002) == ("0.15", "0.15000000000000002")
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        ("loss", "last"),
+        [
+            ("half_squared_error", "tanh"),
+            ("cross_entropy", "softmax"),
+            ("binary_cross_entropy", "sigmoid"),
+            ("huber", "softmax"),
+            ("l2_norm", "tanh"),
+        ],
+    )
+    def test_right_gradients_pass(self, loss, last):
+        net = mixed_net(loss, last)
+        X = [[0.7, -1.1], [0.2, 0.4]]
+        T = [[0.2, 0.8, -0.3, 0.5][: net.n_outputs], [0.5, 0.5, 0.1, 0.9][: net.n_outputs]]
+        found = net.check(X, T, loss=loss)
+        found.assert_ok()
+        assert len(found.comparisons) == net.n_parameters == found.n_parameters
+        errors = [c.error for c in found.comparisons]
+        assert errors == sorted(errors, reverse=True)
+        assert str(found).startswith(f"{net.n_parameters} gradients agree")
+        assert "<table>" in found._repr_html_()
+
+    def test_a_float32_network_is_checked_in_float64(self):
+        net = mixed_net(dtype="float32")
+        before = net.weights.copy()
+        net.check([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).assert_ok()
+        assert np.array_equal(net.weights, before)
+
+    def test_a_step_checks_its_own_gradients(self):
+        for dtype in ("float64", "float32"):
+            mixed_net(dtype=dtype).step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], learning_rate=0.5).check().assert_ok()
+
+    def test_hidden_errors_from_updated_weights_fail_and_are_named(self):
+        """The update-order bug, planted: δ of h1 computed with the outputs' new weights."""
+        step = net_222().step(X, T, learning_rate=0.5)
+        delta = step.delta.copy()
+        new = [step["h1", o].weight_after * step[o].delta for o in ("o1", "o2")]
+        delta[step["h1"].id] = sum(new) * step["h1"].derivative
+        wrong = Step(
+            step.graph, z=step.z, y=step.y, delta=delta, losses=step.losses, loss_function=step.loss_function,
+            targets=step.targets, learning_rate=0.5,
+            after=Parameters(step.weights_after, step.biases_after, step.slopes_after),
+        )  # fmt: skip
+        found = check_step(wrong)
+        assert {c.name for c in found.failures} == {"b[h1]", "w[i1→h1]", "w[i2→h1]"}
+        with pytest.raises(
+            CheckError, match=r"3 of 12 gradients differ from .* \(hidden deltas from updated weights\)"
+        ):
+            found.assert_ok()
+
+    def test_a_kink_is_named_and_does_not_fail(self):
+        net = ns.Network()
+        net.add_inputs("x")
+        net.add_neuron("r", {"x": 1.0}, activation="relu", bias=0.0)
+        net.add_neuron("y", {"r": 1.0}, activation="identity")
+        net.set_outputs("y")
+        found = net.check([0.0], [1.0])
+        found.assert_ok()
+        assert [c.name for c in found.kinks] == ["b[r]"]
+        assert "a kink lies between: b[r] (relu of r at z = 0 of sample 0)" in str(found)
+
+    def test_a_kink_of_the_loss(self):
+        net = ns.Network()
+        net.add_inputs("x")
+        net.add_neuron("y", {"x": 1.0}, activation="identity")
+        net.set_outputs("y")
+        found = net.check([1.0], [1.0], loss="l2_norm")
+        found.assert_ok()
+        found = net.check([1.0], [1.0 + 1e-6], loss="absolute_error")
+        assert [c.kink for c in found.kinks] in ([], ["absolute_error at y = t of y of sample 0"] * 2)
+
+    def test_large_networks_are_sampled_and_say_so(self):
+        net = mixed_net()
+        found = net.check([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], most=5)
+        assert len(found.comparisons) == 5
+        assert str(found).startswith(f"5 of {net.n_parameters} gradients agree")
+        assert MOST_PARAMETERS == 10_000
+
+    def test_unknown_reduction(self):
+        with pytest.raises(SettingError, match="unknown reduction"):
+            net_222().check([X], [T], reduction="max")

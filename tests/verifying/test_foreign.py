@@ -1,0 +1,379 @@
+"""Other programs' steps: bugs planted in a plain Python step are recognised by its result."""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import neuronsim as ns
+from neuronsim.errors import CheckError, DataError, SettingError, WiringError
+from neuronsim.formulas.losses import LOSSES
+from neuronsim.formulas.reference import Neuron, ReferenceNetwork, weight_of
+
+X4, T4 = [0.05, 0.10], [0.01, 0.99]
+
+
+def net_222(dtype="float64", frozen=True):
+    net = ns.Network(dtype)
+    net.add_inputs("i1", "i2")
+    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
+    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
+    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
+    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
+    net.set_outputs("o1", "o2")
+    if frozen:
+        net.freeze(biases=True)
+    return net
+
+
+# ── a foreign program: layers and loops, with one bug planted ──
+
+
+@dataclass
+class Bugs:
+    """The program's switches; the defaults are right."""
+
+    hidden_slope: Callable[[float, float], float] | None = None  # (z, y) → what it uses for f'
+    output_slope: Callable[[float, float], float] | None = None
+    update_first: bool = False
+    average: bool = True
+    factor: float = 1.0
+    biases: bool = True
+    only: int | None = None
+    one_by_one: bool = False
+    weights_back: bool = True
+
+
+FUNCTIONS = {
+    "sigmoid": (lambda z: 1 / (1 + math.exp(-z)), lambda z, y: y * (1 - y)),
+    "tanh": (math.tanh, lambda z, y: 1 - y * y),
+}
+
+
+def foreign_step(weights, biases, kind, X, T, rate, bugs):
+    """Fully connected layers, half squared error; returns new weights and biases."""
+    f, slope = FUNCTIONS[kind]
+    weights, biases = [w.copy() for w in weights], [b.copy() for b in biases]
+    if bugs.one_by_one:
+        for x, t in zip(X, T, strict=True):
+            weights, biases = foreign_step(weights, biases, kind, x[None], t[None], rate, Bugs())
+        return weights, biases
+    chosen = range(len(X)) if bugs.only is None else [bugs.only]
+    ys, zs = [X[list(chosen)]], [None]
+    for w, b in zip(weights, biases, strict=True):
+        zs.append(ys[-1] @ w.T + b)
+        ys.append(np.vectorize(f)(zs[-1]))
+    output_slope, hidden_slope = (np.vectorize(s or slope) for s in (bugs.output_slope, bugs.hidden_slope))
+    delta = (ys[-1] - T[list(chosen)]) * output_slope(zs[-1], ys[-1])
+    share = bugs.factor * rate / (len(chosen) if bugs.average else 1)
+    changes = []
+    for k in reversed(range(len(weights))):
+        change = share * delta.T @ ys[k], share * delta.sum(axis=0) * bugs.biases
+        back = weights[k] - change[0] if bugs.update_first else weights[k]
+        changes.insert(0, change)
+        if k:
+            back = back if bugs.weights_back else np.ones_like(back)
+            delta = (delta @ back) * hidden_slope(zs[k], ys[k])
+    return (
+        [w - dw for w, (dw, _) in zip(weights, changes, strict=True)],
+        [b - db for b, (_, db) in zip(biases, changes, strict=True)],
+    )
+
+
+PLANTED = {
+    "right": Bugs(),
+    "hidden deltas from updated weights": Bugs(update_first=True),
+    "derivative missing (hidden)": Bugs(hidden_slope=lambda z, y: 1.0),
+    "derivative missing at the output": Bugs(output_slope=lambda z, y: 1.0),
+    "derivative missing everywhere": Bugs(hidden_slope=lambda z, y: 1.0, output_slope=lambda z, y: 1.0),
+    "weights missing in the hidden deltas": Bugs(weights_back=False),
+    "summed instead of averaged": Bugs(average=False),
+    "wrong sign": Bugs(factor=-1.0),
+    "bias not trained": Bugs(biases=False),
+    "twice the gradient (the loss's ½ left out)": Bugs(factor=2.0),
+    "half the gradient (a ½ too many)": Bugs(factor=0.5),
+    "no step": Bugs(factor=0.0),
+    "one sample only (row 0)": Bugs(only=0),
+    "the samples one after the other, each with its own step": Bugs(one_by_one=True),
+}
+PAIRS = {
+    "hidden deltas from updated weights; bias not trained": Bugs(update_first=True, biases=False),
+    "derivative missing (hidden); learning rate off by factor 3": Bugs(hidden_slope=lambda z, y: 1.0, factor=3.0),
+    "learning rate off by factor 0.1": Bugs(factor=0.1),
+}
+
+
+def planted(kind: str, bugs: Bugs) -> Bugs:
+    """The two mistakes whose formulas depend on the activation."""
+    f, slope = FUNCTIONS[kind]
+    if bugs is ACTIVATED:
+        again = lambda z, y: slope(y, f(y))  # noqa: E731
+        return Bugs(hidden_slope=again, output_slope=again)
+    if bugs is GIVEN_Z:
+        of_z = lambda z, y: slope(None, z)  # noqa: E731
+        return Bugs(hidden_slope=of_z, output_slope=of_z)
+    return bugs
+
+
+ACTIVATED, GIVEN_Z = Bugs(), Bugs()
+EVERY = PLANTED | PAIRS | {
+    "derivative of an already activated value": ACTIVATED,
+    "derivative's formula for y given z": GIVEN_Z,
+}  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    rule=st.sampled_from(sorted(EVERY)),
+    kind=st.sampled_from(sorted(FUNCTIONS)),
+    hidden=st.lists(st.integers(1, 5), min_size=1, max_size=2),
+    n=st.integers(1, 5),
+    dtype=st.sampled_from(["float64", "float32"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_planted_bugs_are_recognised(rule, kind, hidden, n, dtype, seed):
+    rng = np.random.default_rng(seed)
+    sizes = [int(rng.integers(1, 5)), *hidden, int(rng.integers(1, 4))]
+    X, T = rng.normal(size=(n, sizes[0])).astype(dtype), rng.random((n, sizes[-1])).astype(dtype)
+    weights = [rng.normal(size=(b, a)).astype(dtype) for a, b in itertools.pairwise(sizes)]
+    biases = [rng.normal(size=b).astype(dtype) for b in sizes[1:]]
+    net = ns.wiring.layered(sizes, activation=kind, dtype=dtype, rng=0)
+    net.weights[:] = np.concatenate([w.ravel() for w in weights])
+    net.biases[sizes[0] :] = np.concatenate(biases)
+    before = net.weights.copy(), net.biases.copy()
+    w, b = foreign_step(weights, biases, kind, X, T, 0.5, planted(kind, EVERY[rule]))
+    after = np.concatenate([m.ravel() for m in w]), np.concatenate(b)
+    if dtype == "float32":
+        after = after[0].astype(dtype), after[1].astype(dtype)
+    found = net.check_foreign(X, T, after, learning_rate=0.5)
+    assert (net.weights.tolist(), net.biases.tolist()) == (before[0].tolist(), before[1].tolist())
+    assert found.fits, found
+    if rule in PAIRS:
+        return  # a simpler rule may do the same on a small network, and is named then
+    if n == 1 and ("sample" in rule):
+        rule = "right"  # one sample alone is the batch
+    assert rule in found.fits, found
+    assert found.rule in found.fits
+    assert found.ok == ("right" in found.fits)
+
+
+@pytest.mark.parametrize("rule", sorted(EVERY))
+@pytest.mark.parametrize("kind", sorted(FUNCTIONS))
+def test_on_a_network_that_tells_all_apart_only_the_bug_is_named(rule, kind):
+    rng = np.random.default_rng(5)
+    sizes = [3, 4, 3, 2]
+    X, T = rng.normal(size=(3, 3)), rng.random((3, 2))
+    weights = [rng.normal(size=(b, a)) for a, b in itertools.pairwise(sizes)]
+    biases = [rng.normal(size=b) for b in sizes[1:]]
+    net = ns.wiring.layered(sizes, activation=kind, rng=0)
+    net.weights[:] = np.concatenate([w.ravel() for w in weights])
+    net.biases[3:] = np.concatenate(biases)
+    w, b = foreign_step(weights, biases, kind, X, T, 0.5, planted(kind, EVERY[rule]))
+    found = net.check_foreign(X, T, (np.concatenate([m.ravel() for m in w]), np.concatenate(b)), learning_rate=0.5)
+    assert found.fits == (rule,), found
+    assert found.rule == rule
+    assert found.runner_up.error > 100.0
+
+
+@pytest.mark.parametrize(("dtype", "off"), [("float64", 1e-11), ("float32", 1e-4)])
+def test_a_parameter_that_rounding_does_not_explain(dtype, off):
+    """One weight a little further on: no rule fits, and the nearest is the right one."""
+    net = net_222(dtype, frozen=False)
+    after = net.copy()
+    after.step(X4, T4, learning_rate=0.5)
+    weights = after.weights.astype(float)
+    assert net.check_foreign(X4, T4, {"weights": weights, "biases": after.biases}, learning_rate=0.5, dtype=dtype).ok
+    weights[4] += off
+    found = net.check_foreign(X4, T4, {"weights": weights, "biases": after.biases}, learning_rate=0.5, dtype=dtype)
+    assert (found.rule, found.nearest.rule, found.nearest.worst) == ("unknown", "right", "w[h1→o1]")
+
+
+def test_one_sample_cannot_tell_a_sum_from_a_mean():
+    net = net_222(frozen=False)
+    after = net.copy()
+    after.step(X4, T4, learning_rate=0.5)
+    found = net.check_foreign(X4, T4, after, learning_rate=0.5)
+    assert found.ok
+    assert "summed instead of averaged" in found.fits
+    assert "here it cannot be told apart from: summed instead of averaged" in str(found)
+
+
+class TestTheWorkedExample:
+    """L4's 2-2-2 net, with the numbers as printed."""
+
+    def test_right(self):
+        after = [0.149780716, 0.19956143, 0.24975114, 0.29950229, 0.35891648, 0.408666186, 0.511301270, 0.561370121]
+        found = net_222().check_foreign(X4, T4, {"weights": after}, learning_rate=0.5, atol=5e-9)
+        assert found.ok
+
+    def test_the_update_order_bug(self):
+        """δ of the hidden neurons from the outputs' new weights gives the error 0.29102792390544197."""
+        net = net_222()
+        reference = ReferenceNetwork.from_network(net)
+        s = reference.signals(X4, T4)
+        o1, o2 = net.outputs.tolist()
+        new = {(b, a): reference.neurons[a].weights[b] - 0.5 * s.delta[a] * s.y[b] for a in (o1, o2) for b in (2, 3)}
+        after = net.copy()
+        for (b, a), w in new.items():
+            after[b, a].weight = w
+        for h in (2, 3):
+            delta = sum(new[h, o] * s.delta[o] for o in (o1, o2)) * s.y[h] * (1.0 - s.y[h])
+            for i in (0, 1):
+                after[i, h].weight = net[i, h].weight - 0.5 * delta * s.y[i]
+        assert after.evaluate([X4], [T4]).loss == pytest.approx(0.29102792390544197, rel=0, abs=1e-15)
+        found = net.check_foreign(X4, T4, after, learning_rate=0.5)
+        assert found.rule == "hidden deltas from updated weights"
+        with pytest.raises(CheckError, match="the step is: hidden deltas from updated weights"):
+            found.assert_ok()
+
+    def test_a_trained_bias_that_should_be_frozen(self):
+        after = net_222(frozen=False)
+        after.step(X4, T4, learning_rate=0.5)
+        assert net_222().check_foreign(X4, T4, after, learning_rate=0.5).rule == "frozen parameters moved too"
+
+
+class TestOtherRules:
+    X, T = np.random.default_rng(2).normal(size=(6, 3)), np.random.default_rng(3).random((6, 2))
+
+    @pytest.mark.parametrize(
+        ("settings", "rule"),
+        [
+            ({"optimizer": "adam"}, "first step of adam"),
+            ({"optimizer": "rmsprop"}, "first step of rmsprop"),
+            ({"optimizer": "nesterov"}, "first step of nesterov, momentum 0.9"),
+            ({"optimizer": "rprop"}, "first step of rprop, or the gradient's sign alone"),
+            ({"weight_decay": 0.02}, "weight decay of 0.02"),
+            ({"optimizer": "momentum"}, "right"),
+            ({"reduction": "sum"}, "summed instead of averaged"),
+        ],
+    )
+    def test_first_steps(self, settings, rule):
+        net = ns.wiring.layered([3, 4, 2], activation="sigmoid", rng=4)
+        net.freeze("h1.0")
+        net.scale_rate("y0", 0.5)
+        after = net.copy()
+        after.fit(self.X, self.T, batch_size=None, learning_rate=0.3, **settings)
+        assert net.check_foreign(self.X, self.T, after, learning_rate=0.3).rule == rule
+
+    def test_momentum_shows_with_the_step_before(self):
+        first = ns.wiring.layered([3, 4, 2], activation="sigmoid", rng=4)
+        second, third = first.copy(), first.copy()
+        for net, epochs in ((second, 1), (third, 2)):
+            net.fit(
+                self.X, self.T, batch_size=None, epochs=epochs, learning_rate=0.3, optimizer="momentum", momentum=0.8
+            )
+        without = second.check_foreign(self.X, self.T, third, learning_rate=0.3)
+        assert without.rule == "unknown"
+        assert str(without).startswith("unknown: no rule fits; nearest is ")
+        found = second.check_foreign(self.X, self.T, third, learning_rate=0.3, previous=first)
+        assert found.rule == "momentum of 0.8"
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "once_more"),
+    [
+        ("cross_entropy", "softmax", True),
+        ("binary_cross_entropy", "sigmoid", True),
+        ("half_squared_error", "tanh", False),
+    ],
+)
+def test_fused_outputs(loss, last, once_more):
+    """Our own steps are right; f' once more at the output is tried where δ is y - t already."""
+    net = ns.wiring.layered([3, 4, 3], activation="relu", output=last, rng=1)
+    X, T = np.random.default_rng(0).normal(size=(4, 3)), np.eye(3)[[0, 1, 2, 1]]
+    after = net.copy()
+    after.fit(X, T, loss=loss, batch_size=None, learning_rate=0.1)
+    found = net.check_foreign(X, T, after, learning_rate=0.1, loss=loss)
+    assert found.rule == "right"
+    named = "derivative once too often at the output" in [h.rule for h in found.hypotheses]
+    assert named == once_more
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(LOSSES)))
+def test_our_own_steps_are_right_on_any_wiring(seed, loss):
+    rng = np.random.default_rng(seed)
+    last = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss, "tanh")
+    net = ns.Network(rng=int(rng.integers(1 << 30)))
+    net.add_inputs("x0", "x1")
+    for k in range(4):
+        sources = rng.choice(2 + k, size=min(2 + k, 3), replace=False).tolist()
+        net.add_neuron(f"h{k}", sources, activation=str(rng.choice(["tanh", "prelu", "gelu", "sigmoid"])), bias=0.1)
+    for k in range(2):
+        net.add_neuron(f"y{k}", ["h0", "h3", "x1"], activation=last)
+    net.set_outputs("y0", "y1", *(["h2"] if last == "tanh" else []))
+    X, T = rng.normal(size=(3, 2)), rng.random((3, net.n_outputs))
+    after = net.copy()
+    after.fit(X, T, loss=loss, batch_size=None, learning_rate=0.05)
+    assume(np.isfinite(after.weights).all())
+    found = net.check_foreign(X, T, after, learning_rate=0.05, loss=loss)
+    assert found.ok, found
+
+
+class TestInput:
+    def test_mappings_pairs_and_networks_are_the_same(self):
+        net = net_222(frozen=False)
+        after = net.copy()
+        after.step(X4, T4, learning_rate=0.5)
+        others = after.biases[2:]
+        for given_as in (
+            after,
+            (after.weights, after.biases),
+            (after.weights, others),
+            {"weights": after.weights.tolist()},
+        ):
+            assert net.check_foreign(X4, T4, given_as, learning_rate=0.5).ok
+
+    @pytest.mark.parametrize(
+        ("after", "message"),
+        [
+            ({"weight": np.zeros(8)}, "did you mean 'weights'"),
+            ({"weights": np.zeros(7)}, r"weights of after has shape \(7,\).* must be \(8,\)"),
+            ({"weights": np.full(8, np.nan)}, "not all finite"),
+            ({}, "nothing to recognise"),
+            (3.0, "not float"),
+            (ns.wiring.layered([2, 2], rng=0), "wired in another way"),
+        ],
+    )
+    def test_refused(self, after, message):
+        with pytest.raises((DataError, SettingError, WiringError), match=message):
+            net_222().check_foreign(X4, T4, after, learning_rate=0.5)
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{"learning_rate": 0.0}, {"learning_rate": 0.5, "reduction": "max"}, {"learning_rate": 0.5, "atol": -1.0},
+         {"learning_rate": 0.5, "dtype": "float16"}],
+    )  # fmt: skip
+    def test_settings(self, settings):
+        net = net_222()
+        with pytest.raises(SettingError):
+            net.check_foreign(X4, T4, net, **settings)
+
+    def test_notebooks_get_a_table(self):
+        net = net_222()
+        assert "<td>no step</td>" in net.check_foreign(X4, T4, net, learning_rate=0.5)._repr_html_()
+
+
+def test_the_reference_agrees_with_our_own_formulas():
+    """The right hypothesis is the reference's gradient, on a net with a skip and a prelu."""
+    from neuronsim.verifying.foreign import _Layout, _Passes
+
+    net = ns.Network(rng=3)
+    net.add_inputs("x")
+    net.add_neuron("p", {"x": -1.2}, activation="prelu", slope=0.3)
+    net.add_neuron("y", {"p": 0.7, "x": 0.4}, activation="tanh")
+    net.set_outputs("y", "p")
+    layout = _Layout(net.graph)
+    flat = layout.flat(net.weights, net.biases, net.slopes)
+    X, T = np.array([[0.5], [-0.3]]), np.array([[0.1, 0.2], [0.3, -0.4]])
+    passes = _Passes(net.graph, flat, X, T, LOSSES["squared_error"], 0.1, True)
+    gradients = ReferenceNetwork.from_network(net).gradients(X.tolist(), T.tolist(), "squared_error")
+    expected = [*gradients.weights.values(), *gradients.biases.values(), *gradients.slopes.values()]
+    assert passes.gradient().values == pytest.approx(expected, rel=1e-13)
+    assert weight_of(0, 1) in gradients.parameters
+    assert isinstance(ReferenceNetwork.from_network(net).neurons[1], Neuron)
