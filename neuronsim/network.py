@@ -1,7 +1,7 @@
 """The network people hold: wire it, look at it, run it, train it.
 
-Short methods; the work is done in `neuronsim.graph.graph` (wiring), `neuronsim.engine.engine` (running),
-`neuronsim.training.fit` (fit) and `neuronsim.tracing` (step, check).
+Short methods; the work is done in `neuronsim.graph` (wiring), `neuronsim.engine` (running), `neuronsim.training` (fit),
+`neuronsim.tracing` (step) and `neuronsim.verifying` (check).
 """
 
 import copy
@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim.engine.border import accuracy, as_samples, as_targets
-from neuronsim.errors import CycleError, DataError, NotKnownError, SettingError, WiringError
-from neuronsim.formulas import activations, losses
+from neuronsim.engine.border import accuracy
+from neuronsim.engine.runtime import Runtime
+from neuronsim.errors import CycleError, SettingError, WiringError
+from neuronsim.formulas import activations
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.formulas.losses import Loss
-from neuronsim.graph import initialisers
-from neuronsim.graph.graph import Graph, Selection, check_runnable
+from neuronsim.graph.graph import Graph, Selection
 from neuronsim.graph.names import NameList
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, neuron_table
-from neuronsim.seeds import RandomSource, seed_of
+from neuronsim.seeds import RandomSource
 
 if TYPE_CHECKING:
-    from neuronsim.engine.engine import Engine, Signals
     from neuronsim.run import Run
 
 __all__ = ["Network"]
@@ -59,22 +58,33 @@ class Network:
     """
 
     def __init__(self, dtype: Any = "float64", *, rng: RandomSource = None, init: str = "auto") -> None:
-        self._start(Graph(dtype), rng, init)
+        self.runtime = Runtime(Graph(dtype), rng, init)
 
     @classmethod
     def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> "Network":
         """A network around a graph, which from now on belongs to it."""
+        return cls._around(Runtime(graph, rng, init))
+
+    @classmethod
+    def _around(cls, runtime: Runtime) -> "Network":
         network = cls.__new__(cls)
-        network._start(graph, rng, init)
+        network.runtime = runtime
         return network
 
-    def _start(self, graph: Graph, rng: RandomSource, init: str) -> None:
-        self.init = initialisers.check_name(init)
-        self.seed = seed_of(rng)
-        self.graph = graph
-        self._kept_engine: Engine | None = None
-        self._kept_version = -1
-        self._signals: Signals | None = None
+    @property
+    def graph(self) -> Graph:
+        """The wiring and the parameters as data."""
+        return self.runtime.graph
+
+    @property
+    def seed(self) -> int:
+        """The seed of the weights that are not drawn yet."""
+        return self.runtime.seed
+
+    @property
+    def init(self) -> str:
+        """How weights are drawn."""
+        return self.runtime.init
 
     # ── wire ──
 
@@ -87,7 +97,7 @@ class Network:
             For a name that is taken, empty or holds one of ``* ? [ ]``; no input is added then.
         """
         self.graph.add_inputs([n for name in names for n in ([name] if isinstance(name, str) else _listed(name))])
-        self._forget()
+        self.runtime.forget()
 
     def add_neuron(
         self,
@@ -133,7 +143,7 @@ class Network:
             bias=_either("bias", bias, "b", b, 0.0),
             slope=slope,
         )
-        self._forget()
+        self.runtime.forget()
 
     def connect(
         self,
@@ -161,12 +171,12 @@ class Network:
             For a neuron that is not there.
         """
         self.graph.connect(source, sink, _either("weight", weight, "w", w))
-        self._forget()
+        self.runtime.forget()
 
     def disconnect(self, source: Selection, sink: Selection) -> None:
         """Remove edges, which must exist; with a glob at an end, those that exist."""
         self.graph.disconnect(source, sink)
-        self._forget()
+        self.runtime.forget()
 
     def remove_neuron(self, neuron: Selection) -> None:
         """Remove neurons and their edges; ids behind them move up by one each, names stay.
@@ -174,12 +184,12 @@ class Network:
         Of an input, its column of X goes as well; of an output, its column of Y and T.
         """
         self.graph.remove(neuron)
-        self._forget()
+        self.runtime.forget()
 
     def set_outputs(self, *neurons: Selection) -> None:
         """Say which neurons are the outputs: the columns of Y and T, in this order. They may feed others."""
         self.graph.set_outputs(self._found(neurons))
-        self._forget()
+        self.runtime.forget()
 
     def freeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
         """Keep parameters as they are in training, bit for bit.
@@ -240,9 +250,7 @@ class Network:
         rng
             Seed of the weights; None takes a fresh one.
         """
-        self.seed = seed_of(rng)
-        self.graph.initialise()
-        self._forget()
+        self.runtime.initialise(rng)
 
     # ── look ──
 
@@ -256,8 +264,8 @@ class Network:
         if isinstance(what, tuple) and len(what) == 2:
             source, sink = (graph.id(end) for end in what)
             graph.edge(source, sink)
-            return Edge(self, graph.name(source), graph.name(sink))
-        return Neuron(self, graph.name(graph.id(what)))
+            return Edge(self.runtime, graph.name(source), graph.name(sink))
+        return Neuron(self.runtime, graph.name(graph.id(what)))
 
     def __contains__(self, what: object) -> bool:
         """Whether there is a neuron of that name or id, or an edge of those ends."""
@@ -269,7 +277,7 @@ class Network:
 
     def __iter__(self) -> Iterator[Neuron]:
         """The neuron records, by id."""
-        return (Neuron(self, name) for name in self.names)
+        return (Neuron(self.runtime, name) for name in self.names)
 
     def find(self, selection: Selection) -> NDArray[np.int64]:
         """Ids of the neurons meant by a name, id, glob, or list or array of them.
@@ -299,13 +307,13 @@ class Network:
     @property
     def edges(self) -> NDArray[Any]:
         """One row each, by sink id, then source id: source, sink, weight, rate, frozen. A read-only copy."""
-        self._draw()
+        self.runtime.draw()
         return edge_table(self.graph)
 
     @property
     def weights(self) -> Reals:
         """The kernels' own weights, shape (n_edges,), writable until the wiring is edited."""
-        self._draw()
+        self.runtime.draw()
         return self.graph.weights
 
     @weights.setter
@@ -442,13 +450,13 @@ class Network:
         DataError
             For data of the wrong shape, or not finite.
         """
-        engine = self._engine()
-        x, single = self._samples(X)
-        self._forget()
+        engine = self.runtime.engine()
+        x, single = self.runtime.samples(X)
+        self.runtime.forget()
         if not single:
             return engine.forward(x)
         signals = engine.forward_one(x[0])
-        self._remember(signals)
+        self.runtime.remember(signals)
         return signals.y[self.outputs]
 
     def gradients(
@@ -467,51 +475,69 @@ class Network:
         """
         if reduction not in ("mean", "sum"):
             raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
-        engine = self._engine()
-        x, t, used = self._data(X, T, loss)
-        self._forget()
+        engine = self.runtime.engine()
+        x, t, used = self.runtime.data(X, T, loss)
+        self.runtime.forget()
         g = engine.gradients(x, t, used, reduction)
         arrays = g.losses, g.weights, g.biases, g.slopes, g.delta, g.inputs, g.outputs
         return Gradients(float(g.loss), *arrays, self.graph, self.graph.version)
 
     def jacobian(self, X: ArrayLike) -> Reals:
         """∂y/∂x of every output by every input, shape (n_samples, n_outputs, n_inputs)."""
-        engine = self._engine()
-        x, _ = self._samples(X)
-        self._forget()
+        engine = self.runtime.engine()
+        x, _ = self.runtime.samples(X)
+        self.runtime.forget()
         return engine.jacobian(x)
 
     def evaluate(self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None) -> Evaluation:
         """Mean loss, accuracy (where targets are classes) and outputs on data."""
-        engine = self._engine()
-        x, t, used = self._data(X, T, loss)
-        self._forget()
+        engine = self.runtime.engine()
+        x, t, used = self.runtime.data(X, T, loss)
+        self.runtime.forget()
         each, outputs = engine.losses(x, t, used)
         return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
 
     def check(self, X: ArrayLike, T: ArrayLike, **settings: Any) -> Any:
-        """Compare all gradients with central differences; see `neuronsim.tracing.check`."""
+        """Compare all gradients with central differences; see `neuronsim.verifying.checks.check`."""
         from neuronsim.verifying.checks import check
 
-        return check(self, X, T, **settings)
+        return check(self.runtime, X, T, **settings)
 
-    def check_foreign(self, X: ArrayLike, T: ArrayLike, after: Any, **settings: Any) -> Any:
-        """Say which rule led from these parameters to those ``after``; see `neuronsim.tracing.check_foreign`."""
+    def check_foreign(self, X: ArrayLike, T: ArrayLike, after: Any, *, previous: Any = None, **settings: Any) -> Any:
+        """Say which rule led from these parameters to those ``after``; see `neuronsim.verifying.foreign`."""
         from neuronsim.verifying.foreign import check_foreign
 
-        return check_foreign(self, X, T, after, **settings)
+        after, previous = (given.runtime if isinstance(given, Network) else given for given in (after, previous))
+        return check_foreign(self.runtime, X, T, after, previous=previous, **settings)
 
     def step(self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01) -> Any:
-        """Forward, error, backward, update with one sample; see `neuronsim.tracing.step`.
+        """Forward, error, backward, update with one sample: one online step of plain SGD.
 
         Parameters
         ----------
         x, t
             Shapes (n_inputs,) and (n_outputs,), or one class number.
-        """
-        from neuronsim.tracing.steps import step
+        loss : str, Loss or None
+            None means cross_entropy where the outputs are softmax, else half_squared_error.
+        learning_rate : float
+            μ, at least 0.
 
-        return step(self, x, t, loss=loss, learning_rate=learning_rate)
+        Returns
+        -------
+        Step
+            What happened. Later steps and edits leave it alone.
+
+        Raises
+        ------
+        DataError, SettingError, WiringError
+            For what can't be used; the network is unchanged.
+        NeuronsimError
+            If the loss is not finite; the update is not made then.
+        """
+        from neuronsim.step import Step
+        from neuronsim.tracing.steps import take_step
+
+        return take_step(self.runtime, x, t, loss, learning_rate, Step)
 
     def fit(
         self,
@@ -540,83 +566,96 @@ class Network:
         resume: bool = False,
         threads: int | None = None,
     ) -> "Run":
-        """Train from the parameters as they are; see `neuronsim.training.fit.fit`."""
-        from neuronsim.training.fit import fit
+        """Train from the parameters as they are (L3, L4).
 
-        settings = {name: value for name, value in locals().items() if name not in ("self", "X", "T", "fit")}
-        return fit(self, X, T, **settings)
+        Parameters
+        ----------
+        X : array (n_samples, n_inputs)
+        T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
+        loss : str, optional
+            None: cross_entropy where the outputs are softmax, else half_squared_error.
+        reduction : {"mean", "sum"}
+            Over the samples of a batch.
+        optimizer : str or Optimizer
+            sgd, momentum, nesterov, rmsprop, adam, adamw, rprop, or an object with settings of its own.
+        learning_rate : float or Schedule
+        momentum : float, optional
+            β, for momentum and nesterov; 0.9 where not given.
+        batch_size : int or None
+            1 is online; None, or more than there are, is all. A short last batch counts and divides by its own length.
+        epochs : int
+        shuffle : bool
+            A new order each epoch, from ``rng``.
+        rng : int, Generator or None
+            None draws a seed, which the run keeps.
+        weight_decay : float
+            Acts on weights, not on biases and slopes; decoupled in adamw.
+        clip_norm, clip_value : float, optional
+            The whole gradient's norm, then each of its elements, at most.
+        validation : (X, T), optional
+            Adds val_loss and val_accuracy to the history.
+        evaluate : bool
+            Adds data_loss, over all data after each epoch.
+        stop : Rule or list of Rule
+            See ``neuronsim.training.stop``.
+        monitors : Monitor, Alarm, or list of them
+            What to record, and what to look out for.
+        progress : bool, optional
+            A bar on stderr; None: where stderr is a terminal.
+        snapshots : "auto", False or int
+            How many bytes the states may take that are kept for ``run.at``; "auto" is a quarter of the free memory, at
+            most 256 MB. X and T are referred to, not copied.
+        threads : int, optional
+            None: as many as the work is worth. The bits do not depend on it.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        SettingError, DataError, WiringError
+            Before anything has changed.
+
+        Warns
+        -----
+        DivergenceWarning
+            A loss or a parameter was not finite; the network holds the state before that step.
+        """
+        from neuronsim.run import Run
+        from neuronsim.training.fit import fit
+        from neuronsim.training.settings import FitSettings
+
+        settings = FitSettings(
+            loss=loss,
+            reduction=reduction,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=shuffle,
+            rng=rng,
+            weight_decay=weight_decay,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            validation=validation,
+            evaluate=evaluate,
+            stop=stop,
+            monitors=monitors,
+            progress=progress,
+            snapshots=snapshots,
+            checkpoint=checkpoint,
+            resume=resume,
+            threads=threads,
+        )
+        return fit(self.runtime, X, T, settings, Run)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a ``.safetensors`` or ``.json`` file, which `neuronsim.load` reads."""
         from neuronsim.storage import save
 
         save(self, path)
-
-    # ── what modules that run the network use ──
-
-    def _draw(self) -> None:
-        self.graph.draw_missing(self.seed, self.init)
-
-    def _engine(self) -> "Engine":
-        """The engine of the wiring as it is, with all weights drawn."""
-        from neuronsim.engine.engine import Engine
-
-        self.graph.consolidate()
-        if self._kept_engine is None or self._kept_version != self.graph.version:
-            check_runnable(self.graph)
-            self._draw()
-            self._kept_engine, self._kept_version = Engine(self.graph), self.graph.version
-        self._draw()
-        return self._kept_engine
-
-    def _samples(self, X: ArrayLike, what: str = "X") -> tuple[Reals, bool]:
-        """X as kernels read it, shape (n_samples, n_inputs), and whether it was a single sample."""
-        names = self.graph.name_list(self.inputs)
-        if _ndim(X) != 1:
-            return as_samples(X, names, self.dtype, what), False
-        x = np.asarray(X)
-        if len(x) != len(names):
-            listed = f" ({names})" if len(names) else ""
-            raise DataError(f"x has {_n(len(x), 'value')}, the network has {_n(len(names), 'input')}{listed}")
-        return as_samples(x[None], names, self.dtype, "x"), True
-
-    def _data(
-        self, X: ArrayLike, T: ArrayLike, loss: str | Loss | None, called: tuple[str, str] = ("X", "T")
-    ) -> tuple[Reals, NDArray[Any], Loss]:
-        """X, T and the loss as kernels read them, ``called`` so in messages; one sample becomes a batch of one."""
-        outputs = self.outputs
-        used = losses.resolve(loss, self.graph.activation_codes[outputs].tolist())
-        x, single = self._samples(X, called[0])
-        t: Any = T
-        if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
-            t = np.asarray(t)[None]
-        return x, as_targets(t, len(x), self.graph.name_list(outputs), self.dtype, used, called[1]), used
-
-    def _remember(self, signals: "Signals") -> None:
-        """Keep the signals of one sample for ``net["h1"].z`` and the like."""
-        self._signals = signals
-
-    def _forget(self) -> None:
-        self._signals = None
-
-    def _signal(self, what: str, neuron: int, asked: str | None = None) -> float:
-        """z, y or delta of a neuron, if the last call made it known."""
-        values = None if self._signals is None else getattr(self._signals, what)
-        if values is None:
-            calls = "step() or gradients()" if what == "delta" else "step(), or forward() with one sample,"
-            raise NotKnownError(f"{asked or what} is not known yet: call {calls} first")
-        return float(values[neuron])
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_kept_engine": None, "_kept_version": -1, "_signals": None}
-
-
-def _ndim(values: ArrayLike) -> int:
-    """The number of dimensions; -1 of ragged lists, which `neuronsim.engine.border` refuses."""
-    try:
-        return np.ndim(values)
-    except ValueError:
-        return -1
 
 
 def _listed(names: object) -> list[str]:

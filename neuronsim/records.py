@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import NotKnownError
 from neuronsim.formulas import activations
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.network import Network
+from neuronsim.graph.graph import Graph
 
 __all__ = ["Edge", "Evaluation", "Gradients", "Neuron", "edge_table", "neuron_table"]
 
@@ -24,15 +22,15 @@ class Neuron:
     last ``step()`` or 1-D ``forward``.
     """
 
-    __slots__ = ("_network", "name")
+    __slots__ = ("_runtime", "name")
 
-    def __init__(self, network: "Network", name: str) -> None:
-        self._network = network
+    def __init__(self, runtime: Runtime, name: str) -> None:
+        self._runtime = runtime
         self.name = name
 
     @property
-    def _graph(self) -> "Graph":
-        return self._network.graph
+    def _graph(self) -> Graph:
+        return self._runtime.graph
 
     @property
     def id(self) -> int:
@@ -56,7 +54,7 @@ class Neuron:
 
     @activation.setter
     def activation(self, activation: str) -> None:
-        self._network._forget()
+        self._runtime.forget()
         self._graph.set_activation(self.name, activation)
 
     @property
@@ -66,7 +64,7 @@ class Neuron:
 
     @bias.setter
     def bias(self, value: float) -> None:
-        self._network._forget()
+        self._runtime.forget()
         self._graph.set_bias(self.name, value)
 
     @property
@@ -76,7 +74,7 @@ class Neuron:
 
     @slope.setter
     def slope(self, value: float) -> None:
-        self._network._forget()
+        self._runtime.forget()
         self._graph.set_slope(self.name, value)
 
     @property
@@ -91,17 +89,17 @@ class Neuron:
     @property
     def z(self) -> float:
         """Its net input, b + Σ w·y; an input's is x."""
-        return self._network._signal("z", self.id)
+        return self._runtime.signal("z", self.id)
 
     @property
     def y(self) -> float:
         """Its output, f(z)."""
-        return self._network._signal("y", self.id)
+        return self._runtime.signal("y", self.id)
 
     @property
     def delta(self) -> float:
         """Its error signal, ∂L/∂z."""
-        return self._network._signal("delta", self.id)
+        return self._runtime.signal("delta", self.id)
 
     @property
     def sources(self) -> list[str]:
@@ -139,26 +137,31 @@ class Edge:
     ``weight`` (``w``) can be set.
     """
 
-    __slots__ = ("_network", "sink", "source")
+    __slots__ = ("_runtime", "sink", "source")
 
-    def __init__(self, network: "Network", source: str, sink: str) -> None:
-        self._network = network
+    def __init__(self, runtime: Runtime, source: str, sink: str) -> None:
+        self._runtime = runtime
         self.source = source
         self.sink = sink
 
     @property
+    def _drawn(self) -> NDArray[np.floating]:
+        self._runtime.draw()
+        return self._runtime.graph.weights
+
+    @property
     def _at(self) -> int:
-        return self._network.graph.edge(self.source, self.sink)
+        return self._runtime.graph.edge(self.source, self.sink)
 
     @property
     def weight(self) -> float:
         """Its weight."""
-        return float(self._network.weights[self._at])
+        return float(self._drawn[self._at])
 
     @weight.setter
     def weight(self, value: float) -> None:
-        self._network._forget()
-        self._network.graph.set_weight(self.source, self.sink, value)
+        self._runtime.forget()
+        self._runtime.graph.set_weight(self.source, self.sink, value)
 
     @property
     def w(self) -> float:
@@ -172,19 +175,19 @@ class Edge:
     @property
     def gradient(self) -> float:
         """∂L/∂w = δ of the sink × y of the source, of the last ``step()``."""
-        network, graph = self._network, self._network.graph
-        delta = network._signal("delta", graph.id(self.sink), "gradient")
-        return float(graph.dtype.type(delta) * graph.dtype.type(network._signal("y", graph.id(self.source))))
+        runtime, graph = self._runtime, self._runtime.graph
+        delta = runtime.signal("delta", graph.id(self.sink), "gradient")
+        return float(graph.dtype.type(delta) * graph.dtype.type(runtime.signal("y", graph.id(self.source))))
 
     @property
     def frozen(self) -> bool:
         """Whether its weight is frozen."""
-        return self._network.graph.rates("weights").at(self._at)[1]
+        return self._runtime.graph.rates("weights").at(self._at)[1]
 
     @property
     def rate(self) -> float:
         """The factor on its learning rate."""
-        return self._network.graph.rates("weights").at(self._at)[0]
+        return self._runtime.graph.rates("weights").at(self._at)[0]
 
     def __repr__(self) -> str:
         frozen = ", frozen" if self.frozen else ""
@@ -226,7 +229,7 @@ class Gradients:
     delta: NDArray[np.floating]
     inputs: NDArray[np.floating]
     outputs: NDArray[np.floating]
-    _graph: "Graph" = field(repr=False)
+    _graph: Graph = field(repr=False)
     _version: int = field(repr=False)
 
     def __getitem__(self, what: Any) -> float:
@@ -261,7 +264,7 @@ def _text(values: Sequence[str]) -> NDArray[np.str_]:
     return np.array(values, np.str_) if len(values) else np.empty(0, "U1")
 
 
-def neuron_table(graph: "Graph") -> NDArray[Any]:
+def neuron_table(graph: Graph) -> NDArray[Any]:
     """A read-only row for each neuron: name, activation, bias, slope, is_input, is_output, rate, frozen."""
     codes, which = np.unique(graph.activation_codes, return_inverse=True)
     names = _text(list(graph.names))
@@ -282,7 +285,7 @@ def neuron_table(graph: "Graph") -> NDArray[Any]:
     return _table(columns, graph.n_neurons)
 
 
-def edge_table(graph: "Graph") -> NDArray[Any]:
+def edge_table(graph: Graph) -> NDArray[Any]:
     """One row for each edge: source, sink (ids), weight, rate, frozen; read-only."""
     rates = graph.rates("weights")
     columns = {

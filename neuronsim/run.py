@@ -1,7 +1,8 @@
-"""What a training run leaves behind: its history, how it ended, and the settings that make it again."""
+"""A training run as people hold it: what happened, and every question that can be asked about it."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from neuronsim.training.record import RunRecord
 
 if TYPE_CHECKING:
     import os
@@ -14,56 +15,23 @@ if TYPE_CHECKING:
     from neuronsim.analysis.first import Occurrence
     from neuronsim.analysis.ledger import Ledger
     from neuronsim.analysis.paths import Paths
+    from neuronsim.step import Step
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
-    from neuronsim.training.snapshots import Recording
 
 
-@dataclass(eq=False)
-class Run:
-    """One call of ``fit``.
+class Run(RunRecord):
+    """One call of ``fit``: `RunRecord` says what happened, the methods here answer questions by replay."""
 
-    Attributes
-    ----------
-    history : dict of str to list of float
-        Equally long lists, an entry an epoch: ``epoch`` (from 0), ``loss`` (the mean over all samples of the epoch,
-        each before the update that used it), ``learning_rate`` (of the epoch's last step), ``seconds`` (since the run
-        began), and where asked ``data_loss``, ``val_loss``, ``val_accuracy`` (NaN where targets are not classes).
-    n_steps : int
-        Updates made; steps are numbered from 0.
-    seed : int
-        With it, the same data and settings, the run comes out again, bit for bit.
-    status : {"finished", "stopped", "interrupted", "diverged"}
-        How it ended.
-    reason : str
-        The same in a sentence.
-    settings : dict
-        The arguments of ``fit``, defaults included.
-    recording : Recording or str
-        How the run began and its snapshots, from which ``at`` makes steps again; or why there are none.
-    """
-
-    seed: int
-    settings: dict[str, Any]
-    history: dict[str, list[float]] = field(default_factory=dict)
-    n_steps: int = 0
-    status: str = "finished"
-    reason: str = ""
-    recording: "Recording | str" = field(default="it was not made by fit", repr=False)
-    _replay: "Replay | None" = field(default=None, repr=False)
-
-    @property
-    def n_epochs(self) -> int:
-        """Complete epochs."""
-        return len(self.history.get("loss", ()))
+    _replay: "Replay | None" = None
 
     @property
     def replay(self) -> "Replay":
         """Makes any of its steps again; see `neuronsim.tracing.replay`."""
         if self._replay is None:
+            from neuronsim.step import Step
             from neuronsim.tracing.replay import replay
 
-            self._replay = replay(self)
+            self._replay = replay(self, Step)
         return self._replay
 
     def at(self, step: int) -> "Step":
@@ -83,7 +51,7 @@ class Run:
         DataError
             If X or T have changed since the run.
         """
-        return self.replay.at(step)
+        return cast("Step", self.replay.at(step))
 
     def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
         """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
@@ -171,8 +139,11 @@ class Run:
             Compare all signals of all steps, instead of parameters that differ from some step on.
         """
         from neuronsim.analysis.diff import diff
+        from neuronsim.errors import SettingError
 
-        return diff(self, other, tolerance, every_step)
+        if not isinstance(other, Run):
+            raise SettingError(f"diff compares with another run, what net.fit returned, not {other!r}")
+        return diff(self.replay, other.replay, tolerance, every_step)
 
     def to_html(
         self, path: "str | os.PathLike[str]", *, steps: "Iterable[int] | None" = None, title: str | None = None
@@ -215,9 +186,3 @@ class Run:
 
         html: str = plots.run_html(self)
         return html
-
-    def __repr__(self) -> str:
-        if not self.n_epochs:
-            return f"<Run {self.status}: {self.n_steps:,} steps>"
-        loss = f"loss {self.history['loss'][0]:.6g} → {self.history['loss'][-1]:.6g}"
-        return f"<Run {self.status}: {self.n_epochs:,} epochs, {self.n_steps:,} steps, {loss}>"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from neuronsim.errors import SettingError
 from neuronsim.explaining.explain import Explanation, Section, pair
 from neuronsim.graph.plan import make_plan
-from neuronsim.run import Run
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
@@ -94,12 +93,12 @@ class Difference:
         return self._explanation()._repr_html_()
 
 
-def diff(run: "Run", other: "Run", tolerance: float = 0.0, every_step: bool = False) -> Difference:
+def diff(a: "Replay", b: "Replay", tolerance: float = 0.0, every_step: bool = False) -> Difference:
     """Find the first step of two runs that differs by more than ``tolerance``, absolutely; NaN equals NaN.
 
     Parameters
     ----------
-    run, other : Run
+    a, b : Replay
         Of networks with the same neurons and edges.
     tolerance : float
         0: any bit that makes a number another one.
@@ -109,19 +108,16 @@ def diff(run: "Run", other: "Run", tolerance: float = 0.0, every_step: bool = Fa
     Raises
     ------
     SettingError
-        If the wirings differ, or ``other`` is no run.
+        If the wirings differ.
     """
-    if not isinstance(other, Run):
-        raise SettingError(f"diff compares with another run, what net.fit returned, not {other!r}")
     if not tolerance >= 0.0:
         raise SettingError(f"tolerance={tolerance!r}: a number of at least 0 is needed")
-    a, b = run.replay, other.replay
     _check_wiring(a.graph, b.graph)
     n = min(a.n_steps, b.n_steps)
     begin, end, looked_at = 0, n, f"all signals of {n:,} steps"
     if not every_step:
         begin, end, looked_at = _narrowed(a, b, n, tolerance)
-    causes = tuple(_causes(run, other))
+    causes = tuple(_causes(a, b))
     order = make_plan(a.graph).order
     for step, its_twin in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
         found = _first_in(step, its_twin, order, tolerance)
@@ -274,12 +270,11 @@ def _edges(graph: "Graph") -> set[tuple[int, int]]:
     return set(zip(graph.sources.tolist(), graph.sinks().tolist(), strict=True))
 
 
-def _causes(run: "Run", other: "Run") -> Iterator[str]:
-    a, b = run.replay, other.replay
+def _causes(a: "Replay", b: "Replay") -> Iterator[str]:
     if a.graph.dtype != b.graph.dtype:
         yield f"dtype: {a.graph.dtype} and {b.graph.dtype}"
     for name in _SETTINGS:
-        this, that = run.settings.get(name), other.settings.get(name)
+        this, that = a.run.settings.get(name), b.run.settings.get(name)
         if this != that:
             yield f"{'seed' if name == 'rng' else name}: {this!r} and {that!r}"
     for name, this, that in (("X", a.X, b.X), ("T", a.T, b.T)):
@@ -296,8 +291,8 @@ def _causes(run: "Run", other: "Run") -> Iterator[str]:
     for of in ("weight_rates", "bias_rates", "slope_rates"):
         if not _same_rates(getattr(a.graph, of), getattr(b.graph, of)):
             yield f"frozen or scaled: the {of.replace('_', ' ')} differ"
-    if run.status != other.status:
-        yield f"status: {run.status} and {other.status}"
+    if a.run.status != b.run.status:
+        yield f"status: {a.run.status} and {b.run.status}"
     if a.n_steps != b.n_steps:
         yield f"length: {a.n_steps:,} and {b.n_steps:,} steps; those that both have are compared"
 

@@ -239,7 +239,7 @@ def _values(net: "Network", field: str | None) -> Values:
     if field == "db":
         raise SettingError('color="db" is what an update changed, which a step knows: draw run.at(q) or net.step(x, t)')
     if field in ("delta", "y", "z"):
-        signals = getattr(net._signals, field, None)
+        signals = getattr(net.runtime.signals, field, None)
         if signals is not None:
             return signals.astype(np.float64), np.ones(n, np.bool_), field, FIELDS[field]
         symbol = "δ" if field == "delta" else field

@@ -1,6 +1,6 @@
 """`Alarm`: a condition that every step of a run is held against, inside the compiled loops."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ from neuronsim.training.recorder import NEURON_FIELDS, Condition, Records, Setti
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Selection
-    from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.steps import StepRecord
 
 __all__ = ["Alarm"]
 
@@ -44,6 +43,12 @@ _INSTRUCTIONS = {
     "isfinite": kernels.IS_FINITE,
 }
 _BINARY = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
+
+
+class _Replayable(Protocol):
+    """A run that makes its steps again."""
+
+    def at(self, step: int) -> "StepRecord": ...
 
 
 class Alarm:
@@ -94,7 +99,7 @@ class Alarm:
         self._records: Records | None = None
         self._names: dict[int, str] = {}
         self._graph_names = Names()
-        self._run: Run | None = None
+        self._run: _Replayable | None = None
 
     def _begin(self, setting: Setting) -> Condition:
         graph, order = setting.engine.graph, setting.engine.plan.order
@@ -108,7 +113,7 @@ class Alarm:
         code, depth = program(self._parsed)
         return Condition(code, np.array(self._parsed.constants), depth, ids, self.stop, KEPT)
 
-    def _end(self, records: Records, run: "Run") -> None:
+    def _end(self, records: Records, run: Any) -> None:
         self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(records.firings[:, 1])}
         self._records, self._run = records, run
 
@@ -162,7 +167,7 @@ class Alarm:
         return table
 
     @property
-    def before(self) -> "tuple[Step, ...]":
+    def before(self) -> "tuple[StepRecord, ...]":
         """The ``keep_last`` steps before that of the first firing, oldest first: ``run.at`` of each of them.
 
         Raises

@@ -19,7 +19,7 @@ from neuronsim.training.recorder import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, 
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
-    from neuronsim.run import Run
+    from neuronsim.training.record import RunRecord
 
 __all__ = ["Monitor", "Series"]
 
@@ -188,12 +188,12 @@ class Monitor:
             f"the trace would take {in_bytes(watch.capacity * record)} (limit {in_bytes(self.max_bytes)}): {cheaper}"
         )
 
-    def _end(self, records: Records, run: "Run") -> None:
+    def _end(self, records: Records, run: "RunRecord") -> None:
         for array in (records.step, records.sample, records.values):
             array.flags.writeable = False
         self._records, self._settings = records, run.settings
 
-    def holds(self, run: "Run") -> bool:
+    def holds(self, run: "RunRecord") -> bool:
         """Whether its records are those of this run, and not of a later one."""
         return self._records is not None and self._settings is run.settings
 

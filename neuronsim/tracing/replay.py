@@ -6,30 +6,30 @@ come from far it leaves marks on the way, √gap apart, so that going back step 
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.engine.engine import Engine, Session, Signals
+from neuronsim.engine.engine import Engine
+from neuronsim.engine.session import Session
+from neuronsim.engine.signals import Signals
 from neuronsim.errors import DataError, NotKnownError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
+from neuronsim.graph.graph import Graph
 from neuronsim.kernels.records import Parameters
 from neuronsim.kernels.update import SCALE
-from neuronsim.tracing.steps import Step, desired
+from neuronsim.tracing.steps import StepRecord, desired
+from neuronsim.training.record import RunRecord
 from neuronsim.training.snapshots import Recording, State, sealed
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.run import Run
 
 __all__ = ["Replay", "replay"]
 
 
-def replay(run: "Run") -> "Replay":
-    """A run's replay.
+def replay(run: RunRecord, made: type[StepRecord] = StepRecord) -> "Replay":
+    """A run's replay, which makes steps of the class ``made``.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def replay(run: "Run") -> "Replay":
     """
     if not isinstance(run.recording, Recording):
         raise NotKnownError(f"this run can't be replayed: {run.recording}")
-    return Replay(run.recording, run.n_steps, diverged=run.status == "diverged")
+    return Replay(run, run.recording, made)
 
 
 class Replay:
@@ -46,6 +46,8 @@ class Replay:
 
     Attributes
     ----------
+    run : RunRecord
+        What is replayed.
     graph : Graph
         The wiring and parameters at the start of the run.
     X, T : array
@@ -61,28 +63,30 @@ class Replay:
         Whether the run ended because the step after its last one left the finite numbers: `failed` is that step.
     """
 
-    def __init__(self, recording: Recording, n_steps: int, diverged: bool = False) -> None:
+    def __init__(self, run: RunRecord, recording: Recording, made: type[StepRecord]) -> None:
+        self.run = run
         self._recording = recording
-        self.n_steps = n_steps
-        self.diverged = diverged
+        self._made = made
+        self.n_steps = run.n_steps
+        self.diverged = run.status == "diverged"
         self.graph: Graph = recording.graph
         self.X, self.T = recording.X, recording.T
         self.loss: Loss = recording.loss
         self.schedule: Schedule = recording.schedule
         settings = recording.session
-        self.rule: Optimizer = settings["optimizer"]
-        self.batch_size: int = settings["batch_size"]
-        self.mean: bool = settings["mean"]
+        self.rule: Optimizer = settings.optimizer
+        self.batch_size: int = settings.batch_size
+        self.mean: bool = settings.mean
         self.steps_per_epoch = recording.steps_per_epoch
-        self._settings = {name: settings[name] for name in ("weight_decay", "clip_value", "clip_norm")}
+        self._settings = settings
         self._engine = Engine(recording.graph.copy())
-        self._session = Session(self._engine, self.X, self.T, self.loss, **settings)
+        self._session = Session(self._engine, self.X, self.T, self.loss, settings)
         self._snapshots = recording.snapshots
         self._marks: dict[int, State] = {}
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         self._here = 0  # the session's arrays are those before this step
         self._state: State | None = self._snapshots.states[0]  # a copy of them, where there is one
-        self._last: Step | None = None
+        self._last: StepRecord | None = None
 
     # ── what each step had ──
 
@@ -99,14 +103,14 @@ class Replay:
         """The learning rate of a step."""
         return float(self.schedule.rates(step, 1, self.epoch(step))[0])
 
-    def at(self, step: int) -> Step:
+    def at(self, step: int) -> StepRecord:
         """Any step, 0 ≤ step < n_steps."""
         q = self._checked(step, self.n_steps)
         if self._last is None or self._last.number != q:
             self._last = self._make(q)
         return self._last
 
-    def walk(self, start: int = 0, stop: int | None = None) -> Iterator[Step]:
+    def walk(self, start: int = 0, stop: int | None = None) -> Iterator[StepRecord]:
         """The steps from ``start`` to before ``stop``, each made once."""
         stop = self.n_steps if stop is None else stop
         if start < stop:
@@ -125,7 +129,7 @@ class Replay:
         made = self.at(q) if q < self.n_steps else self._after_the_last()
         return Signals(made.z, made.y, made.delta, made.loss)
 
-    def failed(self) -> Step:
+    def failed(self) -> StepRecord:
         """The step at which the run diverged, and which it took back: its number is ``n_steps``.
 
         Its signals or the parameters after it are not all finite. Where the loss was not, no update was made, and the
@@ -224,7 +228,7 @@ class Replay:
 
     # ── making a step ──
 
-    def _make(self, q: int) -> Step:
+    def _make(self, q: int) -> StepRecord:
         """Make step q and look at it; the session is then behind it."""
         self._seek(q)
         step, made = self._look_and_make(q)
@@ -232,7 +236,7 @@ class Replay:
             raise self._other_data()
         return step
 
-    def _after_the_last(self) -> Step:
+    def _after_the_last(self) -> StepRecord:
         """The step after the last one, made and taken back."""
         self._seek(self.n_steps)
         before = self._copies()
@@ -240,8 +244,8 @@ class Replay:
         self._load(self.n_steps, before)
         return step
 
-    def _look_and_make(self, q: int) -> tuple[Step, bool]:
-        """Step q, which is next, and whether its update was made: not where the loss was not finite."""
+    def _look_and_make(self, q: int) -> tuple[StepRecord, bool]:
+        """StepRecord q, which is next, and whether its update was made: not where the loss was not finite."""
         session, rows, rate = self._session, self.rows(q), self.rate(q)
         before = self._copies()
         online = self.batch_size == 1
@@ -257,9 +261,9 @@ class Replay:
             self._arrive(q + 1)
         after = self._copies() if made else sealed([np.full_like(values, np.nan) for values in before])
         learning, clip_factor = session.learning, 1.0
-        if self._settings["clip_norm"] is not None:
+        if self._settings.clip_norm is not None:
             clip_factor = float(learning.numbers[SCALE]) * (len(rows) if self.mean else 1)
-        step = Step(
+        step = self._made(
             self.graph.showing(*before[:3]),
             **looked,
             loss_function=self.loss,
@@ -274,7 +278,9 @@ class Replay:
             state_after=self._rule_state(after),
             powers=(float(learning.powers[0]), float(learning.powers[1])),
             clip_factor=clip_factor,
-            **self._settings,
+            weight_decay=self._settings.weight_decay,
+            clip_value=self._settings.clip_value,
+            clip_norm=self._settings.clip_norm,
         )
         return step, made
 
@@ -282,7 +288,7 @@ class Replay:
         """What an online step was made with."""
         targets = desired(self.T[rows], self.graph.n_outputs)[0]
         if made:
-            s = self._engine.online_signals(self._session)
+            s = self._session.signals()
             single = {"z": s.z, "y": s.y, "delta": s.delta, "slope_terms": s.slope_terms}
             return single | {"losses": [s.loss], "targets": targets}
         # the kernel stopped before the errors, and changed no parameter: all of it again, in batch order

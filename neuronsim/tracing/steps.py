@@ -2,88 +2,25 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.engine import session
+from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import DataError, NeuronsimError, SettingError
 from neuronsim.formulas import activations, losses, optimizers, schedules
 from neuronsim.formulas.activations import PRELU, SIGMOID, SOFTMAX, Activation
 from neuronsim.formulas.losses import Loss, total
 from neuronsim.formulas.optimizers import Optimizer
+from neuronsim.graph.graph import Graph
 from neuronsim.kernels.records import Parameters
 
-if TYPE_CHECKING:
-    from neuronsim.analysis.paths import Paths
-    from neuronsim.explaining.explain import Explanation
-    from neuronsim.graph.graph import Graph
-    from neuronsim.network import Network
-    from neuronsim.verifying.checks import Check
-
-__all__ = ["Message", "Messages", "Step", "StepEdge", "StepNeuron", "step"]
+__all__ = ["Message", "Messages", "StepEdge", "StepNeuron", "StepRecord", "take_step"]
 
 Reals = NDArray[np.floating]
-
-
-def step(
-    net: "Network",
-    x: ArrayLike,
-    t: ArrayLike,
-    *,
-    loss: str | Loss | None = None,
-    learning_rate: Any = 0.01,
-) -> "Step":
-    """Forward, error, backward, update with one sample: one online step of plain SGD.
-
-    Parameters
-    ----------
-    net : Network
-        Is changed: its parameters, and the z, y and delta that its records show.
-    x, t
-        Shapes (n_inputs,) and (n_outputs,), or one class number.
-    loss : str, Loss or None
-        None means cross_entropy where the outputs are softmax, else half_squared_error.
-    learning_rate : float
-        μ, at least 0.
-
-    Returns
-    -------
-    Step
-        What happened. Later steps and edits leave it alone.
-
-    Raises
-    ------
-    DataError, SettingError, WiringError
-        For what can't be used; the network is unchanged.
-    NeuronsimError
-        If the loss is not finite; the update is not made then.
-    """
-    rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
-    if np.ndim(x) != 1:
-        raise DataError(f"step takes one sample, shape (n_inputs,), not {np.shape(x)}; fit takes many")
-    engine = net._engine()
-    X, T, used = net._data(x, t, loss)
-    before = net.graph.copy()
-    try:
-        signals = engine.step(X[0], T[0], used, rate)
-    except FloatingPointError as error:
-        raise NeuronsimError(
-            f"the step was not made: {error}; net.forward(x) shows the z and y of every neuron"
-        ) from None
-    net._remember(signals)
-    return Step(
-        before,
-        z=signals.z,
-        y=signals.y,
-        delta=signals.delta,
-        slope_terms=signals.slope_terms,
-        losses=np.array([signals.loss]),
-        loss_function=used,
-        targets=desired(T, before.n_outputs)[0],
-        learning_rate=rate,
-        after=Parameters(net.graph.weights, net.graph.biases, net.graph.slopes),
-    )
+S = TypeVar("S", bound="StepRecord")
 
 
 def desired(T: NDArray[Any], n_outputs: int) -> NDArray[np.float64]:
@@ -139,7 +76,7 @@ class Messages:
         return messages(self)._repr_html_()
 
 
-class Step:
+class StepRecord:
     """One step: the parameters before it, the signals and gradients made with them, the parameters after it.
 
     ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's. Of a batch, signals have a row for each of its
@@ -162,7 +99,7 @@ class Step:
         The desired outputs.
     is_batch : bool
         Whether the run has batches; one of a single sample is a batch, too.
-    batch : Step or None
+    batch : StepRecord or None
         What ``sample`` took this step out of: then the update is the whole batch's.
     number, epoch : int, int or None
         Which step of its run it is, and in which epoch, from 0; None outside of a run.
@@ -182,7 +119,7 @@ class Step:
 
     def __init__(
         self,
-        graph: "Graph",
+        graph: Graph,
         *,
         z: Reals,
         y: Reals,
@@ -206,7 +143,7 @@ class Step:
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_factor: float = 1.0,
-        batch: "Step | None" = None,
+        batch: "StepRecord | None" = None,
     ) -> None:
         dtype = graph.dtype
         self.z, self.y, self.delta = (_kept(values, dtype) for values in (z, y, delta))
@@ -243,13 +180,13 @@ class Step:
     def __len__(self) -> int:
         return len(self.losses)
 
-    def sample(self, k: int) -> "Step":
+    def sample(self, k: int) -> Self:
         """The step as the k-th sample of the batch saw it; the parameters after it are the whole batch's."""
         if not 0 <= k < len(self):
             raise SettingError(f"sample {k} of a step with {len(self)}; they count from 0")
         if not self.is_batch:
             return self
-        return Step(
+        return type(self)(
             self.graph,
             z=self.z[k],
             y=self.y[k],
@@ -285,60 +222,6 @@ class Step:
             return StepEdge(self, self.graph.edge(*what))
         return StepNeuron(self, self.graph.id(what))
 
-    def explain(self, *what: Any) -> "Explanation":
-        """Every formula with its numbers.
-
-        Parameters
-        ----------
-        what
-            A neuron, ``explain("h1")``; an edge, ``explain("i1", "h1")``; or nothing: the loss.
-
-        Returns
-        -------
-        Explanation
-            To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
-            form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
-        """
-        from neuronsim.explaining import explain
-
-        ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
-        if not ends:
-            return explain.loss(self)
-        if len(ends) == 1:
-            return explain.neuron(StepNeuron(self, self.graph.id(ends[0])))
-        if len(ends) == 2:
-            return explain.edge(StepEdge(self, self.graph.edge(*ends)))
-        raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
-
-    def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
-        """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.analysis.paths`.
-
-        Parameters
-        ----------
-        neuron
-            Name or id.
-        top : int or None
-            How many paths; None is all of them, up to 100,000.
-        sample : int, optional
-            Which one of the batch; needed if there are several.
-        """
-        from neuronsim.analysis.paths import paths
-
-        return paths(self if sample is None else self.sample(sample), neuron, top=top)
-
-    def messages(self, neuron: str | int) -> Messages:
-        """What the neuron received and sent, forwards and backwards (L3)."""
-        return self[neuron].messages
-
-    def check(self) -> "Check":
-        """Compare this step's gradients with central differences of the loss at the parameters before it.
-
-        Of a batch these are the reduced ones.
-        """
-        from neuronsim.verifying.checks import check_step
-
-        return check_step(self)
-
     @cached_property
     def weight_gradients(self) -> Reals:
         """δ of the sink · y of the source, of a batch reduced, before clipping and decay; shape (n_edges,)."""
@@ -363,7 +246,7 @@ class Step:
         values[self.graph.activation_codes == PRELU] = self._slope_terms
         return _kept(values, self.graph.dtype)
 
-    def one(self) -> "Step":
+    def one(self) -> Self:
         """Itself, if it shows one sample.
 
         Raises
@@ -397,16 +280,13 @@ class Step:
         codes = self.graph.activation_codes
         return [o for o in self.graph.outputs.tolist() if codes[o] == SOFTMAX]
 
-    def _repr_html_(self) -> str:
-        from neuronsim import plots
-
-        html: str = plots.step_html(self)
-        return html
-
     def __repr__(self) -> str:
         rate = f"learning rate {self.learning_rate:g}"
         samples = f"{len(self)} samples, " if self.is_batch else ""
         return f"<Step {self.number}: {samples}{self.loss_function.name} {self.loss:.9g}, {rate}>"
+
+
+Step = StepRecord
 
 
 class StepNeuron:
@@ -416,7 +296,7 @@ class StepNeuron:
     one sample refuses.
     """
 
-    def __init__(self, step: Step, neuron: int) -> None:
+    def __init__(self, step: StepRecord, neuron: int) -> None:
         self.step = step
         self.id = neuron
 
@@ -593,7 +473,7 @@ class StepNeuron:
 class StepEdge:
     """An edge as it was in one step; ``weight`` is that before the update, ``weight_after`` behind it."""
 
-    def __init__(self, step: Step, position: int) -> None:
+    def __init__(self, step: StepRecord, position: int) -> None:
         self.step = step
         self.position = position
 
@@ -659,6 +539,63 @@ class StepEdge:
     def __repr__(self) -> str:
         values = f"w = {self.weight:.9g}, gradient = {self.gradient:.9g}, dw = {self.dw:.9g}"
         return f"<edge {self.source!r} → {self.sink!r} in step {self.step.number}: {values}>"
+
+
+def take_step(
+    runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, learning_rate: Any, made: type[S]
+) -> S:
+    """Forward, error, backward, update with one sample: one online step of plain SGD.
+
+    Parameters
+    ----------
+    runtime : Runtime
+        Is changed: the parameters, and the z, y and delta of the last step.
+    x, t : array (n_inputs,), array (n_outputs,) or int
+        One sample; its target may be a class number.
+    loss : str, Loss or None
+        None means cross_entropy where the outputs are softmax, else half_squared_error.
+    learning_rate : float
+        μ, at least 0.
+    made : type
+        `StepRecord`, or what is made in its place.
+
+    Returns
+    -------
+    StepRecord
+        What happened. Later steps and edits leave it alone.
+
+    Raises
+    ------
+    DataError, SettingError, WiringError
+        For what can't be used; the network is unchanged.
+    NeuronsimError
+        If the loss is not finite; the update is not made then.
+    """
+    rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
+    if np.ndim(x) != 1:
+        raise DataError(f"step takes one sample, shape (n_inputs,), not {np.shape(x)}; fit takes many")
+    engine, graph = runtime.engine(), runtime.graph
+    X, T, used = runtime.data(x, t, loss)
+    before = graph.copy()
+    try:
+        signals = session.step(engine, X[0], T[0], used, rate)
+    except FloatingPointError as error:
+        raise NeuronsimError(
+            f"the step was not made: {error}; net.forward(x) shows the z and y of every neuron"
+        ) from None
+    runtime.remember(signals)
+    return made(
+        before,
+        z=signals.z,
+        y=signals.y,
+        delta=signals.delta,
+        slope_terms=signals.slope_terms,
+        losses=np.array([signals.loss]),
+        loss_function=used,
+        targets=desired(T, before.n_outputs)[0],
+        learning_rate=rate,
+        after=Parameters(graph.weights, graph.biases, graph.slopes),
+    )
 
 
 def _message(neuron: str, signal: float, weight: float) -> Message:

@@ -16,7 +16,7 @@ from neuronsim.kernels.watch import recorder as kernels
 
 if TYPE_CHECKING:
     from neuronsim.engine.engine import Engine
-    from neuronsim.run import Run
+    from neuronsim.training.record import RunRecord
 
 __all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "Condition", "Records", "Setting", "Watch", "Watcher", "Watching"]
 
@@ -143,7 +143,7 @@ class Watcher(Protocol):
     def _begin(self, setting: Setting) -> Watch | Condition:
         """What it wants of this run; errors are raised here, before anything has changed."""
 
-    def _end(self, records: Records, run: "Run") -> None:
+    def _end(self, records: Records, run: "RunRecord") -> None:
         """What it gets, when the run has ended."""
 
     def _stopped(self) -> str:
@@ -346,7 +346,7 @@ class Watching:
             self.recorder.clock[kernels.NOW] = step
             self.engine.judge(self.recorder, X, T, loss, rows)
 
-    def end(self, run: "Run") -> None:
+    def end(self, run: "RunRecord") -> None:
         """Hand everything to those who asked for it."""
         records = iter([self._records(m) for m in range(len(self._watches))])
         firings = iter([self._firings(a) for a in range(len(self._conditions))])

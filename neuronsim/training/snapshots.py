@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim import seeds
+from neuronsim.engine.session import SessionSettings
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
@@ -23,7 +24,7 @@ __all__ = ["Recording", "Snapshots", "State", "budget"]
 
 Array = NDArray[Any]
 State = list[Array]
-"""Everything that a step changes, as `neuronsim.engine.engine.Session.arrays` lists it."""
+"""Everything that a step changes, as `neuronsim.engine.session.Session.arrays` lists it."""
 
 MEGABYTES = 1_000_000
 MOST_BYTES = 256 * MEGABYTES
@@ -132,8 +133,7 @@ class Recording:
         As the run reads them: the user's own arrays, if they had the network's dtype.
     loss, schedule, shuffle, seed
         As ``fit`` resolved them.
-    session : dict
-        The arguments of `neuronsim.engine.engine.Session`.
+    session : SessionSettings
     snapshots : Snapshots
     fingerprints : pair of bytes
         Of X and T when the run began.
@@ -146,14 +146,14 @@ class Recording:
     schedule: Schedule
     shuffle: bool
     seed: int
-    session: dict[str, Any]
+    session: SessionSettings
     snapshots: Snapshots
     fingerprints: tuple[bytes, bytes]
 
     @cached_property
     def steps_per_epoch(self) -> int:
         """How many steps an epoch has; the last one may be of a smaller batch."""
-        return -(-len(self.X) // int(self.session["batch_size"]))
+        return -(-len(self.X) // self.session.batch_size)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """In which order the samples came."""

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.engine.border import as_samples, as_targets
+from neuronsim.engine.engine import Engine
+from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import CheckError, SettingError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
@@ -17,8 +19,6 @@ from neuronsim.graph.graph import Graph
 from neuronsim.seeds import NOISE, generator
 
 if TYPE_CHECKING:
-    from neuronsim.engine.engine import Engine
-    from neuronsim.network import Network
     from neuronsim.tracing.steps import Step
 
 __all__ = ["Check", "Comparison", "check", "check_step"]
@@ -139,7 +139,7 @@ class Check:
 
 
 def check(
-    net: "Network",
+    runtime: Runtime,
     X: ArrayLike,
     T: ArrayLike,
     *,
@@ -151,7 +151,7 @@ def check(
 
     Parameters
     ----------
-    net : Network
+    runtime : Runtime
         Is left as it is.
     X, T
         Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers; or one sample.
@@ -163,13 +163,12 @@ def check(
     most : int
         Of more parameters than this, a random selection is measured.
     """
-    from neuronsim.engine.engine import Engine
-
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
-    net._engine()
-    graph = in_float64(net.graph, net.weights, net.biases, net.slopes)
-    x, t, used = _data(net, graph, X, T, loss)
+    runtime.engine()
+    own = runtime.graph
+    graph = in_float64(own, own.weights, own.biases, own.slopes)
+    x, t, used = _data(runtime, graph, X, T, loss)
     engine = Engine(graph)
     found = engine.gradients(x, t, used, reduction)
     gradients = {"weights": found.weights, "biases": found.biases, "slopes": found.slopes}
@@ -178,7 +177,6 @@ def check(
 
 def check_step(step: "Step", most: int = MOST_PARAMETERS) -> Check:
     """Compare the gradients that a step used, of a batch the reduced ones, with central differences before it."""
-    from neuronsim.engine.engine import Engine
     from neuronsim.verifying.foreign import gradient_mistake
 
     graph = in_float64(step.graph, step.weights, step.biases, step.slopes)
@@ -208,7 +206,7 @@ def in_float64(graph: Graph, weights: Reals, biases: Reals, slopes: Reals) -> Gr
 
 
 def compare(
-    engine: "Engine",
+    engine: Engine,
     gradients: dict[str, Reals],
     x: Reals,
     t: NDArray[Any],
@@ -245,7 +243,7 @@ def facts(record: Any) -> dict[str, Any]:
 class _Measure:
     """Differences of the loss around one set of parameters, which are put back each time."""
 
-    def __init__(self, engine: "Engine", x: Reals, t: NDArray[Any], loss: Loss, mean: bool) -> None:
+    def __init__(self, engine: Engine, x: Reals, t: NDArray[Any], loss: Loss, mean: bool) -> None:
         self.engine, self.x, self.t, self.loss_function, self.mean = engine, x, t, loss, mean
         self.arrays = {
             "weights": engine.graph.weights,
@@ -332,10 +330,10 @@ def _places(graph: Graph) -> Iterator[tuple[str, str, int]]:
 
 
 def _data(
-    net: "Network", graph: Graph, X: ArrayLike, T: ArrayLike, loss: str | Loss | None
+    runtime: Runtime, graph: Graph, X: ArrayLike, T: ArrayLike, loss: str | Loss | None
 ) -> tuple[Reals, NDArray[Any], Loss]:
     """X and T in float64, after the network itself has found them usable."""
-    x, t, used = net._data(X, T, loss)
+    x, t, used = runtime.data(X, T, loss)
     if t.dtype.kind == "f":
         outputs = graph.name_list(graph.outputs)
         wide = np.asarray(T, np.float64).reshape(t.shape)

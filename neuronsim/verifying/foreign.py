@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import CheckError, DataError, SettingError, choose
 from neuronsim.formulas import activations, schedules
 from neuronsim.formulas.activations import PRELU, SIGMOID, SOFTMAX, Activation
@@ -22,7 +23,6 @@ from neuronsim.verifying.checks import facts
 if TYPE_CHECKING:
     from neuronsim.explaining.explain import Section
     from neuronsim.graph.graph import Graph
-    from neuronsim.network import Network
     from neuronsim.tracing.steps import Step
 
 __all__ = ["Hypothesis", "Verdict", "check_foreign", "gradient_mistake"]
@@ -142,7 +142,7 @@ class Verdict:
 
 
 def check_foreign(
-    net: "Network",
+    runtime: Runtime,
     X: ArrayLike,
     T: ArrayLike,
     after: Any,
@@ -158,7 +158,7 @@ def check_foreign(
 
     Parameters
     ----------
-    net : Network
+    runtime : Runtime
         The parameters before the step; what is frozen or has a rate factor should keep it. Is left as it is.
     X, T
         The samples of that one step: (n_samples, n_inputs) and (n_samples, n_outputs), or class numbers; or one sample.
@@ -191,15 +191,17 @@ def check_foreign(
         raise SettingError("a learning rate of 0 changes nothing, so nothing can be recognised; give the program's own")
     if not 0.0 <= atol < np.inf:
         raise SettingError(f"atol={atol!r}: a finite number of at least 0 is needed")
-    net._engine()
-    x, t, used = net._data(X, T, loss)
-    graph = net.graph
+    runtime.engine()
+    x, t, used = runtime.data(X, T, loss)
+    graph = runtime.graph
     layout = _Layout(graph)
     behind, coarse = layout.given(after, "after")
     narrow = np.dtype(dtype or (np.float32 if np.float32 in (coarse, graph.dtype) else np.float64)).name
     if narrow not in _ROUNDING:
         raise SettingError(f"dtype {narrow!r}: float32 or float64 is needed")
-    passes = _Passes(graph, layout.flat(net.weights, net.biases, net.slopes), x, t, used, rate, reduction == "mean")
+    passes = _Passes(
+        graph, layout.flat(graph.weights, graph.biases, graph.slopes), x, t, used, rate, reduction == "mean"
+    )
     earlier = None if previous is None else layout.given(previous, "previous")[0]
     return _Judge(passes, behind, earlier, narrow, atol).verdict()
 
@@ -289,14 +291,13 @@ class _Layout:
         return np.concatenate(rows), coarse
 
     def _parts(self, what: Any, called: str) -> dict[str, Any]:
-        from neuronsim.network import Network
-
-        if isinstance(what, Network):
+        if isinstance(what, Runtime):
+            what.draw()
             graph = what.graph
             same = (graph.n_neurons, graph.n_edges) == (self.graph.n_neurons, self.graph.n_edges)
             if not (same and np.array_equal(graph.sources, self.graph.sources)):
                 raise DataError(f"{called} is wired in another way: it must have the same neurons and edges")
-            return {"weights": what.weights, "biases": what.biases, "slopes": what.slopes}
+            return {"weights": graph.weights, "biases": graph.biases, "slopes": graph.slopes}
         if isinstance(what, Mapping):
             allowed = {name: name for name in ("weights", "biases", "slopes")}
             return {choose(f"part of {called}", name, allowed): values for name, values in what.items()}

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from strategies import Case, cases
 
 import neuronsim as ns
-from neuronsim.engine.engine import Session
+from neuronsim.engine.session import Session, step
 from neuronsim.formulas import optimizers
 from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import bias_of, slope_of, weight_of
@@ -81,9 +81,9 @@ def test_forward_gradients_and_losses_agree_with_the_reference(case):
 def test_an_online_step_agrees_with_the_reference(case):
     twin, tolerance = Twin(case), TOLERANCE[np.dtype(case.net.dtype)]
     before = {name: getattr(case.net, name).copy() for name in ("weights", "biases", "slopes")}
-    engine = case.net._engine()
-    x, t, loss = case.net._data(case.X, case.T, case.loss)
-    signals = engine.step(x[0], t[0], loss, 0.125)
+    engine = case.net.runtime.engine()
+    x, t, loss = case.net.runtime.data(case.X, case.T, case.loss)
+    signals = step(engine, x[0], t[0], loss, 0.125)
     s, m = twin.signals[0], twin.sizes[0]
     for neuron in range(case.net.n_neurons):
         assert_near(signals.z[neuron], s.z[neuron], m.z[neuron], tolerance, f"z of {neuron}")
@@ -110,7 +110,7 @@ RULES = [
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
-    from neuronsim.engine.engine import _rule
+    from neuronsim.engine.session import _rule
 
     n, rate, decay = 37, 0.1, 0.0 if rule.name == "rprop" else 0.01
     rng = np.random.default_rng(3)
@@ -204,7 +204,7 @@ def test_kernel_codes_are_the_registries():
 
 
 def test_records_for_kernels_are_flat_arrays_and_numbers():
-    engine = ns.wiring.layered([2, 3, 1], rng=0)._engine()
+    engine = ns.wiring.layered([2, 3, 1], rng=0).runtime.engine()
     assert all(isinstance(field, int) or (field.ndim, field.flags.c_contiguous) == (1, True) for field in engine.wiring)
     assert isinstance(engine.parameters, Parameters)
     assert engine.parameters.weights is engine.graph.weights
@@ -212,8 +212,8 @@ def test_records_for_kernels_are_flat_arrays_and_numbers():
 
 def test_first_bundles_are_shared_out_by_neurons_where_they_are_large():
     large, small = ns.wiring.layered([30, 50, 4], rng=0), ns.wiring.layered([30, 5, 60, 4], rng=0)
-    assert large._engine().wiring.leading == 1
-    assert small._engine().wiring.leading == 0
+    assert large.runtime.engine().wiring.leading == 1
+    assert small.runtime.engine().wiring.leading == 0
     X, T = np.random.default_rng(0).normal(size=(100, 30)), np.ones((100, 4))
     one, two = large.copy(), large.copy()
     for net, threads in ((one, 1), (two, 3)):
@@ -243,7 +243,7 @@ def test_a_tiny_networks_own_kernel_makes_the_same_bits(dtype, which):
     X, T = rng.normal(size=(40, 3)).astype(dtype), rng.normal(size=(40, 3)).astype(dtype)
     found = []
     for tiny in (True, False):
-        engine = _tiny_net(dtype)._engine()
+        engine = _tiny_net(dtype).runtime.engine()
         wiring = getattr(engine, which)
         assert wiring.tiny
         session = Session(engine, X, T, LOSSES["half_squared_error"])
@@ -260,13 +260,13 @@ def test_a_tiny_networks_own_kernel_makes_the_same_bits(dtype, which):
 
 def test_bundles_side_by_side_are_a_group_and_need_no_delta_below_the_first_level():
     net = ns.wiring.sparse_layered([40, 20, 10, 3], density=0.3, activation="relu", output="tanh", rng=0)
-    wiring = net._engine().wiring
+    wiring = net.runtime.engine().wiring
     assert wiring.groups.tolist() == [0, 20, 30, 33]
     assert wiring.run_end[40:].tolist() == [60] * 20 + [70] * 10 + [73] * 3
     assert wiring.bundle_pushes.tolist() == [False] * 20 + [True] * 13
-    assert net._engine().full_wiring.bundle_pushes.all()
+    assert net.runtime.engine().full_wiring.bundle_pushes.all()
     net[45].activation = "prelu"
-    assert net._engine().wiring.run_end[40:60].tolist() == [45] * 5 + [46] + [60] * 14
+    assert net.runtime.engine().wiring.run_end[40:60].tolist() == [45] * 5 + [46] + [60] * 14
 
 
 def test_the_delta_of_a_neuron_without_sources_is_pushed_to_it():

@@ -13,7 +13,7 @@ from neuronsim.errors import DivergenceWarning, NotKnownError, SettingError, Unk
 from neuronsim.kernels.watch import recorder as codes
 from neuronsim.tracing.alarm import program
 from neuronsim.tracing.conditions import parse
-from neuronsim.training import fit as training
+from neuronsim.training import trainer as training
 
 # What the instructions do, once more, on plain numbers.
 UNARY = {
@@ -143,7 +143,7 @@ class TestWhere:
         X, T = data_of(net)
         alarm = ns.Alarm(condition, neurons)
         run = net.fit(X, T, epochs=2, rng=3, batch_size=batch_size, threads=n_threads, monitors=alarm)
-        order = net._engine().plan.order
+        order = net.runtime.engine().plan.order
         chosen = ~net.graph.is_input if neurons is None else np.isin(np.arange(net.n_neurons), net.find(neurons))
         expected = expected_firings(run, order[chosen[order]], CASES[condition])
         found = [(int(f["step"]), str(f["neuron"]), int(f["sample"])) for f in alarm.firings]

@@ -12,7 +12,7 @@ from nets import OPTIMIZERS, awkward_net, bits, data_of
 import neuronsim as ns
 from neuronsim.errors import DivergenceWarning, NotKnownError, SettingError, UnknownNameError
 from neuronsim.tracing.monitor import in_bytes, log_steps, n_records
-from neuronsim.training import fit as training
+from neuronsim.training import trainer as training
 
 ALL = ["z", "y", "delta", "b", "db"]
 EVERY_EDGE = ("*", "*")

@@ -8,11 +8,11 @@ import pytest
 from nets import OPTIMIZERS, awkward_net, data_of
 
 import neuronsim as ns
-from neuronsim.engine.engine import Session
+from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, NotKnownError, SettingError
-from neuronsim.tracing.steps import Step
-from neuronsim.training import fit as training
+from neuronsim.step import Step
 from neuronsim.training import snapshots
+from neuronsim.training import trainer as training
 from neuronsim.training.fit import Trainer
 
 KINDS = ("weights", "biases", "slopes")
@@ -167,7 +167,7 @@ class TestEveryStep:
         net = ns.wiring.layered([2, 3, 1], activation="tanh", dtype=dtype, rng=1)
         X, T = data_of(net, 8)
         run, states, works = witnessed(monkeypatch, net, X, T, rng=1, epochs=3, learning_rate=0.1)
-        assert net._engine().wiring.tiny
+        assert net.runtime.engine().wiring.tiny
         for q, step in enumerate(run.replay.walk()):
             assert_is(step, states[q], states[q + 1])
             self._compare_signals(step, works[q], 1)

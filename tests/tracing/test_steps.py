@@ -13,7 +13,7 @@ from neuronsim.explaining.explain import number, pair
 from neuronsim.formulas import losses
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
 from neuronsim.kernels.records import Parameters
-from neuronsim.tracing.steps import Step
+from neuronsim.step import Step
 from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
 
 X, T = [0.05, 0.10], [0.01, 0.99]

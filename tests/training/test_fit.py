@@ -15,7 +15,7 @@ import neuronsim as ns
 from neuronsim import seeds
 from neuronsim.errors import DivergenceWarning
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
-from neuronsim.training import fit as training
+from neuronsim.training import trainer as training
 from neuronsim.training.fit import Trainer
 
 optimizers = pytest.mark.parametrize("optimizer", list(OPTIMIZERS))

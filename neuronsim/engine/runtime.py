@@ -1,0 +1,122 @@
+"""What a network needs to run: its graph, the engine kept for its wiring, data cast at the border, its last signals."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsim.engine.border import as_samples, as_targets
+from neuronsim.engine.engine import Engine
+from neuronsim.engine.signals import Signals
+from neuronsim.errors import DataError, NotKnownError
+from neuronsim.formulas import losses
+from neuronsim.formulas.losses import Loss
+from neuronsim.graph import initialisers
+from neuronsim.graph.graph import Graph, check_runnable
+from neuronsim.seeds import RandomSource, seed_of
+
+__all__ = ["Runtime"]
+
+Reals = NDArray[np.floating]
+
+
+class Runtime:
+    """A graph that can run.
+
+    Attributes
+    ----------
+    graph : Graph
+        Wiring and parameters; belongs to the runtime.
+    seed : int
+        Of weights that are not drawn yet.
+    init : str
+        How they are drawn.
+    signals : Signals or None
+        Of the last step or 1-D forward, while they are true.
+    """
+
+    def __init__(self, graph: Graph, rng: RandomSource = None, init: str = "auto") -> None:
+        self.init = initialisers.check_name(init)
+        self.seed = seed_of(rng)
+        self.graph = graph
+        self._engine: Engine | None = None
+        self._version = -1  # of the wiring that the engine is made for
+        self.signals: Signals | None = None
+
+    def initialise(self, rng: RandomSource) -> None:
+        """Forget all weights, biases and slopes; they are drawn anew when needed."""
+        self.seed = seed_of(rng)
+        self.graph.initialise()
+        self.forget()
+
+    def draw(self) -> None:
+        """Draw the weights that have no value yet."""
+        self.graph.draw_missing(self.seed, self.init)
+
+    def engine(self) -> Engine:
+        """The engine of the wiring as it is, with all weights drawn."""
+        self.graph.consolidate()
+        if self._engine is None or self._version != self.graph.version:
+            check_runnable(self.graph)
+            self.draw()
+            self._engine, self._version = Engine(self.graph), self.graph.version
+        self.draw()
+        return self._engine
+
+    # ── the border ──
+
+    def samples(self, X: ArrayLike, what: str = "X") -> tuple[Reals, bool]:
+        """X as kernels read it, shape (n_samples, n_inputs), and whether it was a single sample."""
+        names = self.graph.name_list(self.graph.inputs)
+        if _ndim(X) != 1:
+            return as_samples(X, names, self.graph.dtype, what), False
+        x = np.asarray(X)
+        if len(x) != len(names):
+            listed = f" ({names})" if len(names) else ""
+            raise DataError(f"x has {_n(len(x), 'value')}, the network has {_n(len(names), 'input')}{listed}")
+        return as_samples(x[None], names, self.graph.dtype, "x"), True
+
+    def data(
+        self, X: ArrayLike, T: ArrayLike, loss: str | Loss | None, called: tuple[str, str] = ("X", "T")
+    ) -> tuple[Reals, NDArray[Any], Loss]:
+        """X, T and the loss as kernels read them, ``called`` so in messages; one sample becomes a batch of one."""
+        outputs = self.graph.outputs
+        used = losses.resolve(loss, self.graph.activation_codes[outputs].tolist())
+        x, single = self.samples(X, called[0])
+        t: Any = T
+        if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
+            t = np.asarray(t)[None]
+        return x, as_targets(t, len(x), self.graph.name_list(outputs), self.graph.dtype, used, called[1]), used
+
+    # ── the last signals ──
+
+    def remember(self, signals: Signals) -> None:
+        """Keep the signals of one sample for ``net["h1"].z`` and the like."""
+        self.signals = signals
+
+    def forget(self) -> None:
+        """What was known of signals is true no more."""
+        self.signals = None
+
+    def signal(self, what: str, neuron: int, asked: str | None = None) -> float:
+        """z, y or delta of a neuron, if the last call made it known."""
+        values = None if self.signals is None else getattr(self.signals, what)
+        if values is None:
+            calls = "step() or gradients()" if what == "delta" else "step(), or forward() with one sample,"
+            raise NotKnownError(f"{asked or what} is not known yet: call {calls} first")
+        return float(values[neuron])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_engine": None, "_version": -1, "signals": None}
+
+
+def _ndim(values: ArrayLike) -> int:
+    """The number of dimensions; -1 of ragged lists, which `neuronsim.engine.border` refuses."""
+    try:
+        return np.ndim(values)
+    except ValueError:
+        return -1
+
+
+def _n(n: int, of: str) -> str:
+    return f"{n:,} {of}" if n == 1 else f"{n:,} {of}s"

@@ -1,0 +1,201 @@
+"""The buffers that kernels work in: how large they are, where samples lie in them, and how they are read back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuronsim.kernels import shapes
+from neuronsim.kernels.batch.steps import BLOCK_SAMPLES, VECTORS_TOGETHER
+from neuronsim.kernels.lanes import BYTES, WIDTH
+from neuronsim.kernels.records import Samples, Wiring, Workspace
+
+__all__ = ["Block", "Layout", "make_samples", "make_workspace", "stride_of"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a block of samples lies in the buffers: ``planes`` of rows of ``stride`` samples, for so many threads."""
+
+    stride: int
+    planes: int
+    n_threads: int
+
+    @classmethod
+    def of(cls, samples: int, n_threads: int, width: int) -> "Layout":
+        """That of blocks of up to ``samples``, in lane vectors of ``width``."""
+        vectors = -(-min(samples, BLOCK_SAMPLES) // width)
+        planes = min(-(-vectors // (n_threads * VECTORS_TOGETHER)) * n_threads, vectors)
+        return cls(-(-vectors // planes) * width, planes, n_threads)
+
+
+#: One sample at a time.
+ONLINE = Layout(1, 1, 1)
+
+
+def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Workspace:
+    """Buffers for blocks of samples that lie so."""
+    stride, planes, n_threads = layout.stride, layout.planes, layout.n_threads
+    width = WIDTH[dtype]
+    n, n_outputs, n_prelus = len(wiring.is_input), len(wiring.outputs), len(wiring.prelus)
+    # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
+    spare = 4 * width
+    behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
+    sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, n_prelus, 1)]
+    sizes = [-(-size // width) * width for size in sizes]
+    pitch = sum(sizes)
+    # each buffer reaches to the last plane's end
+    planes_of_all = _aligned_zeros(planes * pitch, dtype)
+    y, z, delta, own, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
+    degrees = np.diff(wiring.row_start)
+    longest = int(degrees.max()) if degrees.size else 0
+    panels = -(-n // (2 * width)) if stride > 1 and bool(wiring.run_dense.any()) else 0
+    rows = panels * 2 * width * stride
+    own_rows = -(-wiring.inputs_end // (2 * width)) * 2 * width * stride if panels else 0
+    # one thread needs no copies of its own
+    copies = n_threads if n_threads > 1 and wiring.leading > 0 else 0
+    heard = wiring.inputs_end
+    scratch = (longest // width * width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
+    return Workspace(
+        pitch=pitch if planes > 1 else 0,
+        y=y,
+        z=z,
+        delta=delta,
+        own=own,
+        target=target,
+        slope_terms=slope_terms,
+        losses=losses,
+        row_pitch=rows,
+        rows=_aligned_zeros(planes * rows, dtype),
+        starts=np.zeros(n_threads * planes * stride, np.int64),
+        places=np.arange(width) * stride,
+        steps=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
+        primes=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
+        scratch=_aligned_zeros(n_threads * scratch, dtype),
+        own_inputs=_aligned_zeros(copies * (planes * heard * stride + spare), dtype),
+        own_row_pitch=own_rows,
+        own_rows=_aligned_zeros(copies * planes * own_rows, dtype),
+    )
+
+
+def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
+    """Zeros that begin a cache line: a lane vector across two of them costs two loads."""
+    values = np.zeros(n + BYTES // dtype.itemsize, dtype)
+    begin = -values.ctypes.data % BYTES // dtype.itemsize
+    return values[begin : begin + n]
+
+
+def stride_of(work: Workspace) -> int:
+    """The row length of a workspace's buffers."""
+    return int(work.places[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Samples that have run through the network together: what the buffers hold of them, until the next block runs.
+
+    Attributes
+    ----------
+    wiring : Wiring
+        That they ran through.
+    work : Workspace
+        Where their numbers lie.
+    begin : int
+        The first one's row in the data.
+    inputs : array (count, n_inputs)
+        Their x.
+    """
+
+    wiring: Wiring
+    work: Workspace
+    begin: int
+    inputs: Array
+
+    @property
+    def count(self) -> int:
+        """How many samples these are."""
+        return len(self.inputs)
+
+    @property
+    def rows(self) -> slice:
+        """Their rows in the data."""
+        return slice(self.begin, self.begin + self.count)
+
+    @property
+    def z(self) -> Array:
+        """Net inputs, shape (count, n_neurons); an input's is x."""
+        return self._with_inputs(self.work.z)
+
+    @property
+    def y(self) -> Array:
+        """Outputs of all neurons, shape (count, n_neurons)."""
+        return self._with_inputs(self.work.y)
+
+    @property
+    def outputs(self) -> Array:
+        """y of the network's outputs, shape (count, n_outputs)."""
+        y = self._read(self.work.y, len(self.wiring.is_input))
+        return y[:, self.wiring.outputs]
+
+    @property
+    def delta(self) -> Array:
+        """δ, shape (count, n_neurons); an input's is ∂L/∂x, NaN where the wiring wants none."""
+        wiring = self.wiring
+        delta = self._read(self.work.delta, len(wiring.is_input)).copy()
+        if len(wiring.cleared) < len(wiring.is_input):
+            delta[:, wiring.inputs] = np.nan
+        for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
+            # an input that is an output gets the loss's part on top of what its sinks send back
+            delta[:, wiring.outputs[row]] += self._read(self.work.own, len(wiring.outputs))[:, row]
+        return delta
+
+    @property
+    def losses(self) -> Array:
+        """Each sample's loss, shape (count,)."""
+        return self._read(self.work.losses, 1)[:, 0]
+
+    @property
+    def slope_terms(self) -> Array:
+        """∂L/∂slope of the neurons that learn one, by id, shape (count, n_prelus)."""
+        return self._read(self.work.slope_terms, len(self.wiring.prelus))
+
+    def _with_inputs(self, values: Array) -> Array:
+        """Kernels need not write what is known of inputs, or each thread writes it to a place of its own."""
+        found = self._read(values, len(self.wiring.is_input))
+        found[:, self.wiring.inputs] = self.inputs
+        return found
+
+    def _read(self, values: Array, rows: int) -> Array:
+        """A buffer as (count, rows)."""
+        stride = stride_of(self.work)
+        starts = range(0, values.size, self.work.pitch) if self.work.pitch else (0,)
+        planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
+        return (planes[0] if len(planes) == 1 else np.concatenate(planes))[: self.count]
+
+
+def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) -> Samples:
+    """X, T (values or class numbers, or none) and their order, as kernels take them."""
+    targets, classes = np.empty((0, 0), dtype), np.empty(0, np.int32)
+    if T is not None and T.dtype.kind == "f":
+        targets = T
+    elif T is not None:
+        classes = T
+    return Samples(*(_writable(values) for values in (X.reshape(-1), targets, classes, order)))
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """An array's memory, seen as writable."""
+
+    __array_interface__: dict[str, Any]
+
+
+def _writable(values: Array) -> Array:
+    """A view that Numba types like any other array; kernels never write to samples."""
+    if values.flags.writeable:
+        return values
+    interface = values.__array_interface__
+    return np.asarray(_Memory(interface | {"data": (interface["data"][0], False)}))

@@ -1,0 +1,77 @@
+"""One training step as people hold it: what happened, explained, checked, taken apart, drawn."""
+
+from typing import TYPE_CHECKING, Any
+
+from neuronsim.errors import SettingError
+from neuronsim.tracing.steps import Messages, StepNeuron, StepRecord
+
+if TYPE_CHECKING:
+    from neuronsim.analysis.paths import Paths
+    from neuronsim.explaining.explain import Explanation
+    from neuronsim.verifying.checks import Check
+
+__all__ = ["Step"]
+
+
+class Step(StepRecord):
+    """One step: `StepRecord` holds its numbers, the methods here say what they mean."""
+
+    def explain(self, *what: Any) -> "Explanation":
+        """Every formula with its numbers.
+
+        Parameters
+        ----------
+        what
+            A neuron, ``explain("h1")``; an edge, ``explain("i1", "h1")``; or nothing: the loss.
+
+        Returns
+        -------
+        Explanation
+            To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
+            form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
+        """
+        from neuronsim.explaining import explain
+
+        ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
+        if not ends:
+            return explain.loss(self)
+        if len(ends) == 1:
+            return explain.neuron(StepNeuron(self, self.graph.id(ends[0])))
+        if len(ends) == 2:
+            return explain.edge(self[ends[0], ends[1]])
+        raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
+
+    def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
+        """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.analysis.paths`.
+
+        Parameters
+        ----------
+        neuron
+            Name or id.
+        top : int or None
+            How many paths; None is all of them, up to 100,000.
+        sample : int, optional
+            Which one of the batch; needed if there are several.
+        """
+        from neuronsim.analysis.paths import paths
+
+        return paths(self if sample is None else self.sample(sample), neuron, top=top)
+
+    def messages(self, neuron: str | int) -> Messages:
+        """What the neuron received and sent, forwards and backwards (L3)."""
+        return self[neuron].messages
+
+    def check(self) -> "Check":
+        """Compare this step's gradients with central differences of the loss at the parameters before it.
+
+        Of a batch these are the reduced ones.
+        """
+        from neuronsim.verifying.checks import check_step
+
+        return check_step(self)
+
+    def _repr_html_(self) -> str:
+        from neuronsim import plots
+
+        html: str = plots.step_html(self)
+        return html

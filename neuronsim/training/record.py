@@ -1,0 +1,52 @@
+"""What a training run leaves behind: its history, how it ended, and the settings that make it again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuronsim.training.snapshots import Recording
+
+__all__ = ["RunRecord"]
+
+
+@dataclass(eq=False)
+class RunRecord:
+    """What happened in one call of ``fit``.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        Equally long lists, an entry an epoch: ``epoch`` (from 0), ``loss`` (the mean over all samples of the epoch,
+        each before the update that used it), ``learning_rate`` (of the epoch's last step), ``seconds`` (since the run
+        began), and where asked ``data_loss``, ``val_loss``, ``val_accuracy`` (NaN where targets are not classes).
+    n_steps : int
+        Updates made; steps are numbered from 0.
+    seed : int
+        With it, the same data and settings, the run comes out again, bit for bit.
+    status : {"finished", "stopped", "interrupted", "diverged"}
+        How it ended.
+    reason : str
+        The same in a sentence.
+    settings : dict
+        The arguments of ``fit``, defaults included.
+    recording : Recording or str
+        How the run began and its snapshots, from which steps are made again; or why there are none.
+    """
+
+    seed: int
+    settings: dict[str, Any]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    n_steps: int = 0
+    status: str = "finished"
+    reason: str = ""
+    recording: Recording | str = field(default="it was not made by fit", repr=False)
+
+    @property
+    def n_epochs(self) -> int:
+        """Complete epochs."""
+        return len(self.history.get("loss", ()))
+
+    def __repr__(self) -> str:
+        if not self.n_epochs:
+            return f"<Run {self.status}: {self.n_steps:,} steps>"
+        loss = f"loss {self.history['loss'][0]:.6g} → {self.history['loss'][-1]:.6g}"
+        return f"<Run {self.status}: {self.n_epochs:,} epochs, {self.n_steps:,} steps, {loss}>"

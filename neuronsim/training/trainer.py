@@ -1,0 +1,267 @@
+"""One call of ``fit`` under way: epochs, in chunks of compiled steps; validation, stopping, divergence.
+
+A chunk lasts about a tenth of a second. Between chunks Python looks around: at the clock, at a Ctrl-C, at the
+parameters. The cut into chunks changes no bit.
+"""
+
+import math
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from neuronsim import seeds
+from neuronsim.engine.border import accuracy
+from neuronsim.engine.session import Session
+from neuronsim.errors import DivergenceWarning
+from neuronsim.training import snapshots, stop
+from neuronsim.training.pace import Pace
+from neuronsim.training.record import RunRecord
+from neuronsim.training.recorder import Watching
+from neuronsim.training.settings import FitSettings, Resolved
+
+__all__ = ["Trainer"]
+
+Array = npt.NDArray[Any]
+
+CHUNK_SECONDS = 0.1
+# Rates of more steps, 8 bytes each, would be fresh memory for each chunk: 5 ns of a tiny network's 60 a sample.
+MOST_STEPS = 2**17
+
+
+@dataclass
+class Report:
+    """What stopping rules look at after an epoch (see ``stop.EpochReport``)."""
+
+    history: dict[str, list[float]]
+    seconds: float
+    gradient_norm: Callable[[], float]
+    step_size: float | None
+
+
+@dataclass
+class Trainer:
+    """One call of ``fit`` under way."""
+
+    session: Session
+    run: RunRecord
+    settings: FitSettings
+    resolved: Resolved
+    validation: tuple[Array, Array] | None
+    watching: Watching | None = None
+    chunk: int = 1
+
+    def __post_init__(self) -> None:
+        self.engine, self.loss, self.data = self.session.engine, self.session.loss, self.session.data
+        self.n_samples = len(self.data[0])
+        self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
+        self.begin = time.perf_counter()
+        recording = self.run.recording
+        self.snapshots = recording.snapshots if isinstance(recording, snapshots.Recording) else None
+        asked = self.resolved.threads is not None
+        self.pace = Pace([self.session.n_threads] if asked else sorted({self.session.n_threads, 1}, reverse=True))
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.perf_counter() - self.begin
+
+    def train(self, interrupted: threading.Event, bar: Any) -> None:
+        """All epochs, until something ends them."""
+        self.run.reason = f"all {self.resolved.epochs} epochs done"
+        for epoch in range(self.resolved.epochs):
+            before = self._parameter_copies()
+            if not self._run_epoch(epoch, interrupted, bar):
+                return
+            self._record(epoch)
+            if self.run.status != "finished":
+                return
+            bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
+            why = stop.first_reason(self.resolved.stop, self._report(before))
+            if why is not None:
+                self.run.status, self.run.reason = "stopped", why
+                return
+
+    def _run_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
+        """All steps of an epoch; False where the run ended within it."""
+        order = self._order(epoch)
+        self.session.loss_sum[0] = 0.0
+        limit = min((r.limit for r in self.resolved.stop if isinstance(r, stop.Seconds)), default=math.inf)
+        done = 0
+        while done < self.steps_per_epoch:
+            n_threads = self.pace.next()
+            chunk = max(1, self.chunk // 8) if self.pace.tries(n_threads) else self.chunk
+            n = min(chunk, self.steps_per_epoch - done)
+            rates = self.resolved.schedule.rates(self.run.n_steps, n, epoch)
+            self.session.use_threads(n_threads)
+            start = time.perf_counter()
+            made, finite = self._run_chunk(order, done, rates)
+            seconds = time.perf_counter() - start
+            self._adapt(n, seconds)
+            self.pace.note(n_threads, seconds / n)
+            done += made
+            self.run.n_steps += made
+            bar.update(made)
+            if not finite:
+                self._diverge(epoch, order, done)
+                return False
+            if interrupted.is_set():
+                self.run.status, self.run.reason = "interrupted", f"interrupted after step {self.run.n_steps - 1}"
+                return done == self.steps_per_epoch
+            if self.watching is not None and self.watching.stopped:
+                self.run.status = "stopped"
+                return done == self.steps_per_epoch
+            if self.seconds > limit and done < self.steps_per_epoch:
+                self.run.status, self.run.reason = "stopped", f"{limit:g} seconds are over"
+                return False
+        return True
+
+    def _run_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
+        """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
+        arrays = self.session.arrays()
+        kept = [values.copy() for values in arrays]
+        watching = self.watching
+        marks = None if watching is None else watching.keep()
+        if self.snapshots is not None:
+            self.snapshots.keep(self.run.n_steps, kept)
+
+        def advance(n: int) -> int:
+            if watching is not None:
+                watching.begin(self.run.n_steps, n)
+            return self.session.advance(order, first, rates[:n])
+
+        def make(n: int) -> bool:
+            for values, old in zip(arrays, kept, strict=True):
+                values[...] = old
+            if watching is not None:
+                watching.restore(marks)
+            return advance(n) == n and self.engine.is_finite()
+
+        made = advance(len(rates))
+        stopped = watching is not None and watching.stopped
+        if (stopped or made == len(rates)) and self.engine.is_finite():
+            # the last step is recorded too, wherever an alarm ends the run
+            return (made, make(made)) if stopped and made < len(rates) else (made, True)
+        low, high = 0, made + 1  # low steps are good, high are not; what is not finite stays so
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if make(middle) else (low, middle)
+        make(low)
+        return low, False
+
+    def _adapt(self, n: int, seconds: float) -> None:
+        """Aim the next chunk at CHUNK_SECONDS."""
+        factor = CHUNK_SECONDS / max(seconds, 1e-9)
+        if n == self.chunk or factor < 1:
+            self.chunk = max(1, min(int(n * min(factor, 8.0)), MOST_STEPS))
+
+    def keep_end(self) -> None:
+        """Keep the state behind the last step, too."""
+        if self.snapshots is not None:
+            self.snapshots.keep_end(self.run.n_steps, [values.copy() for values in self.session.arrays()])
+
+    def _order(self, epoch: int) -> Array:
+        return seeds.sample_order(self.run.seed, epoch, self.n_samples, self.settings.shuffle)
+
+    def _record(self, epoch: int) -> None:
+        history = self.run.history
+        history["epoch"].append(epoch)
+        history["loss"].append(float(self.session.loss_sum[0]) / self.n_samples)
+        history["learning_rate"].append(float(self.resolved.schedule.rates(self.run.n_steps - 1, 1, epoch)[0]))
+        if self.settings.evaluate:
+            losses, _ = self.engine.losses(*self.data, self.loss)
+            history["data_loss"].append(_mean(losses))
+        if self.validation is not None:
+            losses, Y = self.engine.losses(*self.validation, self.loss)
+            share = accuracy(Y, self.validation[1], self.loss)
+            history["val_loss"].append(_mean(losses))
+            history["val_accuracy"].append(math.nan if share is None else share)
+        history["seconds"].append(self.seconds)
+
+    def _parameter_copies(self) -> list[Array] | None:
+        if not any(isinstance(r, stop.StepSize) for r in self.resolved.stop):
+            return None
+        return [values.copy() for values in self.engine.parameters]
+
+    def _report(self, before: list[Array] | None) -> Report:
+        step_size = None
+        if before is not None:
+            squares = [_sum_of_squares(new - old) for new, old in zip(self.engine.parameters, before, strict=True)]
+            step_size = math.sqrt(sum(squares))
+        return Report(self.run.history, self.seconds, self._gradient_norm, step_size)
+
+    def _gradient_norm(self) -> float:
+        """‖∇L‖ over all data, of the parameters that are trained."""
+        g = self.engine.gradients(*self.data, self.loss, "mean" if self.session.mean else "sum")
+        pairs = zip((g.weights, g.biases, g.slopes), self.session.learning.rates, strict=True)
+        return math.sqrt(sum(_sum_of_squares(v[rates >= 0] if rates.size else v) for v, rates in pairs))
+
+    def _diverge(self, epoch: int, order: Array, done: int) -> None:
+        """Say at which step and neuron; the parameters are those before that step."""
+        size = self.session.batch_size
+        rows = order[done * size : (done + 1) * size]
+        if self.watching is not None:
+            self.watching.judge(*self.data, self.loss, rows, self.run.n_steps)
+        where = self._first_not_finite(order, done, rows)
+        self.run.status = "diverged"
+        self.run.reason = f"diverged at step {self.run.n_steps} (epoch {epoch}): {where}"
+        warnings.warn(
+            f"training {self.run.reason}; the network holds the state before that step. "
+            "Try a smaller learning_rate, clip_norm=1, or scaled data",
+            DivergenceWarning,
+            stacklevel=6,
+        )
+
+    def _first_not_finite(self, order: Array, step: int, rows: Array) -> str:
+        X, T = self.data
+        found = self.engine.first_not_finite(X[rows], T[rows], self.loss)
+        if found is not None:
+            what, neuron, value = found
+            return (
+                f"the first value that is not finite is {what} = {value} of neuron {self.engine.graph.name(neuron)!r}"
+            )
+        arrays = self.session.arrays()
+        kept = [values.copy() for values in arrays]
+        epoch = self.run.n_steps // self.steps_per_epoch
+        self.session.advance(order, step, self.resolved.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
+        culprit = self.engine.first_parameter_not_finite()
+        for values, old in zip(arrays, kept, strict=True):
+            values[...] = old
+        if culprit is None:
+            return "the loss is not finite"
+        return f"the update makes a parameter of neuron {self.engine.graph.name(culprit)!r} not finite"
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Monitors and alarms get what was recorded, however the run ends."""
+        try:
+            yield
+        finally:
+            if self.watching is not None:
+                self.watching.end(self.run)
+                if self.run.status == "stopped" and self.watching.stopped:
+                    self.run.reason = self.watching.reason()
+
+    @contextmanager
+    def bar(self, progress: bool | None) -> Iterator[Any]:
+        """A progress bar on stderr, over steps."""
+        shown = sys.stderr.isatty() if progress is None else progress
+        total = self.resolved.epochs * self.steps_per_epoch
+        with tqdm(total=total, unit=" steps", unit_scale=True, disable=not shown, file=sys.stderr) as bar:
+            yield bar
+
+
+def _mean(losses: Array) -> float:
+    return float(losses.sum(dtype=np.float64) / len(losses))
+
+
+def _sum_of_squares(values: Array) -> float:
+    return float(np.square(values, dtype=np.float64).sum())
