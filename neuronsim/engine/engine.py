@@ -13,15 +13,15 @@ import numpy.typing as npt
 
 from neuronsim.engine.lowering import lower
 from neuronsim.engine.signals import BatchGradients, Signals
-from neuronsim.engine.workspace import ONLINE, Block, Layout, make_samples, make_workspace, stride_of
+from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, make_samples, make_workspace
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.graph import Graph, check_runnable
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.kernels import codes, shapes
+from neuronsim.kernels.arguments import Learning, Parameters, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import WIDTH
-from neuronsim.kernels.records import Learning, Parameters, Wiring, Workspace
 from neuronsim.kernels.update import ADD, N_RULE, WRITE
 from neuronsim.kernels.watch import steps as watch
 from neuronsim.kernels.watch.recorder import Recorder
@@ -125,7 +125,7 @@ class Engine:
             terms,
         )
 
-    def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[Block]:
+    def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
         """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN where not asked for."""
         return self._blocks(self.full_wiring if inputs else self.wiring, X, T, loss.code, batch.BACKWARD, None)
 
@@ -162,8 +162,9 @@ class Engine:
         """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
         samples = make_samples(X, T, rows, self.dtype)
         for block in self._blocks(self.full_wiring, X[rows], T[rows], loss.code, batch.BACKWARD, 1):
-            work, stride = block.work, stride_of(block.work)
-            watch.judge_block(recorder, work, samples, self.parameters, block.begin, block.count, stride)
+            watch.judge_block(
+                recorder, block.work, samples, self.parameters, block.begin, block.count, block.work.stride
+            )
 
     def first_parameter_not_finite(self) -> int | None:
         """The neuron with the lowest id that has a weight, bias or slope that is not finite."""
@@ -221,27 +222,27 @@ class Engine:
 
     def _blocks(
         self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None
-    ) -> Iterator[Block]:
+    ) -> Iterator[BlockSignals]:
         """Run blocks of samples through the samples' phase, one after the other."""
         n = len(X)
         n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), threads)
         work = self.workspace(n, n_threads)
         samples, cuts = make_samples(X, T, np.arange(n), self.dtype), self.cuts(n_threads)
         for begin in range(0, n, batch.BLOCK_SAMPLES):
-            block = Block(wiring, work, begin, X[begin : begin + batch.BLOCK_SAMPLES])
+            block = BlockSignals(wiring, work, begin, X[begin : begin + batch.BLOCK_SAMPLES])
             with alone(cuts):
                 batch.block_samples(
-                    wiring, self.parameters, work, samples, loss, depth, begin, block.count, stride_of(work), cuts
+                    wiring, self.parameters, work, samples, loss, depth, begin, block.count, work.stride, cuts
                 )
             yield block
 
-    def _run_neurons(self, block: Block, sums: Parameters, mode: int, n_threads: int) -> None:
+    def _run_neurons(self, block: BlockSignals, sums: Parameters, mode: int, n_threads: int) -> None:
         """Write a block's gradients to ``sums``, or add them."""
         none, cuts = self.no_parameters(), self.cuts(n_threads)
         zero, unused = self.dtype.type(0), np.zeros(2)
         keep = Learning(mode, np.zeros(N_RULE, self.dtype), unused, unused, zero, sums, none, none, none)
         with alone(cuts):
-            batch.block_neurons(block.wiring, block.work, keep, block.count, stride_of(block.work), cuts)
+            batch.block_neurons(block.wiring, block.work, keep, block.count, block.work.stride, cuts)
 
 
 def alone(cuts: Array | None) -> AbstractContextManager[Any]:

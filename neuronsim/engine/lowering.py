@@ -10,9 +10,9 @@ from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.activations import USUAL
+from neuronsim.kernels.arguments import Wiring
 from neuronsim.kernels.online import steps as online
 from neuronsim.kernels.order import count_leading
-from neuronsim.kernels.records import Wiring
 
 Array = npt.NDArray[Any]
 

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from neuronsim.engine.engine import Engine, alone
 from neuronsim.engine.signals import Signals
-from neuronsim.engine.workspace import make_samples, stride_of
+from neuronsim.engine.workspace import make_samples
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import SGD, Optimizer
 from neuronsim.kernels import codes
+from neuronsim.kernels.arguments import Learning, Wiring
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
-from neuronsim.kernels.records import Learning, Wiring
 from neuronsim.kernels.update import (
     CLIP,
     CORRECTION_1,
@@ -133,7 +133,7 @@ class Session:
             made = watch.watch_online(*common, self.fused)
         else:
             with alone(self.cuts):
-                made = watch.watch_batches(*common, self.mean, self.batch_size, stride_of(self.work), self.cuts)
+                made = watch.watch_batches(*common, self.mean, self.batch_size, self.work.stride, self.cuts)
         return int(made)
 
     def arrays(self) -> list[Array]:

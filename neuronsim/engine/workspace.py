@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels import shapes
+from neuronsim.kernels.arguments import Samples, Wiring, Workspace
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES, VECTORS_TOGETHER
 from neuronsim.kernels.lanes import BYTES, WIDTH
-from neuronsim.kernels.records import Samples, Wiring, Workspace
 
-__all__ = ["Block", "Layout", "make_samples", "make_workspace", "stride_of"]
+__all__ = ["BlockSignals", "Layout", "make_samples", "make_workspace"]
 
 Array = npt.NDArray[Any]
 
@@ -60,6 +60,7 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
     heard = wiring.inputs_end
     scratch = (longest // width * width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
     return Workspace(
+        stride=stride,
         pitch=pitch if planes > 1 else 0,
         y=y,
         z=z,
@@ -88,13 +89,8 @@ def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
     return values[begin : begin + n]
 
 
-def stride_of(work: Workspace) -> int:
-    """The row length of a workspace's buffers."""
-    return int(work.places[1])
-
-
 @dataclass(frozen=True, eq=False)
-class Block:
+class BlockSignals:
     """Samples that have run through the network together: what the buffers hold of them, until the next block runs.
 
     Attributes
@@ -170,7 +166,7 @@ class Block:
 
     def _read(self, values: Array, rows: int) -> Array:
         """A buffer as (count, rows)."""
-        stride = stride_of(self.work)
+        stride = self.work.stride
         starts = range(0, values.size, self.work.pitch) if self.work.pitch else (0,)
         planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
         return (planes[0] if len(planes) == 1 else np.concatenate(planes))[: self.count]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Learning, Parameters, Wiring
 from neuronsim.kernels.codes import ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, SGD
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import filled, fma, lane_count, load_part, select, sqrt, store_part
-from neuronsim.kernels.records import Learning, Parameters, Wiring
 
 Array = npt.NDArray[Any]
 

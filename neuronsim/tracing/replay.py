@@ -19,7 +19,7 @@ from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
-from neuronsim.kernels.records import Parameters
+from neuronsim.kernels.arguments import Parameters
 from neuronsim.kernels.update import SCALE
 from neuronsim.tracing.steps import StepRecord, desired
 from neuronsim.training.record import RunRecord

@@ -15,7 +15,7 @@ from neuronsim.formulas.activations import PRELU, SIGMOID, SOFTMAX, Activation
 from neuronsim.formulas.losses import Loss, total
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.graph.graph import Graph
-from neuronsim.kernels.records import Parameters
+from neuronsim.kernels.arguments import Parameters
 
 __all__ = ["Message", "Messages", "StepEdge", "StepNeuron", "StepRecord", "take_step"]
 

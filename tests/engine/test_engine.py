@@ -12,7 +12,7 @@ from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import bias_of, slope_of, weight_of
 from neuronsim.formulas.rounding import gradient_magnitudes, signal_magnitudes
 from neuronsim.kernels import codes, update
-from neuronsim.kernels.records import Learning, Parameters
+from neuronsim.kernels.arguments import Learning, Parameters
 
 # ARCHITECTURE: of the sum of the absolute values of the terms that make a value up.
 TOLERANCE = {np.dtype("float64"): 1e-12, np.dtype("float32"): 1e-5}

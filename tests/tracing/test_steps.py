@@ -12,7 +12,7 @@ from neuronsim.errors import CheckError, DataError, NeuronsimError, SettingError
 from neuronsim.explaining.explain import number, pair
 from neuronsim.formulas import losses
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
-from neuronsim.kernels.records import Parameters
+from neuronsim.kernels.arguments import Parameters
 from neuronsim.step import Step
 from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
 

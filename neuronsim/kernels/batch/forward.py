@@ -5,10 +5,10 @@ from typing import Any
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import activate
+from neuronsim.kernels.arguments import Parameters, Wiring
 from neuronsim.kernels.batch.single import forward_one
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, tile_gather_fma, tile_start, tile_store
-from neuronsim.kernels.records import Parameters, Wiring
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERM, TERMS
 
 Array = npt.NDArray[Any]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Samples, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, load, store, transpose
-from neuronsim.kernels.records import Samples, Wiring, Workspace
 
 Array = npt.NDArray[Any]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Learning, Wiring, Workspace
 from neuronsim.kernels.batch.forward import part_of
 from neuronsim.kernels.batch.gather import place_in_rows
 from neuronsim.kernels.batch.single import gradient_one
@@ -22,7 +23,6 @@ from neuronsim.kernels.lanes import (
     tile_zero,
     total,
 )
-from neuronsim.kernels.records import Learning, Wiring, Workspace
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, FEW, ROWS, TERMS
 from neuronsim.kernels.update import FIRST, RATE, SCALE, is_plain, update_biases, update_slopes, update_weights
 

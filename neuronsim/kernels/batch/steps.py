@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import softmax
+from neuronsim.kernels.arguments import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.batch.backward import backward, clear, own_deltas
 from neuronsim.kernels.batch.forward import forward
 from neuronsim.kernels.batch.gather import copy_columns, gather_inputs, gather_targets, place_of
@@ -15,7 +16,6 @@ from neuronsim.kernels.codes import CROSS_ENTROPY
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, softmax_cross_entropy, softmax_jacobian
-from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.update import ADD, SCALE, WRITE, begin_step, into, squared_norm, update_all
 from neuronsim.kernels.watch.recorder import Recorder, look_at_block
 
@@ -141,8 +141,8 @@ def with_own_inputs(wiring: Wiring, work: Workspace, n_threads: int, t: int) -> 
     y, rows, starts = work.own_inputs, work.own_rows, work.starts
     y_size, row_size, n = y.size // n_threads, rows.size // n_threads, starts.size // n_threads
     return Workspace(
-        work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target, work.slope_terms,
-        work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size], starts[t * n : (t + 1) * n],
+        work.stride, work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target,
+        work.slope_terms, work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size], starts[t * n : (t + 1) * n],
         work.places, work.steps, work.primes, work.scratch, y, work.own_row_pitch, rows,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import USUAL, activate_run, softmax, usual
+from neuronsim.kernels.arguments import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.codes import CROSS_ENTROPY, PRELU, SOFTMAX
 from neuronsim.kernels.jit import inlined, leaf
 from neuronsim.kernels.lanes import (
@@ -35,7 +36,6 @@ from neuronsim.kernels.lanes import (
     total,
 )
 from neuronsim.kernels.losses import is_fused, losses_one, softmax_cross_entropy, softmax_jacobian
-from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.shapes import ONE, ONLINE_BLOCK, ONLINE_ROWS
 from neuronsim.kernels.update import (
     RATE,

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.activations import usual
+from neuronsim.kernels.arguments import Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.jit import inlined
 from neuronsim.kernels.lanes import few, fma, peek, poke, store_few
-from neuronsim.kernels.records import Parameters, Samples, Wiring, Workspace
 
 Array = npt.NDArray[Any]
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Parameters, Samples, Workspace
 from neuronsim.kernels.batch.gather import place_of
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import fma, lane_count, load, total
-from neuronsim.kernels.records import Parameters, Samples, Workspace
 
 Array = npt.NDArray[Any]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.batch.steps import train_batches
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.online.steps import train_online
 from neuronsim.kernels.online.tiny import train_tiny
-from neuronsim.kernels.records import Learning, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.watch.recorder import FIRST, NEXT, NOW, STOPPED, Recorder, conclude, judge, look, prepare
 
 Array = npt.NDArray[Any]

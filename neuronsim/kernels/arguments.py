@@ -1,4 +1,4 @@
-"""What kernels are given: named tuples of flat arrays, and nothing else."""
+"""What kernels take: named tuples of flat arrays and numbers, and nothing else."""
 
 from typing import Any, NamedTuple
 
@@ -74,6 +74,7 @@ class Workspace(NamedTuple):
     it takes 0.21 on two.
     """
 
+    stride: int  # samples to a row, padded; 1 online
     pitch: int  # 0 where there is one plane
     y: Array  # (n_neurons · stride,)
     z: Array
