@@ -142,8 +142,8 @@ def with_own_inputs(wiring: Wiring, work: Workspace, n_threads: int, t: int) -> 
     y_size, row_size, n = y.size // n_threads, rows.size // n_threads, starts.size // n_threads
     return Workspace(
         work.stride, work.pitch, y[t * y_size : (t + 1) * y_size], work.z, work.delta, work.own, work.target,
-        work.slope_terms, work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size], starts[t * n : (t + 1) * n],
-        work.places, work.steps, work.primes, work.scratch, y, work.own_row_pitch, rows,
+        work.slope_terms, work.losses, work.own_row_pitch, rows[t * row_size : (t + 1) * row_size],
+        starts[t * n : (t + 1) * n], work.places, work.steps, work.primes, work.scratch, y, work.own_row_pitch, rows,
     )  # fmt: skip
 
 
