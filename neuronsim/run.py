@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from neuronsim.training.record import RunRecord
+from neuronsim.training.result import RunResult
 
 if TYPE_CHECKING:
     import os
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from neuronsim.tracing.replay import Replay
 
 
-class Run(RunRecord):
-    """One call of ``fit``: `RunRecord` says what happened, the methods here answer questions by replay."""
+class Run(RunResult):
+    """One call of ``fit``: `RunResult` says what happened, the methods here answer questions by replay."""
 
     _replay: "Replay | None" = None
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from neuronsim.errors import SettingError
-from neuronsim.tracing.steps import Messages, StepNeuron, StepRecord
+from neuronsim.tracing.steps import Messages, StepNeuron, StepResult
 
 if TYPE_CHECKING:
     from neuronsim.analysis.paths import Paths
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["Step"]
 
 
-class Step(StepRecord):
-    """One step: `StepRecord` holds its numbers, the methods here say what they mean."""
+class Step(StepResult):
+    """One step: `StepResult` holds its numbers, the methods here say what they mean."""
 
     def explain(self, *what: Any) -> "Explanation":
         """Every formula with its numbers.

@@ -10,11 +10,11 @@ from neuronsim.graph.names import Names
 from neuronsim.kernels.watch import recorder as kernels
 from neuronsim.tracing import conditions
 from neuronsim.tracing.monitor import whole
-from neuronsim.training.recorder import NEURON_FIELDS, Condition, Records, Setting
+from neuronsim.training.watching import NEURON_FIELDS, Condition, Records, WatchedRun
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Selection
-    from neuronsim.tracing.steps import StepRecord
+    from neuronsim.tracing.steps import StepResult
 
 __all__ = ["Alarm"]
 
@@ -48,7 +48,7 @@ _BINARY = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
 class _Replayable(Protocol):
     """A run that makes its steps again."""
 
-    def at(self, step: int) -> "StepRecord": ...
+    def at(self, step: int) -> "StepResult": ...
 
 
 class Alarm:
@@ -101,7 +101,7 @@ class Alarm:
         self._graph_names = Names()
         self._run: _Replayable | None = None
 
-    def _begin(self, setting: Setting) -> Condition:
+    def _begin(self, setting: WatchedRun) -> Condition:
         graph, order = setting.engine.graph, setting.engine.plan.order
         chosen = ~graph.is_input
         if self.neurons is not None:
@@ -167,7 +167,7 @@ class Alarm:
         return table
 
     @property
-    def before(self) -> "tuple[StepRecord, ...]":
+    def before(self) -> "tuple[StepResult, ...]":
         """The ``keep_last`` steps before that of the first firing, oldest first: ``run.at`` of each of them.
 
         Raises

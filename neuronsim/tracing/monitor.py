@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from neuronsim.basics.atomic import replacing
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
 from neuronsim.graph.edges import blocks
-from neuronsim.training.recorder import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Setting, Watch
+from neuronsim.training.watching import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Watch, WatchedRun
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
-    from neuronsim.training.record import RunRecord
+    from neuronsim.training.result import RunResult
 
 __all__ = ["Monitor", "Series"]
 
@@ -123,7 +123,7 @@ class Monitor:
 
     # --- the run
 
-    def _begin(self, setting: Setting) -> Watch:
+    def _begin(self, setting: WatchedRun) -> Watch:
         graph = setting.engine.graph
         neurons, edges = _found(graph, self._neurons, self._edges)
         if self.samples is not None and len(self.samples) and self.samples.max() >= setting.n_samples:
@@ -172,7 +172,7 @@ class Monitor:
                 raise SettingError(f"steps has {listed.max()}, and the run has {n_steps:,} steps (0 to {n_steps - 1})")
         return np.union1d(listed, [0, n_steps - 1]).astype(np.int64)
 
-    def _check_size(self, watch: Watch, setting: Setting) -> None:
+    def _check_size(self, watch: Watch, setting: WatchedRun) -> None:
         """Refuse what would take too much memory, and say what would not."""
         record = watch.size * setting.engine.dtype.itemsize + _RECORD_BYTES
         if watch.capacity * record <= self.max_bytes:
@@ -188,12 +188,12 @@ class Monitor:
             f"the trace would take {in_bytes(watch.capacity * record)} (limit {in_bytes(self.max_bytes)}): {cheaper}"
         )
 
-    def _end(self, records: Records, run: "RunRecord") -> None:
+    def _end(self, records: Records, run: "RunResult") -> None:
         for array in (records.step, records.sample, records.values):
             array.flags.writeable = False
         self._records, self._settings = records, run.settings
 
-    def holds(self, run: "RunRecord") -> bool:
+    def holds(self, run: "RunResult") -> bool:
         """Whether its records are those of this run, and not of a later one."""
         return self._records is not None and self._settings is run.settings
 

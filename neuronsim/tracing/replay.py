@@ -21,14 +21,14 @@ from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.kernels.update import SCALE
-from neuronsim.tracing.steps import StepRecord, desired
-from neuronsim.training.record import RunRecord
+from neuronsim.tracing.steps import StepResult, desired
+from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import Recording, State, sealed
 
 __all__ = ["Replay", "replay"]
 
 
-def replay(run: RunRecord, made: type[StepRecord] = StepRecord) -> "Replay":
+def replay(run: RunResult, made: type[StepResult] = StepResult) -> "Replay":
     """A run's replay, which makes steps of the class ``made``.
 
     Raises
@@ -46,7 +46,7 @@ class Replay:
 
     Attributes
     ----------
-    run : RunRecord
+    run : RunResult
         What is replayed.
     graph : Graph
         The wiring and parameters at the start of the run.
@@ -63,7 +63,7 @@ class Replay:
         Whether the run ended because the step after its last one left the finite numbers: `failed` is that step.
     """
 
-    def __init__(self, run: RunRecord, recording: Recording, made: type[StepRecord]) -> None:
+    def __init__(self, run: RunResult, recording: Recording, made: type[StepResult]) -> None:
         self.run = run
         self._recording = recording
         self._made = made
@@ -86,7 +86,7 @@ class Replay:
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
         self._here = 0  # the session's arrays are those before this step
         self._state: State | None = self._snapshots.states[0]  # a copy of them, where there is one
-        self._last: StepRecord | None = None
+        self._last: StepResult | None = None
 
     # ── what each step had ──
 
@@ -103,14 +103,14 @@ class Replay:
         """The learning rate of a step."""
         return float(self.schedule.rates(step, 1, self.epoch(step))[0])
 
-    def at(self, step: int) -> StepRecord:
+    def at(self, step: int) -> StepResult:
         """Any step, 0 ≤ step < n_steps."""
         q = self._checked(step, self.n_steps)
         if self._last is None or self._last.number != q:
             self._last = self._make(q)
         return self._last
 
-    def walk(self, start: int = 0, stop: int | None = None) -> Iterator[StepRecord]:
+    def walk(self, start: int = 0, stop: int | None = None) -> Iterator[StepResult]:
         """The steps from ``start`` to before ``stop``, each made once."""
         stop = self.n_steps if stop is None else stop
         if start < stop:
@@ -129,7 +129,7 @@ class Replay:
         made = self.at(q) if q < self.n_steps else self._after_the_last()
         return Signals(made.z, made.y, made.delta, made.loss)
 
-    def failed(self) -> StepRecord:
+    def failed(self) -> StepResult:
         """The step at which the run diverged, and which it took back: its number is ``n_steps``.
 
         Its signals or the parameters after it are not all finite. Where the loss was not, no update was made, and the
@@ -228,7 +228,7 @@ class Replay:
 
     # ── making a step ──
 
-    def _make(self, q: int) -> StepRecord:
+    def _make(self, q: int) -> StepResult:
         """Make step q and look at it; the session is then behind it."""
         self._seek(q)
         step, made = self._look_and_make(q)
@@ -236,7 +236,7 @@ class Replay:
             raise self._other_data()
         return step
 
-    def _after_the_last(self) -> StepRecord:
+    def _after_the_last(self) -> StepResult:
         """The step after the last one, made and taken back."""
         self._seek(self.n_steps)
         before = self._copies()
@@ -244,8 +244,8 @@ class Replay:
         self._load(self.n_steps, before)
         return step
 
-    def _look_and_make(self, q: int) -> tuple[StepRecord, bool]:
-        """StepRecord q, which is next, and whether its update was made: not where the loss was not finite."""
+    def _look_and_make(self, q: int) -> tuple[StepResult, bool]:
+        """StepResult q, which is next, and whether its update was made: not where the loss was not finite."""
         session, rows, rate = self._session, self.rows(q), self.rate(q)
         before = self._copies()
         online = self.batch_size == 1

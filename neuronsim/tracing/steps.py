@@ -17,10 +17,10 @@ from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
 
-__all__ = ["Message", "Messages", "StepEdge", "StepNeuron", "StepRecord", "take_step"]
+__all__ = ["Message", "Messages", "StepEdge", "StepNeuron", "StepResult", "take_step"]
 
 Reals = NDArray[np.floating]
-S = TypeVar("S", bound="StepRecord")
+S = TypeVar("S", bound="StepResult")
 
 
 def desired(T: NDArray[Any], n_outputs: int) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ class Messages:
         return messages(self)._repr_html_()
 
 
-class StepRecord:
+class StepResult:
     """One step: the parameters before it, the signals and gradients made with them, the parameters after it.
 
     ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's. Of a batch, signals have a row for each of its
@@ -99,7 +99,7 @@ class StepRecord:
         The desired outputs.
     is_batch : bool
         Whether the run has batches; one of a single sample is a batch, too.
-    batch : StepRecord or None
+    batch : StepResult or None
         What ``sample`` took this step out of: then the update is the whole batch's.
     number, epoch : int, int or None
         Which step of its run it is, and in which epoch, from 0; None outside of a run.
@@ -143,7 +143,7 @@ class StepRecord:
         clip_value: float | None = None,
         clip_norm: float | None = None,
         clip_factor: float = 1.0,
-        batch: "StepRecord | None" = None,
+        batch: "StepResult | None" = None,
     ) -> None:
         dtype = graph.dtype
         self.z, self.y, self.delta = (_kept(values, dtype) for values in (z, y, delta))
@@ -286,7 +286,7 @@ class StepRecord:
         return f"<Step {self.number}: {samples}{self.loss_function.name} {self.loss:.9g}, {rate}>"
 
 
-Step = StepRecord
+Step = StepResult
 
 
 class StepNeuron:
@@ -296,7 +296,7 @@ class StepNeuron:
     one sample refuses.
     """
 
-    def __init__(self, step: StepRecord, neuron: int) -> None:
+    def __init__(self, step: StepResult, neuron: int) -> None:
         self.step = step
         self.id = neuron
 
@@ -473,7 +473,7 @@ class StepNeuron:
 class StepEdge:
     """An edge as it was in one step; ``weight`` is that before the update, ``weight_after`` behind it."""
 
-    def __init__(self, step: StepRecord, position: int) -> None:
+    def __init__(self, step: StepResult, position: int) -> None:
         self.step = step
         self.position = position
 
@@ -557,11 +557,11 @@ def take_step(
     learning_rate : float
         μ, at least 0.
     made : type
-        `StepRecord`, or what is made in its place.
+        `StepResult`, or what is made in its place.
 
     Returns
     -------
-    StepRecord
+    StepResult
         What happened. Later steps and edits leave it alone.
 
     Raises

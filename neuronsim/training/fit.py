@@ -14,15 +14,15 @@ from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session, SessionSettings
 from neuronsim.errors import DataError, SettingError
 from neuronsim.training import snapshots
-from neuronsim.training.record import RunRecord
-from neuronsim.training.recorder import Setting, Watcher, Watching
+from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, whole
 from neuronsim.training.trainer import Trainer
+from neuronsim.training.watching import WatchedRun, Watcher, Watching
 
 __all__ = ["fit"]
 
 Array = npt.NDArray[Any]
-R = TypeVar("R", bound=RunRecord)
+R = TypeVar("R", bound=RunResult)
 
 
 def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, made: type[R]) -> R:
@@ -35,7 +35,7 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, mad
     T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
     settings : FitSettings
     made : type
-        `RunRecord`, or what is made in its place.
+        `RunResult`, or what is made in its place.
     """
     trainer, run = _prepare(runtime, X, T, settings, made)
     runtime.forget()
@@ -85,7 +85,7 @@ def _prepare(runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, m
     history: dict[str, list[float]] = {name: [] for name in resolved.columns}
     run = made(seed, given.as_dict() | understood, history, recording=recording)
     n_steps = resolved.epochs * -(-len(x) // batch_size)
-    watching = _watching(Setting(engine, n_steps, len(x), batch_size), given.monitors)
+    watching = _watching(WatchedRun(engine, n_steps, len(x), batch_size), given.monitors)
     if watching is not None:
         session.watch(watching.recorder, watching.wants_inputs)
     return Trainer(session, run, given, resolved, validation, watching), run
@@ -102,7 +102,7 @@ def _validation(runtime: Runtime, given: FitSettings) -> tuple[Array, Array] | N
     return runtime.data(X, T, given.loss, ("Xv", "Tv"))[:2]
 
 
-def _watching(setting: Setting, monitors: Any) -> Watching | None:
+def _watching(setting: WatchedRun, monitors: Any) -> Watching | None:
     """What monitors and alarms ask for, or None; it checks them."""
     given = () if monitors is None else monitors
     listed: list[Watcher] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]

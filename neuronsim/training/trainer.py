@@ -24,9 +24,9 @@ from neuronsim.engine.session import Session
 from neuronsim.errors import DivergenceWarning
 from neuronsim.training import snapshots, stop
 from neuronsim.training.pace import Pace
-from neuronsim.training.record import RunRecord
-from neuronsim.training.recorder import Watching
+from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
+from neuronsim.training.watching import Watching
 
 __all__ = ["Trainer"]
 
@@ -52,7 +52,7 @@ class Trainer:
     """One call of ``fit`` under way."""
 
     session: Session
-    run: RunRecord
+    run: RunResult
     settings: FitSettings
     resolved: Resolved
     validation: tuple[Array, Array] | None

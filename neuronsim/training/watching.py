@@ -16,9 +16,9 @@ from neuronsim.kernels.watch import recorder as kernels
 
 if TYPE_CHECKING:
     from neuronsim.engine.engine import Engine
-    from neuronsim.training.record import RunRecord
+    from neuronsim.training.result import RunResult
 
-__all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "Condition", "Records", "Setting", "Watch", "Watcher", "Watching"]
+__all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "Condition", "Records", "WatchedRun", "Watch", "Watcher", "Watching"]
 
 Array = NDArray[Any]
 Integers = NDArray[np.int64]
@@ -32,7 +32,7 @@ _NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
-class Setting:
+class WatchedRun:
     """The run that is to be watched.
 
     Attributes
@@ -140,10 +140,10 @@ class Records:
 class Watcher(Protocol):
     """A monitor or an alarm, as training sees it."""
 
-    def _begin(self, setting: Setting) -> Watch | Condition:
+    def _begin(self, setting: WatchedRun) -> Watch | Condition:
         """What it wants of this run; errors are raised here, before anything has changed."""
 
-    def _end(self, records: Records, run: "RunRecord") -> None:
+    def _end(self, records: Records, run: "RunResult") -> None:
         """What it gets, when the run has ended."""
 
     def _stopped(self) -> str:
@@ -153,7 +153,7 @@ class Watcher(Protocol):
 class Watching:
     """All that is watched in one run."""
 
-    def __init__(self, setting: Setting, watchers: Sequence[Watcher]) -> None:
+    def __init__(self, setting: WatchedRun, watchers: Sequence[Watcher]) -> None:
         self.engine = setting.engine
         self.watchers = list(watchers)
         self._wanted = [watcher._begin(setting) for watcher in self.watchers]
@@ -170,7 +170,7 @@ class Watching:
 
     # --- layout
 
-    def _make(self, setting: Setting) -> kernels.Recorder:
+    def _make(self, setting: WatchedRun) -> kernels.Recorder:
         dtype = self.engine.dtype
         watches, conditions = self._watches, self._conditions
         clock = np.zeros(kernels.N_CLOCK, np.int64)
@@ -346,7 +346,7 @@ class Watching:
             self.recorder.clock[kernels.NOW] = step
             self.engine.judge(self.recorder, X, T, loss, rows)
 
-    def end(self, run: "RunRecord") -> None:
+    def end(self, run: "RunResult") -> None:
         """Hand everything to those who asked for it."""
         records = iter([self._records(m) for m in range(len(self._watches))])
         firings = iter([self._firings(a) for a in range(len(self._conditions))])

@@ -5,11 +5,11 @@ from typing import Any
 
 from neuronsim.training.snapshots import Recording
 
-__all__ = ["RunRecord"]
+__all__ = ["RunResult"]
 
 
 @dataclass(eq=False)
-class RunRecord:
+class RunResult:
     """What happened in one call of ``fit``.
 
     Attributes
