@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import classes, engine_at, step_number
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.errors import NotKnownError, SettingError
-from neuronsim.explaining.explain import Explanation, Section, number
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph

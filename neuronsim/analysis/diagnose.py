@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from neuronsim.analysis import overflow
 from neuronsim.analysis.probe import engine_at, signals, spread_rows, step_number
-from neuronsim.explaining.explain import Explanation, Section, number
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.formulas import activations
 from neuronsim.kernels import codes
 
 if TYPE_CHECKING:
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["Diagnosis", "Finding", "Level", "diagnose"]
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.explaining.explain import number
+from neuronsim.documents.notation import number
 from neuronsim.formulas import activations
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["Origin", "bad_signal", "bad_update", "chain"]
 

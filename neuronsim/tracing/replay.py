@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.engine.border import desired
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.session import Session
 from neuronsim.engine.signals import Signals
@@ -21,7 +22,7 @@ from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.kernels.update import SCALE
-from neuronsim.tracing.steps import StepResult, desired
+from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import Recording, State, sealed
 
@@ -264,7 +265,7 @@ class Replay:
         if self._settings.clip_norm is not None:
             clip_factor = float(learning.numbers[SCALE]) * (len(rows) if self.mean else 1)
         step = self._made(
-            self.graph.showing(*before[:3]),
+            graph=self.graph.showing(*before[:3]),
             **looked,
             loss_function=self.loss,
             reduction="mean" if self.mean else "sum",
@@ -306,7 +307,7 @@ class Replay:
             "delta": g.delta,
             "slope_terms": g.slope_terms,
             "losses": g.losses,
-            "gradients": Parameters(g.weights, g.biases, g.slopes),
+            "reduced": Parameters(g.weights, g.biases, g.slopes),
             "targets": desired(T, self.graph.n_outputs),
         }
 
