@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.engine.border import desired
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import SOFTMAX
@@ -170,7 +171,7 @@ class Passes:
         keys = [weight_of(b, a) for b, a in zip(sources, sinks, strict=False)]
         keys += [bias_of(a) for a in layout.others.tolist()] + [slope_of(a) for a in layout.prelus.tolist()]
         most = max(1, _MOST_MESSAGES // max(1, graph.n_edges))
-        chosen = np.unique(np.linspace(0, self.n - 1, min(most, self.n)).astype(int)).tolist()
+        chosen = evenly_spread(self.n, most).tolist()
         found = np.zeros(layout.size)
         for i in chosen:
             t = self.T[i].tolist()
