@@ -23,6 +23,7 @@ from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE, PRELU
 from neuronsim.graph import initialisers
 from neuronsim.graph.edges import duplicate, incoming, merge, row_starts, search, sinks_of, sort
 from neuronsim.graph.names import NameList, Names, is_pattern, valid_name
+from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.graph.rates import Rates
 
 __all__ = ["Graph", "Selection", "check_dtype", "check_runnable"]
@@ -96,6 +97,7 @@ class Graph:
         self._dead: list[int] = []
         self._may_miss = False
         self._draws = 0
+        self._plan: tuple[int, Plan] | None = None  # the version it is made for, and the plan
 
     @classmethod
     def assemble(
@@ -255,6 +257,23 @@ class Graph:
         """Factors and freeze marks of the "weights", "biases" or "slopes"."""
         self.consolidate()
         return self._rates[("weights", "biases", "slopes").index(of)]
+
+    def plan(self) -> Plan:
+        """In which order neurons are computed, and which together; made once for each wiring.
+
+        Raises
+        ------
+        CycleError
+            If neurons feed each other in a circle.
+        """
+        self.consolidate()
+        if self._plan is None or self._plan[0] != self.version:
+            self._plan = self.version, make_plan(self._row_start, self._sources, self._is_input, self._names.name)
+        return self._plan[1]
+
+    def sink(self, edge: int) -> int:
+        """The sink of the edge at a position."""
+        return int(np.searchsorted(self.row_start, edge, side="right")) - 1
 
     def sinks(self) -> NDArray[np.int32]:
         """The sink of every edge, shape (n_edges,)."""
@@ -862,7 +881,8 @@ class Graph:
         """Activations that a user registered are kept by name: their codes differ from process to process."""
         self.consolidate()
         used = np.unique(self._codes[self._codes >= FIRST_USER_CODE]).tolist()
-        return self.__dict__ | {"_user_activations": {code: activations.by_code(code).name for code in used}}
+        names = {code: activations.by_code(code).name for code in used}
+        return self.__dict__ | {"_plan": None, "_user_activations": names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         names = state.pop("_user_activations")
@@ -894,5 +914,5 @@ def check_runnable(graph: Graph) -> None:
     if len(feeding):
         at = int(feeding[0])
         source = graph.name(int(graph.sources[at]))
-        sink = graph.name(int(np.searchsorted(graph.row_start, at, side="right")) - 1)
+        sink = graph.name(graph.sink(at))
         raise WiringError(f"{source!r} has the activation softmax and feeds {sink!r}; a softmax neuron feeds nobody")
