@@ -15,8 +15,9 @@ from neuronsim.engine.lowering import lower
 from neuronsim.engine.signals import BatchGradients, Signals
 from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, make_samples, make_workspace
 from neuronsim.formulas.losses import Loss
-from neuronsim.graph.graph import Graph, check_runnable
+from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
+from neuronsim.graph.runnable import check_runnable
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.arguments import Learning, Parameters, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
