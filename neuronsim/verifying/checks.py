@@ -124,7 +124,7 @@ def check(
     ----------
     runtime : Runtime
         Is left as it is.
-    X, T
+    X, T : array
         Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers; or one sample.
         A handful of samples is enough: every parameter costs two forward passes over all of them.
     loss : str, Loss or None
@@ -133,6 +133,11 @@ def check(
         Over samples.
     most : int
         Of more parameters than this, a random selection is measured.
+
+    Returns
+    -------
+    Check
+        All comparisons, worst first.
     """
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
