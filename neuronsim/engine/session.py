@@ -151,7 +151,7 @@ class Session:
         for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
             delta[wiring.outputs[row]] += work.own[row]
         terms = work.slope_terms[: len(wiring.prelus)].copy()
-        return Signals(z, y, delta, float(self.loss_sum[0]), terms)
+        return Signals(z, y, delta, self.loss_sum.copy(), terms)
 
 
 def step(engine: Engine, x: Array, t: Array, loss: Loss, learning_rate: float) -> Signals:

@@ -590,7 +590,7 @@ def take_step(
         y=signals.y,
         delta=signals.delta,
         slope_terms=signals.slope_terms,
-        losses=np.array([signals.loss]),
+        losses=signals.losses,
         loss_function=used,
         targets=desired(T, before.n_outputs)[0],
         learning_rate=rate,

@@ -20,8 +20,10 @@ from tqdm import tqdm
 
 from neuronsim import seeds
 from neuronsim.engine.border import accuracy
+from neuronsim.engine.finite import first_parameter
 from neuronsim.engine.session import Session
 from neuronsim.errors import DivergenceWarning
+from neuronsim.graph.parameters import ParameterRef
 from neuronsim.training import snapshots, stop
 from neuronsim.training.pace import Pace
 from neuronsim.training.result import RunResult
@@ -200,8 +202,9 @@ class Trainer:
 
     def _gradient_norm(self) -> float:
         """‖∇L‖ over all data, of the parameters that are trained."""
-        g = self.engine.gradients(*self.data, self.loss, "mean" if self.session.mean else "sum")
-        pairs = zip((g.weights, g.biases, g.slopes), self.session.learning.rates, strict=True)
+        reduction = "mean" if self.session.mean else "sum"
+        gradients = self.engine.parameter_gradients(*self.session.data, self.session.loss, reduction)
+        pairs = zip(gradients, self.session.learning.rates, strict=True)
         return math.sqrt(sum(_sum_of_squares(v[rates >= 0] if rates.size else v) for v, rates in pairs))
 
     def _diverge(self, epoch: int, order: Array, done: int) -> None:
@@ -221,23 +224,27 @@ class Trainer:
         )
 
     def _first_not_finite(self, order: Array, step: int, rows: Array) -> str:
-        X, T = self.data
-        found = self.engine.first_not_finite(X[rows], T[rows], self.loss)
-        if found is not None:
-            what, neuron, value = found
-            return (
-                f"the first value that is not finite is {what} = {value} of neuron {self.engine.graph.name(neuron)!r}"
-            )
+        """What is not finite in the step that failed, in words; see `neuronsim.engine.finite`."""
+        X, T = self.session.data
+        graph, found = self.engine.graph, self.engine.first_not_finite(X[rows], T[rows], self.session.loss)
+        if found is not None and found.neuron is not None:
+            name = graph.name(found.neuron)
+            return f"the first value that is not finite is {found.what} = {found.value} of neuron {name!r}"
+        culprit = None if found is not None else self._first_parameter_not_finite(order, step)
+        if culprit is None:
+            return "the loss is not finite"
+        return f"the update makes a parameter of neuron {graph.name(culprit.sink(graph))!r} not finite"
+
+    def _first_parameter_not_finite(self, order: Array, step: int) -> ParameterRef | None:
+        """What the update of the step that failed makes not finite; it is taken back."""
         arrays = self.session.arrays()
         kept = [values.copy() for values in arrays]
         epoch = self.run.n_steps // self.steps_per_epoch
         self.session.advance(order, step, self.resolved.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
-        culprit = self.engine.first_parameter_not_finite()
+        culprit = first_parameter(self.engine.graph, self.engine.parameters)
         for values, old in zip(arrays, kept, strict=True):
             values[...] = old
-        if culprit is None:
-            return "the loss is not finite"
-        return f"the update makes a parameter of neuron {self.engine.graph.name(culprit)!r} not finite"
+        return culprit
 
     @contextmanager
     def watched(self) -> Iterator[None]:
