@@ -67,7 +67,7 @@ class Session:
     """One training run under way, on an engine's parameters."""
 
     def __init__(self, engine: Engine, X: Array, T: Array, loss: Loss, settings: SessionSettings | None = None) -> None:
-        settings = settings or SessionSettings()
+        self.settings = settings = settings or SessionSettings()
         self.engine = engine
         self.wiring = engine.wiring
         self.recorder: Recorder | None = None
@@ -89,6 +89,16 @@ class Session:
             self.work = engine.workspace(self.batch_size, self.n_threads)
         self._threads_now = self.n_threads
         self.cuts = engine.cuts(self.n_threads)
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples an epoch has."""
+        return len(self.data[0])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps; the last one may be of a smaller batch."""
+        return -(-self.n_samples // self.batch_size)
 
     def use_threads(self, n: int) -> None:
         """Make the next steps on so many threads, at most those that the session was made for."""

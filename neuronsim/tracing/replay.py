@@ -36,8 +36,8 @@ def replay(run: RunResult, step_type: type[StepResult] = StepResult) -> "Replay"
     NotKnownError
         If the run kept no start.
     """
-    if not isinstance(run.recording, Recording):
-        raise NotKnownError(f"this run can't be replayed: {run.recording}")
+    if run.recording is None:
+        raise NotKnownError(f"this run can't be replayed: {run.unrecorded}")
     return Replay(run, run.recording, step_type)
 
 

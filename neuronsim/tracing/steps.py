@@ -542,7 +542,7 @@ class StepEdge:
 
 
 def take_step(
-    runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, learning_rate: Any, made: type[S]
+    runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, learning_rate: Any, step_type: type[S]
 ) -> S:
     """Forward, error, backward, update with one sample: one online step of plain SGD.
 
@@ -556,8 +556,8 @@ def take_step(
         None means cross_entropy where the outputs are softmax, else half_squared_error.
     learning_rate : float
         μ, at least 0.
-    made : type
-        `StepResult`, or what is made in its place.
+    step_type : type
+        `StepResult`, or a class of it that people hold.
 
     Returns
     -------
@@ -584,7 +584,7 @@ def take_step(
             f"the step was not made: {error}; net.forward(x) shows the z and y of every neuron"
         ) from None
     runtime.remember(signals)
-    return made(
+    return step_type(
         before,
         z=signals.z,
         y=signals.y,
