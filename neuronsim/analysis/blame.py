@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import Probe, classes, largest, step_number
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.engine.workspace import BlockSignals, gathered
 from neuronsim.errors import NotKnownError, SettingError
-from neuronsim.explaining.explain import Explanation, Section, number
 from neuronsim.graph.graph import Graph
 from neuronsim.tracing.replay import Replay
 

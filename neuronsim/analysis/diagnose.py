@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from neuronsim.analysis import overflow
 from neuronsim.analysis.probe import Probe, spread_rows, step_number
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.engine.signals import Signals
-from neuronsim.explaining.explain import Explanation, Section, number
 from neuronsim.formulas import activations
 from neuronsim.kernels import codes
 from neuronsim.tracing.replay import Replay
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Diagnosis", "Finding", "Level", "diagnose"]
 

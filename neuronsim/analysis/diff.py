@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import pair
+from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
-from neuronsim.explaining.explain import Explanation, Section, pair
 from neuronsim.graph.plan import make_plan
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["Difference", "diff"]
 

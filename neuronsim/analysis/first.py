@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import step_number
-from neuronsim.explaining.explain import Explanation, Section, number
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.graph.plan import make_plan
 from neuronsim.tracing.conditions import Condition, parse
 
 if TYPE_CHECKING:
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["Occurrence", "first"]
 

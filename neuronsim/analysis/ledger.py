@@ -21,14 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import classes, step_number
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
+from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
 from neuronsim.errors import NotKnownError, SettingError
-from neuronsim.explaining.explain import MOST_TERMS, SHOWN_TERMS, Explanation, Section, number
 from neuronsim.formulas.optimizers import SGD, Momentum, Nesterov, Optimizer
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["Entry", "Ledger", "Split", "ledger"]
 

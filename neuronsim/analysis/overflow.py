@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.documents.notation import number
 from neuronsim.engine.finite import first_parameter, first_signal
 from neuronsim.engine.signals import Signals
-from neuronsim.explaining.explain import number
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Origin", "bad_signal", "bad_update", "chain"]
 
@@ -78,7 +78,7 @@ def bad_signal(graph: Graph, order: Array, signals: Signals) -> Origin | None:
 def bad_update(step: StepResult) -> Origin | None:
     """The first parameter that a step with finite signals makes not finite."""
     graph, y, delta = step.graph, np.atleast_2d(step.y), np.atleast_2d(step.delta)
-    ref = first_parameter(graph, Parameters(step.weights_after, step.biases_after, step.slopes_after))
+    ref = first_parameter(graph, step.after)
     if ref is None:
         return None
     sink, source = ref.sink(graph), ref.source(graph)

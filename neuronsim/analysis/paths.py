@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from neuronsim.errors import NeuronsimError, SettingError
 
 if TYPE_CHECKING:
-    from neuronsim.explaining.explain import Section
-    from neuronsim.tracing.steps import Step
+    from neuronsim.documents.section import Section
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["Path", "Paths", "paths"]
 
@@ -120,7 +120,8 @@ class Paths(Sequence[Path]):
         return self._section().to_html()
 
     def _section(self) -> "Section":
-        from neuronsim.explaining.explain import Section, number
+        from neuronsim.documents.notation import number
+        from neuronsim.documents.section import Section
 
         heading = f"δ[{self.neuron}] = {number(self.delta)} in step {self.step}"
         if not self.n_paths:
@@ -229,7 +230,7 @@ class _Continuations:
 
     def _finish(self, a: int) -> None:
         """δ = own part + f'(z) · Σ w · δ; the largest path is the largest continuation."""
-        from neuronsim.tracing.steps import StepNeuron
+        from neuronsim.tracing.neurons import StepNeuron
 
         neuron = StepNeuron(self.step, a)
         own = neuron.own_delta
@@ -314,7 +315,7 @@ def _ends(names: Sequence[str]) -> list[str]:
 
 
 def _product(path: Path) -> str:
-    from neuronsim.explaining.explain import number
+    from neuronsim.documents.notation import number
 
     factors = [number(f) for pair in zip(path.slopes, path.weights, strict=True) for f in pair]
     return " · ".join([*_ends(factors), number(path.own)])

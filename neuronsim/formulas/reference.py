@@ -324,22 +324,10 @@ class ReferenceNetwork:
 
     def own_delta(self, z: Values, y: Values, t: Sequence[float], loss: Loss) -> Values:
         """∂L/∂y · f'(z) of the outputs, and its fused forms (L3: δ_pred)."""
-        target = dict(zip(self.outputs, t, strict=True))
-        error = self.own_error(y, t, loss)
-        delta = {}
-        for o in self.outputs:
-            if loss.fused == "sigmoid" and self.is_a(o, "sigmoid"):
-                delta[o] = losses.sigmoid_binary_cross_entropy_delta(y[o], target[o])
-            elif not self.is_a(o, "softmax"):
-                delta[o] = error[o] * self.derivative(o, z)
-        group = self.softmax_group
-        if loss.fused == "softmax":
-            fused = losses.softmax_cross_entropy_delta([y[o] for o in group], [target[o] for o in group])
-            delta.update(zip(group, fused, strict=True))
-        else:
-            mean_error = total(error[k] * y[k] for k in group)
-            delta.update((i, y[i] * (error[i] - mean_error)) for i in group)
-        return {o: delta[o] for o in self.outputs}
+        names = [self.neurons[o].activation if o in self.neurons else "" for o in self.outputs]
+        slopes = [1.0 if self.is_a(o, "softmax") else self.derivative(o, z) for o in self.outputs]
+        delta = losses.loss_deltas(loss, names, [y[o] for o in self.outputs], t, slopes)
+        return dict(zip(self.outputs, delta, strict=True))
 
     def derivative(self, a: Any, z: Values) -> float:
         """f'_A(z_A); 1 for an input."""

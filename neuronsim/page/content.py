@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from neuronsim.analysis.blame import blamed
 from neuronsim.analysis.probe import Probe, largest, spread_rows
+from neuronsim.documents.notation import text
 from neuronsim.errors import SettingError
-from neuronsim.explaining.notation import text
 from neuronsim.explaining.recipes import is_plain, update_heading
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
@@ -20,12 +20,13 @@ from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread
 from neuronsim.page.numbers import as_json, plain, short
 from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.neurons import StepNeuron
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
     from neuronsim.run import Run
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["BYTES", "content"]
 
@@ -220,8 +221,8 @@ def _step(step: "Step", kept: Kept, blamed: "_Blame") -> dict[str, Any]:
 def _sample(step: "Step", kept: Kept) -> dict[str, Any]:
     """What one sample made: signals, slopes f', the loss's own part, and sums over what the page leaves out."""
     graph, neurons = step.graph, kept.neurons
-    records = [step[int(k)] for k in neurons]
-    outputs = [step[int(o)] for o in graph.outputs if o in set(neurons.tolist())]
+    records = [StepNeuron(step, int(k)) for k in neurons]
+    outputs = [StepNeuron(step, int(o)) for o in graph.outputs if o in set(neurons.tolist())]
     wanted = [step.wanted[n.id] for n in outputs]
     found: dict[str, Any] = {
         "row": None if step.samples is None else int(step.samples[0]),

@@ -24,7 +24,7 @@ from neuronsim.plots.layout import Edges, Layout, choose_edges, counted, lay_out
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
     from neuronsim.network import Network
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["FIELDS", "NetworkPicture", "View", "draw", "image_html", "network", "network_html", "step_title", "view"]
 
@@ -143,7 +143,7 @@ def network(net: "Network | Step", color: str | None = "delta", ax: Axes | None 
 
 def view(net: "Network | Step", color: str | None) -> View:
     """What a picture of a network or a step shows; it is left alone."""
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
     field = _field(color)
     if isinstance(net, Step):

@@ -18,7 +18,7 @@ from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 
 if TYPE_CHECKING:
     from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["ErrorsPicture", "errors", "spread"]
 

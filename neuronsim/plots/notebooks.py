@@ -12,7 +12,7 @@ from neuronsim.plots.graph import image_html, network
 
 if TYPE_CHECKING:
     from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult as Step
 
 __all__ = ["run_html", "step_html"]
 
@@ -24,7 +24,8 @@ _MOST_EDGES = 1_000_000
 
 def run_html(run: "Run") -> str:
     """A run's ending, settings and losses, and its losses as a small picture."""
-    from neuronsim.explaining.explain import Section, number
+    from neuronsim.documents.notation import number
+    from neuronsim.documents.section import Section
 
     losses = run.history.get("loss", [])
     rows = [("ended", f"{run.status}: {run.reason}" if run.reason else run.status)]
@@ -46,7 +47,8 @@ def run_html(run: "Run") -> str:
 
 def step_html(step: "Step") -> str:
     """A step's loss, the neurons with the largest errors, and its network coloured by them."""
-    from neuronsim.explaining.explain import Section, number
+    from neuronsim.documents.notation import number
+    from neuronsim.documents.section import Section
 
     errors = np.atleast_2d(np.asarray(step.delta, np.float64))
     with np.errstate(all="ignore"):

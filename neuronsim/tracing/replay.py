@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.engine.border import desired
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.session import Session
 from neuronsim.engine.signals import Signals
@@ -21,7 +22,7 @@ from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters, Wiring
 from neuronsim.kernels.update import SCALE
-from neuronsim.tracing.steps import StepResult, desired
+from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import Recording, State, sealed
 
@@ -257,13 +258,13 @@ class Replay:
             clip_factor = float(learning.numbers[SCALE]) * (len(rows) if self.mean else 1)
         targets = desired(self.T[rows], self.graph.n_outputs)
         step = self._step_type(
-            self.graph.showing(*before[:3]),
+            graph=self.graph.showing(*before[:3]),
             z=signals.z,
             y=signals.y,
             delta=signals.delta,
             losses=signals.losses,
             slope_terms=signals.slope_terms,
-            gradients=gradients,
+            reduced=gradients,
             targets=targets[0] if self.batch_size == 1 else targets,
             loss_function=self.loss,
             reduction=self._reduction,

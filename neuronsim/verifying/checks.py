@@ -19,7 +19,7 @@ from neuronsim.graph.graph import Graph
 from neuronsim.seeds import NOISE, generator
 
 if TYPE_CHECKING:
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult
 
 __all__ = ["Check", "Comparison", "check", "check_step"]
 
@@ -174,7 +174,7 @@ def check(
     return compare(engine, gradients, x, t, used, mean=reduction == "mean", most=most)
 
 
-def check_step(step: "Step", most: int = MOST_PARAMETERS) -> Check:
+def check_step(step: "StepResult", most: int = MOST_PARAMETERS) -> Check:
     """Compare the gradients that a step used, of a batch the reduced ones, with central differences before it."""
     from neuronsim.verifying.foreign import gradient_mistake
 

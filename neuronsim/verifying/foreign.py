@@ -21,9 +21,9 @@ from neuronsim.formulas.losses import Loss
 from neuronsim.verifying.checks import facts
 
 if TYPE_CHECKING:
-    from neuronsim.explaining.explain import Section
+    from neuronsim.documents.section import Section
     from neuronsim.graph.graph import Graph
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult
 
 __all__ = ["Hypothesis", "Verdict", "check_foreign", "gradient_mistake"]
 
@@ -126,7 +126,7 @@ class Verdict:
         return self._section().to_html()
 
     def _section(self) -> "Section":
-        from neuronsim.explaining.explain import Section
+        from neuronsim.documents.section import Section
 
         n_shown = max(_SHOWN, len(self.fits) + 1)
         rows = [("rule", "distance", "error / tolerance", "worst at")]
@@ -206,7 +206,7 @@ def check_foreign(
     return _Judge(passes, behind, earlier, narrow, atol).verdict()
 
 
-def gradient_mistake(step: "Step", gradients: "Mapping[str, ArrayLike]") -> str:
+def gradient_mistake(step: "StepResult", gradients: "Mapping[str, ArrayLike]") -> str:
     """Which mistake makes the wrong ones among these gradients of a step; "" if none of those known here does.
 
     Parameters
@@ -367,8 +367,8 @@ class _Passes:
     def __init__(
         self, graph: "Graph", flat: Reals, X: ArrayLike, T: NDArray[Any], loss: Loss, rate: float, mean: bool
     ) -> None:
+        from neuronsim.engine.border import desired
         from neuronsim.graph.plan import make_plan
-        from neuronsim.tracing.steps import desired
 
         self.graph, self.loss, self.rate, self.mean = graph, loss, rate, mean
         self.layout = _Layout(graph)
