@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis import overflow
-from neuronsim.analysis.probe import Probe, spread_rows, step_number
+from neuronsim.analysis.probe import Probe, step_number
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.documents.explanation import Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
@@ -172,7 +173,7 @@ class _Search:
 
     def __init__(self, replay: Replay, q: int) -> None:
         self.replay, self.q = replay, q
-        self.rows = spread_rows(len(replay.X), SAMPLES)
+        self.rows = evenly_spread(len(replay.X), SAMPLES)
         now = Probe(replay, self.rows)
         now.load(replay.parameters(q))
         self.graph, self.plan, self.signals = now.graph, now.engine.plan, now.signals()
@@ -298,7 +299,7 @@ def _gains(search: _Search) -> Reals:
     """|w| · the mean |f'(z)| of its source over a few samples, for each edge; NaN where f' is that of a group."""
     graph = search.graph
     n = max(1, min(64, _DERIVATIVES // max(graph.n_neurons, 1), len(search.signals.z)))
-    z = search.signals.z[spread_rows(len(search.signals.z), n)].astype(np.float64)
+    z = search.signals.z[evenly_spread(len(search.signals.z), n)].astype(np.float64)
     slopes = graph.biases.astype(np.float64) * np.nan
     for a in np.flatnonzero(~graph.is_input & graph.reaches_output()).tolist():
         derivative = activations.by_code(int(graph.activation_codes[a])).derivative
@@ -426,7 +427,7 @@ def _flat_beyond(code: int) -> float:
 
 def _coarse(q: int) -> list[int]:
     """A few steps from 0 to ``q``, evenly spread."""
-    steps: list[int] = np.unique(np.linspace(0, q, COARSE_STEPS).astype(np.int64)).tolist()
+    steps: list[int] = evenly_spread(q + 1, COARSE_STEPS).tolist()
     return steps
 
 

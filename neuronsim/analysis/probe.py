@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import is_whole, whole
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.signals import Signals
 from neuronsim.engine.workspace import BlockSignals
@@ -17,7 +18,7 @@ from neuronsim.errors import SettingError
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.tracing.replay import Replay
 
-__all__ = ["Probe", "classes", "largest", "spread_rows", "step_number"]
+__all__ = ["Probe", "classes", "largest", "step_number"]
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.floating]
@@ -60,11 +61,9 @@ def step_number(replay: Replay, step: Any, what: str = "step") -> int:
     """A step from 0 up to and with ``n_steps``, the state after the last one; None is that one."""
     if step is None:
         return replay.n_steps
-    if isinstance(step, (bool, np.bool_)) or not isinstance(step, (int, np.integer)):
-        raise SettingError(f"{what}={step!r}: a whole number from 0 to {replay.n_steps} is needed")
-    if not 0 <= step <= replay.n_steps:
+    if is_whole(step) and not 0 <= step <= replay.n_steps:
         raise SettingError(f"{what}={step}: the run has {replay.n_steps:,} steps, so 0 to {replay.n_steps} are allowed")
-    return int(step)
+    return whole(what, step, 0, replay.n_steps)
 
 
 def classes(T: NDArray[Any]) -> Integers | None:
@@ -85,8 +84,3 @@ def largest(values: Reals, k: int) -> tuple[Integers, Reals]:
     places = np.flatnonzero(sizes >= least)
     places = places[np.argsort(-sizes[places], kind="stable")][:k]
     return places, sizes[places]
-
-
-def spread_rows(n: int, most: int) -> Integers:
-    """Up to ``most`` of ``n`` rows, evenly spread, the same ones every time."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))

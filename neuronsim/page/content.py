@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.blame import blamed
-from neuronsim.analysis.probe import Probe, largest, spread_rows
+from neuronsim.analysis.probe import Probe, largest
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.documents.notation import text
 from neuronsim.errors import SettingError
 from neuronsim.explaining.recipes import is_plain, update_heading
@@ -59,7 +60,7 @@ def content(run: "Run", steps: Iterable[int] | None = None) -> dict[str, Any]:
     monitors = _monitors(run)
     diagnosis = run.diagnose()
     findings = [{"step": f.step, "sentence": f.sentence, "advice": f"Try {f.advice}."} for f in diagnosis]
-    probes = [_at(replay, q) for q in spread_rows(n_steps, _PROBES).tolist()]
+    probes = [_at(replay, q) for q in evenly_spread(n_steps, _PROBES).tolist()]
     watched = {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
     kept = keep(replay.graph, _importance(probes), watched)
     blamed = _Blame(replay, kept)
@@ -275,7 +276,7 @@ class _Blame:
     """Which samples a step's parameters do worst on, by loss and by |δ| of every neuron kept."""
 
     def __init__(self, replay: "Replay", kept: Kept) -> None:
-        self.probe = Probe(replay, spread_rows(len(replay.X), _MOST_SAMPLES))
+        self.probe = Probe(replay, evenly_spread(len(replay.X), _MOST_SAMPLES))
         self.ids = kept.neurons
         self.facts = {"n": len(self.probe.rows), "of": len(replay.X)}
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import is_whole
 from neuronsim.engine.border import desired
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.session import Session
@@ -149,7 +150,7 @@ class Replay:
 
     def _checked(self, step: Any, end: int) -> int:
         """A step below ``end``, and data as they were."""
-        if isinstance(step, (bool, np.bool_)) or not isinstance(step, (int, np.integer)):
+        if not is_whole(step):
             raise SettingError(f"a step is a whole number, not {step!r}")
         if not 0 <= step < end:
             span = f"steps go from 0 to {end - 1:,}" if end else "it made no step"
