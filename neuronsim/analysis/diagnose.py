@@ -56,12 +56,12 @@ class Finding:
     severity : {"error", "warning", "note"}
     neurons : tuple of str
     step : int or None
-        The step that failed or that killed the neurons (the first one known to be behind that, where only a range
+        The step that failed or that killed the neurons (the first one known to be after that, where only a range
         is known), else the one whose parameters were looked at.
     sentence, advice : str
         What was found, and what to try.
     details : tuple of str
-        The numbers behind it.
+        The numbers that show it.
     """
 
     kind: str
@@ -104,7 +104,7 @@ class Diagnosis(Sequence[Finding]):
     ----------
     findings : tuple of Finding
     levels : tuple of Level
-        δ by level, from the first one behind the inputs to the last.
+        δ by level, from the first one after the inputs to the last.
     looked_at : str
         Which samples, and how many steps.
     """

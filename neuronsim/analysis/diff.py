@@ -257,10 +257,9 @@ def _check_wiring(a: Graph, b: Graph) -> None:
         if this != that:
             raise SettingError(f"the networks differ: {this!r} is called {that!r} in the other")
     if not (_same(a.row_start, b.row_start) and _same(a.sources, b.sources)):
-        own = _edges(a)
-        others = _edges(b)
-        source, sink = min(own ^ others)
-        has, lacks = ("this", "the other") if (source, sink) in own else ("the other", "this")
+        these, those = _edges(a), _edges(b)
+        source, sink = min(these ^ those)
+        has, lacks = ("this", "the other") if (source, sink) in these else ("the other", "this")
         edge = f"{a.name(source)} → {a.name(sink)}"
         raise SettingError(f"the networks differ: {has} has the edge {edge}, {lacks} has not")
     if not (_same(a.inputs, b.inputs) and _same(a.outputs, b.outputs)):

@@ -211,7 +211,7 @@ def ledger(replay: Replay, *what: Any, start: int = 0, stop: int | None = None) 
     Parameters
     ----------
     replay : Replay
-    what
+    *what : str, int or pair of them
         An edge, ``"i1", "h1"``, or a neuron: its bias.
     start, stop : int, optional
         Steps ``start`` to ``stop - 1``; None: to the last.
@@ -271,7 +271,7 @@ def _book(parameter: ParameterRef, step: StepResult) -> _Booked:
     if step.clip_value is not None and gradient > step.clip_value:
         scale *= step.clip_value / gradient
     parts = -rate * scale * each
-    before, after = parameter.value(step), parameter.value(step, "_after")
+    before, after = parameter.value(step), parameter.value(step.after)
     decays = parameter.array == "weights" and step.weight_decay
     decay = -rate * float(dtype(step.weight_decay)) * before if decays else 0.0
     rows = np.empty(0, np.int64) if step.samples is None else step.samples

@@ -11,7 +11,6 @@ from neuronsim.engine.finite import first_parameter, first_signal
 from neuronsim.engine.signals import Signals
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
-from neuronsim.kernels.arguments import Parameters
 from neuronsim.tracing.result import StepResult
 
 __all__ = ["Origin", "bad_signal", "bad_update", "chain"]
@@ -85,10 +84,9 @@ def bad_update(step: StepResult) -> Origin | None:
     row = int(np.abs(delta[:, sink] if source is None else delta[:, sink] * y[:, source]).argmax())
     signal = "1" if source is None else f"y[{graph.name(source)}] = {number(y[row, source])}"
     product = f"δ[{graph.name(sink)}] = {number(delta[row, sink])} · {signal}, " if ref.array != "slopes" else ""
-    gradients = Parameters(step.weight_gradients, step.bias_gradients, step.slope_gradients)
     operands = (
-        f"{product}gradient {number(ref.value(gradients))}, "
-        f"{ref.label(graph)} = {number(ref.value(step))} → {number(ref.value(step, '_after'))}"
+        f"{product}gradient {number(ref.value(step.gradients))}, "
+        f"{ref.label(graph)} = {number(ref.value(step))} → {number(ref.value(step.after))}"
     )
     return Origin("update", sink, row, operands)
 

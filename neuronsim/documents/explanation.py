@@ -7,10 +7,10 @@ value would look the same, with as many as tell them apart.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from neuronsim.basics.checked import whole
 from neuronsim.documents import notation
 from neuronsim.documents.notation import Mark
 from neuronsim.documents.section import Section
-from neuronsim.errors import SettingError
 
 __all__ = ["Explanation", "Worksheet"]
 
@@ -61,25 +61,11 @@ class Explanation:
         digits : int
             Significant digits printed. The answers themselves are not rounded.
         """
-        return _worksheet(self, blanks, digits)
+        return _worksheet(self, blanks, whole("digits", digits, 1, 17))
 
     def as_dict(self, digits: int = notation.DIGITS) -> dict[str, object]:
         """Plain text by section, for JSON."""
-
-        def plain(cell: str) -> str:
-            return notation.text(cell, digits)
-
-        return {
-            "title": plain(self.title),
-            "sections": [
-                {
-                    "heading": plain(s.heading),
-                    "rows": [[plain(cell) for cell in row] for row in s.rows],
-                    "remarks": [plain(remark) for remark in s.remarks],
-                }
-                for s in self.sections
-            ],
-        }
+        return {"title": notation.text(self.title, digits), "sections": [s.as_dict(digits) for s in self.sections]}
 
     def marked(self, change: Callable[[Mark], str]) -> "Explanation":
         """The same with every mark replaced, in reading order."""
@@ -144,10 +130,7 @@ class Worksheet:
 
 def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Worksheet:
     """Turn results into blanks; what goes into one and is used further on is shown there as the blank's number."""
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 17:
-        raise SettingError(f"digits={digits!r}: a whole number from 1 to 17 is needed")
-    results = _results(explanation)
-    chosen = _chosen(len(results), blanks)
+    chosen = _chosen(_n_answers(explanation), blanks)
     numbers: dict[str, int] = {}  # of the blanks met so far, by the number that belongs there
     answers: list[float] = []
     met = 0
@@ -171,25 +154,24 @@ def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Work
     return Worksheet(sheet, key, tuple(answers), digits)
 
 
-def _results(explanation: Explanation) -> list[Mark]:
-    found: list[Mark] = []
+def _n_answers(explanation: Explanation) -> int:
+    n = 0
 
-    def note(mark: Mark) -> str:
-        if mark.kind == "answer":
-            found.append(mark)
+    def count(mark: Mark) -> str:
+        nonlocal n
+        n += mark.kind == "answer"
         return ""
 
-    explanation.marked(note)
-    return found
+    explanation.marked(count)
+    return n
 
 
 def _chosen(n: int, blanks: int | str) -> set[int]:
     """Which of ``n`` results become blanks."""
     if blanks == "all":
         return set(range(n))
-    if isinstance(blanks, (bool, str)) or not isinstance(blanks, int) or blanks < 0:
-        raise SettingError(f'blanks={blanks!r}: a whole number of at least 0 is needed, or "all"')
-    wanted = min(blanks, n)
+    needed = '{name}={value!r}: a whole number of at least 0 is needed, or "all"'
+    wanted = min(whole("blanks", blanks, 0, message=needed), n)
     return {(2 * k + 1) * n // (2 * wanted) for k in range(wanted)}
 
 

@@ -16,16 +16,13 @@ read.
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from neuronsim.errors import CycleError, DataError, WiringError
 from neuronsim.formulas import activations, losses, optimizers, schedules
 from neuronsim.formulas.activations import Activation, prelu_slope_derivative
 from neuronsim.formulas.losses import Loss, total
 from neuronsim.formulas.optimizers import Optimizer
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
 
 Key = Hashable
 Values = dict[Any, float]
@@ -201,9 +198,15 @@ class ReferenceNetwork:
         self._refuse_hidden_softmax()
 
     @classmethod
-    def from_network(cls, net: "Network") -> "ReferenceNetwork":
+    def from_network(cls, net: Any) -> "ReferenceNetwork":
+        """The same network, its missing weights drawn first; see `from_graph`."""
+        net.runtime.draw()
+        return cls.from_graph(net.graph)
+
+    @classmethod
+    def from_graph(cls, graph: Any) -> "ReferenceNetwork":
         """The same network, parameters, frozen marks and rate factors included; keys are ids."""
-        graph, weights = net.graph, net.weights.tolist()
+        weights = graph.weights.tolist()
         rates = Rates(graph.weight_rates, graph.bias_rates, graph.slope_rates)
         neurons: dict[Any, Neuron] = {}
         factors: dict[Parameter, float] = {}

@@ -61,35 +61,15 @@ class ParameterRef:
         return int(graph.sources[self.row]) if self.array == "weights" else None
 
     def label(self, graph: Graph, name: Callable[[str], str] = str) -> str:
-        """What it is called.
-
-        Parameters
-        ----------
-        graph : Graph
-        name : callable
-            How a neuron's name is written down: as it is, or marked.
-
-        Returns
-        -------
-        str
-            ``w[i1→h1]``, ``b[h1]`` or ``slope[h1]``.
-        """
+        """``w[i1→h1]``, ``b[h1]`` or ``slope[h1]``, with names as they are or as ``name`` marks them."""
         sink, source = name(graph.name(self.sink(graph))), self.source(graph)
         if source is not None:
             return weight_label(name(graph.name(source)), sink)
         return bias_label(sink) if self.array == "biases" else slope_label(sink)
 
-    def value(self, parameters: Any, after: str = "") -> float:
-        """What it holds.
-
-        Parameters
-        ----------
-        parameters : object
-            Has ``weights``, ``biases`` and ``slopes``: a graph, `Parameters`, a network, a step, gradients.
-        after : {"", "_after"}
-            Of a step: before or after its update.
-        """
-        return float(getattr(parameters, self.array + after)[self.row])
+    def value(self, parameters: Any) -> float:
+        """What it holds in anything that has ``weights``, ``biases`` and ``slopes``: a graph, a step, gradients."""
+        return float(getattr(parameters, self.array)[self.row])
 
     def rate_factor(self, graph: Graph) -> float:
         """The factor on its learning rate, negative where it is frozen."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neuronsim.basics.checked import is_whole
 from neuronsim.engine.border import desired
 from neuronsim.engine.engine import Engine
-from neuronsim.engine.session import Session
+from neuronsim.engine.session import Session, State
 from neuronsim.engine.signals import Signals
 from neuronsim.errors import DataError, NotKnownError, SettingError
 from neuronsim.formulas.losses import Loss
@@ -25,7 +25,7 @@ from neuronsim.kernels.arguments import Parameters, Wiring
 from neuronsim.kernels.update import SCALE
 from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
-from neuronsim.training.snapshots import Recording, State, sealed
+from neuronsim.training.snapshots import Recording, sealed
 
 __all__ = ["Replay", "replay"]
 
@@ -181,14 +181,13 @@ class Replay:
         self._advance(q)
 
     def _load(self, q: int, state: State) -> None:
-        for values, kept in zip(self._session.arrays(), state, strict=True):
-            values[...] = kept
+        self._session.restore(state)
         self._here, self._state = q, state
 
     def _copies(self) -> State:
         """A copy of the session's arrays, as they are before the step that comes next."""
         if self._state is None:
-            self._state = sealed([values.copy() for values in self._session.arrays()])
+            self._state = sealed(self._session.state())
         return self._state
 
     def _mark(self) -> None:

@@ -43,6 +43,10 @@ class StepResult:
         The desired outputs.
     after : Parameters
         The parameters after the update. NaN if it was not made, because the loss was not finite.
+    weights, weights_after : array (n_edges,)
+        Before and after the update.
+    biases, biases_after, slopes, slopes_after : array (n_neurons,)
+        Before and after the update.
     learning_rate : float
         μ of this step.
     reduction : {"mean", "sum"}
@@ -91,15 +95,24 @@ class StepResult:
     clip_norm: float | None = None
     clip_factor: float = 1.0
     batch: "StepResult | None" = None
+    weights: Reals = field(init=False)
+    biases: Reals = field(init=False)
+    slopes: Reals = field(init=False)
+    weights_after: Reals = field(init=False)
+    biases_after: Reals = field(init=False)
+    slopes_after: Reals = field(init=False)
 
     def __post_init__(self) -> None:
         graph, dtype = self.graph, self.graph.dtype
         targets = np.asarray(self.targets, np.float64)
         before = _all_kept(Parameters(graph.weights, graph.biases, graph.slopes), dtype)
+        after = _all_kept(self.after, dtype)
         kept: dict[str, Any] = {
             "graph": graph.showing(*before),
             "targets": _kept(targets, targets.dtype) if self.is_batch else targets.tolist(),
-            "after": _all_kept(self.after, dtype),
+            "after": after,
+            **before._asdict(),
+            **{f"{name}_after": values for name, values in after._asdict().items()},
             "reduced": None if self.reduced is None else _all_kept(self.reduced, dtype),
             "samples": None if self.samples is None else _kept(self.samples, np.dtype(np.int64)),
         }
@@ -158,38 +171,6 @@ class StepResult:
             )
         return self
 
-    # ── parameters and their gradients ──
-
-    @property
-    def weights(self) -> Reals:
-        """Before the update, shape (n_edges,)."""
-        return self.graph.weights
-
-    @property
-    def biases(self) -> Reals:
-        """Before the update, shape (n_neurons,)."""
-        return self.graph.biases
-
-    @property
-    def slopes(self) -> Reals:
-        """Before the update, shape (n_neurons,)."""
-        return self.graph.slopes
-
-    @property
-    def weights_after(self) -> Reals:
-        """After the update, shape (n_edges,)."""
-        return self.after.weights
-
-    @property
-    def biases_after(self) -> Reals:
-        """After the update, shape (n_neurons,)."""
-        return self.after.biases
-
-    @property
-    def slopes_after(self) -> Reals:
-        """After the update, shape (n_neurons,)."""
-        return self.after.slopes
-
     @cached_property
     def gradients(self) -> Parameters:
         """Of a batch reduced, before clipping and decay; 0 where there is no such parameter."""
@@ -216,8 +197,6 @@ class StepResult:
     def slope_gradients(self) -> Reals:
         """∂L/∂y · min(z, 0); 0 for every neuron that is not prelu; shape (n_neurons,)."""
         return self.gradients.slopes
-
-    # ── the outputs of one sample ──
 
     @cached_property
     def wanted(self) -> dict[int, float]:

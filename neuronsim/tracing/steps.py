@@ -22,7 +22,7 @@ S = TypeVar("S", bound=StepResult)
 def take_step(
     runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, learning_rate: Any, step_type: type[S]
 ) -> S:
-    """Forward, error, backward, update with one sample: one online step of plain SGD.
+    """Do what ``Network.step`` says: forward, error, backward, update with one sample.
 
     Parameters
     ----------
@@ -30,10 +30,8 @@ def take_step(
         Is changed: the parameters, and the z, y and delta of the last step.
     x, t : array (n_inputs,), array (n_outputs,) or int
         One sample; its target may be a class number.
-    loss : str, Loss or None
-        None means cross_entropy where the outputs are softmax, else half_squared_error.
-    learning_rate : float
-        μ, at least 0.
+    loss, learning_rate : str, Loss or None, float
+        As for ``Network.step``.
     step_type : type
         `StepResult`, or a class of it that people hold.
 
@@ -41,13 +39,6 @@ def take_step(
     -------
     StepResult
         What happened. Later steps and edits leave it alone.
-
-    Raises
-    ------
-    DataError, SettingError, WiringError
-        For what can't be used; the network is unchanged.
-    NeuronsimError
-        If the loss is not finite; the update is not made then.
     """
     rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
     if np.ndim(x) != 1:

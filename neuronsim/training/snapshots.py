@@ -16,17 +16,15 @@ from numpy.typing import NDArray
 from neuronsim import seeds
 from neuronsim.basics.checked import is_real
 from neuronsim.basics.spread import evenly_spread
-from neuronsim.engine.session import Session, SessionSettings
+from neuronsim.engine.session import Session, SessionSettings, State
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 
-__all__ = ["Recording", "Snapshots", "State", "budget"]
+__all__ = ["Recording", "Snapshots", "begin_recording", "budget", "refusal", "sealed"]
 
 Array = NDArray[Any]
-State = list[Array]
-"""Everything that a step changes, as `neuronsim.engine.session.Session.arrays` lists it."""
 
 MEGABYTES = 1_000_000
 MOST_BYTES = 256 * MEGABYTES
@@ -182,15 +180,15 @@ def refusal(most_bytes: int, state: State) -> str:
     )
 
 
-def record(session: Session, schedule: Schedule, shuffle: bool, seed: int, most_bytes: int) -> Recording:
+def begin_recording(session: Session, schedule: Schedule, shuffle: bool, seed: int, most_bytes: int) -> Recording:
     """Begin a recording of a session that has not made a step yet, with snapshots in so many bytes.
 
     The graph and the state are copied.
     """
-    own, (X, T) = session.engine.graph.copy(), session.data
-    start = [own.weights, own.biases, own.slopes, *(values.copy() for values in session.arrays()[3:])]
+    graph, (X, T) = session.engine.graph.copy(), session.data
+    start = [graph.weights, graph.biases, graph.slopes, *(values.copy() for values in session.arrays()[3:])]
     return Recording(
-        graph=own,
+        graph=graph,
         X=X,
         T=T,
         loss=session.loss,

@@ -83,9 +83,9 @@ class Trainer:
         self.run.reason = f"all {self.resolved.epochs} epochs done"
         for epoch in range(self.resolved.epochs):
             before = self._parameter_copies()
-            if not self._run_epoch(epoch, interrupted, bar):
+            if not self._train_epoch(epoch, interrupted, bar):
                 return
-            self._record(epoch)
+            self._write_history(epoch)
             if self.run.status != "finished":
                 return
             bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
@@ -94,7 +94,7 @@ class Trainer:
                 self.run.status, self.run.reason = "stopped", why
                 return
 
-    def _run_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
+    def _train_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
         """All steps of an epoch; False where the run ended within it."""
         order, n_steps = self._order(epoch), self.session.steps_per_epoch
         self.session.loss_sum[0] = 0.0
@@ -118,7 +118,7 @@ class Trainer:
         rates = self.resolved.schedule.rates(self.run.n_steps, n, epoch)
         self.session.use_threads(n_threads)
         start = time.perf_counter()
-        made, finite = self._run_chunk(order, done, rates)
+        made, finite = self._make_chunk(order, done, rates)
         seconds = time.perf_counter() - start
         self._adapt(n, seconds)
         self.pace.note(n_threads, seconds / n)
@@ -137,14 +137,12 @@ class Trainer:
             run.status, run.reason = "stopped", f"{limit:g} seconds are over"
         return run.status != "finished"
 
-    def _run_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
+    def _make_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
         """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
-        arrays = self.session.arrays()
-        kept = [values.copy() for values in arrays]
-        watching = self.watching
+        before, watching = self.session.state(), self.watching
         marks = None if watching is None else watching.keep()
         if self.run.recording is not None:
-            self.run.recording.snapshots.keep(self.run.n_steps, kept)
+            self.run.recording.snapshots.keep(self.run.n_steps, before)
 
         def advance(n: int) -> int:
             if watching is not None:
@@ -152,8 +150,7 @@ class Trainer:
             return self.session.advance(order, first, rates[:n])
 
         def make(n: int) -> bool:
-            for values, old in zip(arrays, kept, strict=True):
-                values[...] = old
+            self.session.restore(before)
             if watching is not None:
                 watching.restore(marks)
             return advance(n) == n and self.engine.is_finite()
@@ -179,13 +176,12 @@ class Trainer:
     def keep_end(self) -> None:
         """Keep the state after the last step, too."""
         if self.run.recording is not None:
-            state = [values.copy() for values in self.session.arrays()]
-            self.run.recording.snapshots.keep_end(self.run.n_steps, state)
+            self.run.recording.snapshots.keep_end(self.run.n_steps, self.session.state())
 
     def _order(self, epoch: int) -> Array:
         return seeds.sample_order(self.run.seed, epoch, self.session.n_samples, self.settings.shuffle)
 
-    def _record(self, epoch: int) -> None:
+    def _write_history(self, epoch: int) -> None:
         """Write the epoch into the history."""
         session, history = self.session, self.run.history
         history["epoch"].append(epoch)
@@ -246,13 +242,11 @@ class Trainer:
 
     def _first_parameter_not_finite(self, order: Array, step: int) -> ParameterRef | None:
         """What the update of the step that failed makes not finite; it is taken back."""
-        arrays = self.session.arrays()
-        kept = [values.copy() for values in arrays]
+        before = self.session.state()
         epoch = self.run.n_steps // self.session.steps_per_epoch
         self.session.advance(order, step, self.resolved.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
         culprit = first_parameter(self.engine.graph, self.engine.parameters)
-        for values, old in zip(arrays, kept, strict=True):
-            values[...] = old
+        self.session.restore(before)
         return culprit
 
     @contextmanager

@@ -10,7 +10,7 @@ from neuronsim.engine.session import Session, step
 from neuronsim.formulas import optimizers
 from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import bias_of, slope_of, weight_of
-from neuronsim.formulas.rounding import gradient_magnitudes, signal_magnitudes
+from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 from neuronsim.kernels import codes, update
 from neuronsim.kernels.arguments import Learning, Parameters
 
@@ -32,11 +32,12 @@ class Twin:
         self.net = case.reference
         self.signals = [self.net.signals(x, t, case.loss) for x, t in case.samples]
         self.sizes = [
-            signal_magnitudes(self.net, s, t, case.loss) for s, (_, t) in zip(self.signals, case.samples, strict=True)
+            signal_absolute_sums(self.net, s, t, case.loss)
+            for s, (_, t) in zip(self.signals, case.samples, strict=True)
         ]
         self.gradients = [self.net.sample_gradients(s) for s in self.signals]
         self.gradient_sizes = [
-            gradient_magnitudes(self.net, s, m) for s, m in zip(self.signals, self.sizes, strict=True)
+            gradient_absolute_sums(self.net, s, m) for s, m in zip(self.signals, self.sizes, strict=True)
         ]
 
     def parameters(self, net: ns.Network) -> list[tuple[object, str, int]]:

@@ -48,7 +48,7 @@ def test_values_around_a_step(net):
     step = net.step([1.0, 2.0], [0.0], learning_rate=0.1)
     ref = ParameterRef("biases", net.graph.id("o1"))
     assert ref.value(step) == 0.0
-    assert ref.value(step, "_after") == step["o1"].bias_after == net["o1"].bias
+    assert ref.value(step.after) == step["o1"].bias_after == net["o1"].bias
 
 
 def test_rate_factors(net):
