@@ -382,9 +382,7 @@ class Network:
         CycleError
             If neurons feed each other in a circle.
         """
-        from neuronsim.graph.plan import make_plan
-
-        return max(make_plan(self.graph).n_levels - 1, 0)
+        return max(self.graph.plan().n_levels - 1, 0)
 
     def __repr__(self) -> str:
         size = [_n(self.n_neurons, "neuron"), _n(self.n_edges, "edge")]

@@ -18,6 +18,7 @@ from neuronsim.formulas import activations
 from neuronsim.graph.edges import blocks, duplicate, row_starts, sort
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.names import Names
+from neuronsim.graph.values import check_dtype, checked_array
 from neuronsim.network import Network
 from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
 
@@ -235,8 +236,8 @@ def from_edges(
     is_input = np.zeros(n, np.bool_)
     is_input[ins] = True
     _check_ends(froms, tos, is_input, names)
-    graph = Graph(dtype)
-    given = None if weights is None else graph.checked_values("weights", weights, len(froms))
+    real = check_dtype(dtype)
+    given = None if weights is None else checked_array("weights", weights, len(froms), real)
     froms, tos, given = sort(froms, tos, given)
     twice = duplicate(froms, tos)
     if twice is not None:
@@ -251,7 +252,7 @@ def from_edges(
         activation_codes=_codes(activation, output, is_input, outs),
         inputs=ins,
         outputs=outs,
-        biases=graph.checked_values("biases", biases, n),
+        biases=checked_array("biases", biases, n, real),
     )
     return Network.from_graph(assembled, rng=rng, init=init)
 

@@ -18,7 +18,6 @@ from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
-from neuronsim.graph.plan import make_plan
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.result import StepResult
@@ -123,7 +122,7 @@ def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False)
     if not every_step:
         begin, end, looked_at = _narrowed(a, b, n, tolerance)
     causes = tuple(_causes(a, b))
-    order = make_plan(a.graph).order
+    order = a.graph.plan().order
     step, found = 0, None if n else _in_parameters(a.graph, a.parameters(0), b.parameters(0), tolerance)
     for this, that in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
         step, found = this.number, _first_in(this, that, order, tolerance)

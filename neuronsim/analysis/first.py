@@ -11,7 +11,6 @@ from neuronsim.analysis.probe import step_number
 from neuronsim.documents.explanation import Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
-from neuronsim.graph.plan import make_plan
 from neuronsim.tracing.conditions import Condition, parse
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def first(
     """
     parsed = parse(condition)
     graph = replay.graph
-    order = make_plan(graph).order
+    order = graph.plan().order
     chosen = np.flatnonzero(~graph.is_input) if neurons is None else graph.ids(neurons)
     columns: Array = order[np.isin(order, chosen)]
     if parsed.on_edges:

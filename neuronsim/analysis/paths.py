@@ -26,7 +26,6 @@ from neuronsim.basics.checked import whole
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.errors import NeuronsimError, SettingError
-from neuronsim.graph.plan import make_plan
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
@@ -205,7 +204,7 @@ class _Continuations:
         self.delta, self.n_paths, self.size, self.own, self.slope = np.zeros((5, graph.n_neurons))
         self._options: dict[int, _Options] = {}
         reached = self._reached(start)
-        levels = make_plan(graph).levels[reached]
+        levels = graph.plan().levels[reached]
         with np.errstate(over="ignore", invalid="ignore"):
             for a in reached[np.argsort(-levels, kind="stable")].tolist():
                 self._finish(a)

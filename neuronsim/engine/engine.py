@@ -16,8 +16,9 @@ from neuronsim.engine.lowering import lower
 from neuronsim.engine.signals import ForwardSignals, ReducedGradients, Signals
 from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, gathered, make_samples, make_workspace
 from neuronsim.formulas.losses import Loss
-from neuronsim.graph.graph import Graph, check_runnable
-from neuronsim.graph.plan import Plan, make_plan
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.plan import Plan
+from neuronsim.graph.runnable import check_runnable
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.arguments import Learning, Parameters, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
@@ -37,7 +38,7 @@ class Engine:
         graph.consolidate()
         check_runnable(graph)
         self.graph = graph
-        self.plan: Plan = make_plan(graph)
+        self.plan: Plan = graph.plan()
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
         self.wiring = lower(graph, self.plan, wants_inputs=False)
@@ -55,13 +56,6 @@ class Engine:
         graph, none = self.graph, np.empty(0, self.dtype)
         rates = (graph.weight_rates, graph.bias_rates, graph.slope_rates)
         return Parameters(*(none if r is None else r for r in rates))
-
-    @property
-    def is_dense(self) -> Array:
-        """By neuron, whether its gradients are summed sample after sample, as those of dense bundles are."""
-        dense = np.zeros(self.graph.n_neurons, np.bool_)
-        dense[~self.graph.is_input] = np.repeat(self.wiring.run_dense, self.wiring.run_size)
-        return dense
 
     @property
     def full_wiring(self) -> Wiring:

@@ -11,14 +11,10 @@ from neuronsim.graph.plan import Plan
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.activations import USUAL
 from neuronsim.kernels.arguments import Wiring
-from neuronsim.kernels.online import steps as online
 from neuronsim.kernels.order import count_leading
 
 Array = npt.NDArray[Any]
 
-# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-DENSE_ROWS = 4
-DENSE_SOURCES = 64
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4
 # Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
@@ -39,8 +35,7 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         δ is aggregated for inputs too.
     """
     first, size = plan.bundle_first, plan.bundle_size
-    count = graph.row_start[first + 1] - graph.row_start[first]
-    dense, columns = _dense(graph, first, size, count)
+    count, dense = plan.bundle_sources, plan.bundle_is_dense
     unasked = np.zeros_like(first)
     if not wants_inputs:
         count_leading(graph.row_start, graph.sources, graph.is_input, first, unasked)
@@ -52,7 +47,7 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     output_codes = graph.activation_codes[graph.outputs]
     softmax_rows = np.flatnonzero(output_codes == codes.SOFTMAX)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    short = (count < online.SHORT) & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], USUAL)
+    short = plan.bundle_is_short & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], USUAL)
     return Wiring(
         row_start=graph.row_start,
         sources=graph.sources,
@@ -79,7 +74,7 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
         outputs=graph.outputs.astype(np.int64),
         output_row=_places(graph.outputs, graph.n_neurons),
-        columns=columns,
+        columns=_columns(graph, first[dense], count[dense]),
         cleared=np.arange(graph.n_neurons) if wants_inputs else np.flatnonzero(~graph.is_input),
         softmax_members=graph.outputs[softmax_rows].astype(np.int64),
         softmax_rows=softmax_rows,
@@ -95,17 +90,13 @@ def _places(ids: Array, n: int) -> Array:
     return places
 
 
-def _dense(graph: Graph, first: Array, size: Array, count: Array) -> tuple[Array, Array]:
-    """By bundle, whether its sources are consecutive and many enough; the neurons, not inputs, that those listen to."""
-    has = count > 0
-    low, high = np.zeros_like(first), np.full_like(first, -1)
-    low[has] = graph.sources[graph.row_start[first[has]]]
-    high[has] = graph.sources[graph.row_start[first[has] + 1] - 1]
-    dense = has & (high - low == count - 1) & ((size >= DENSE_ROWS) | (count >= DENSE_SOURCES))
+def _columns(graph: Graph, first: Array, count: Array) -> Array:
+    """The neurons, not inputs, that dense bundles listen to: ``count`` from the lowest source on."""
+    low = graph.sources[graph.row_start[first]]
     ends = np.zeros(graph.n_neurons + 1, np.int64)
-    np.add.at(ends, low[dense], 1)
-    np.add.at(ends, high[dense] + 1, -1)
-    return dense, np.flatnonzero((np.cumsum(ends)[:-1] > 0) & ~graph.is_input)
+    np.add.at(ends, low, 1)
+    np.add.at(ends, low + count, -1)
+    return np.flatnonzero((np.cumsum(ends)[:-1] > 0) & ~graph.is_input)
 
 
 def _leading(graph: Graph, alone: Array, edges: Array) -> int:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from neuronsim.documents.notation import answer, given, known
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
-from neuronsim.explaining.orders import reduction_order
 from neuronsim.explaining.recipes import ParameterUpdate
 from neuronsim.formulas.losses import total
+from neuronsim.graph import summation
 from neuronsim.tracing.result import StepResult
 
 __all__ = ["batch_update", "reduction", "shares"]
@@ -75,7 +75,20 @@ def reduction(term: str, parameter: ParameterUpdate, step: StepResult, terms: Re
     if step.reduction == "mean":
         rows.append((f"÷ {n}", f"{known(whole)} / {n}", "=", answer(parameter.gradient)))
     heading = f"reduction: ∂L/∂{parameter.label} is the {step.reduction} over the batch"
-    return Section(heading, tuple(rows), (reduction_order(parameter, step, n),))
+    return Section(heading, tuple(rows), (_reduction_order(parameter, step, n),))
+
+
+def _reduction_order(parameter: ParameterUpdate, step: StepResult, n: int) -> str:
+    """The order in which the kernels add samples up."""
+    graph, ref = step.graph, parameter.ref
+    is_weight = ref.array == "weights"
+    used = summation.weight_gradient(graph, ref.sink(graph)) if is_weight else summation.neuron_gradient(graph)
+    lanes, block = used.partial_sums, used.block
+    order = f"{lanes} partial sums, the i-th sample in sum i mod {lanes}; then sum j + sum j + {lanes // 2}, halving on"
+    if lanes == 1:
+        order = "the samples as they stand in the batch, each δ · y added with one rounding"
+    blocks = f" (in blocks of {block:,} samples, added one after the other)" if n > block else ""
+    return f"order: {order}{blocks}"
 
 
 def batch_update(step: StepResult) -> Section:

@@ -12,12 +12,12 @@ from neuronsim.documents.notation import answer, given, known, name
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import largest
 from neuronsim.explaining.batch import batch_update, reduction, shares
-from neuronsim.explaining.orders import forward_order
 from neuronsim.explaining.recipes import ParameterUpdate
 from neuronsim.explaining.step import which
 from neuronsim.explaining.update import updates
 from neuronsim.formulas.activations import PRELU
 from neuronsim.formulas.losses import total
+from neuronsim.graph import summation
 from neuronsim.graph.parameters import ParameterRef, bias_label, weight_label
 from neuronsim.tracing.messages import Message, largest_messages
 from neuronsim.tracing.neurons import StepNeuron
@@ -49,8 +49,21 @@ def _forward(n: StepNeuron) -> Section:
     shown, remarks = largest_messages(n.messages.received)
     rows: list[Row] = [("", "b", "", "=", given(n.bias))]
     rows += [_term(f"{weight_label(name(m.neuron), name(n.name))} · y[{name(m.neuron)}]", m) for m in shown]
-    remarks = (*remarks, "w, b: before this step's update", *forward_order(n))
+    remarks = (*remarks, "w, b: before this step's update", *_forward_order(n))
     return Section("forward: z = b + Σ w · y", (*rows, ("", "z", "", "=", answer(n.z))), remarks)
+
+
+def _forward_order(n: StepNeuron) -> tuple[str, ...]:
+    """The order in which the kernels add z up."""
+    if len(n.messages.received) < 2:
+        return ()
+    lanes = summation.net_input(n.step.graph, n.id, online=n.step.batch is None).partial_sums
+    if lanes == 1:
+        return ("order: b, then the sources by ascending id, each w · y added with one rounding",)
+    return (
+        f"order: {lanes} partial sums, the k-th source (ascending ids, from 0) in sum k mod {lanes}; "
+        f"then sum j + sum j + {lanes // 2} for j below {lanes // 2}, halving on; then b",
+    )
 
 
 def _activation(n: StepNeuron) -> Section:

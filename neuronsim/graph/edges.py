@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["blocks", "duplicate", "in_order", "incoming", "merge", "row_starts", "search", "sinks_of", "sort"]
+__all__ = [
+    "blocks",
+    "duplicate",
+    "in_order",
+    "incoming",
+    "merge",
+    "reaching",
+    "row_starts",
+    "search",
+    "sinks_of",
+    "sort",
+]
 
 Ids = NDArray[Any]
 Positions = NDArray[np.int64]
@@ -77,6 +88,17 @@ def incoming(row_start: Positions, rows: Ids) -> Positions:
     first, count = row_start[rows], row_start[rows + 1] - row_start[rows]
     before = np.cumsum(count) - count
     return np.repeat(first - before, count) + np.arange(count.sum())
+
+
+def reaching(row_start: Positions, sources: Ids, ends: Ids) -> NDArray[np.bool_]:
+    """Which rows have a path to one of ``ends``, those included, shape (n_rows,)."""
+    reached = np.zeros(len(row_start) - 1, np.bool_)
+    front = ends.astype(np.int64)
+    while len(front):
+        reached[front] = True
+        found = np.unique(sources[incoming(row_start, front)])
+        front = found[~reached[found]].astype(np.int64)
+    return reached
 
 
 def search(row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids) -> tuple[Positions, NDArray[np.bool_]]:

@@ -14,6 +14,7 @@ two fully connected layers the sizes of the two.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from neuronsim.formulas.activations import ACTIVATIONS
 from neuronsim.graph.edges import blocks
 from neuronsim.seeds import WEIGHTS, generator
 
-__all__ = ["AUTO", "INITIALISERS", "Initialiser", "check_name", "draw"]
+__all__ = ["AUTO", "INITIALISERS", "Initialiser", "check_name", "draw", "undrawn", "undrawn_mark"]
 
 AUTO = "auto"
 
@@ -56,6 +57,20 @@ INITIALISERS: dict[str, Initialiser] = {initialiser.name: initialiser for initia
 def check_name(init: object) -> str:
     """``init`` if it names an initialiser, or SettingError."""
     return choose("init", init, {AUTO: AUTO} | {name: name for name in INITIALISERS})
+
+
+def undrawn_mark(dtype: np.dtype[np.floating]) -> Any:
+    """The NaN that stands for a weight not drawn yet: its payload tells it from one that was computed."""
+    if dtype.itemsize == 4:
+        return np.array(0x7FC00D0D, np.uint32).view(np.float32)[()]
+    return np.array(0x7FF8000000000D0D, np.uint64).view(np.float64)[()]
+
+
+def undrawn(weights: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which weights are not drawn yet, shape (n_edges,)."""
+    bits = np.dtype(f"u{weights.dtype.itemsize}")
+    marked: NDArray[np.bool_] = weights.view(bits) == undrawn_mark(weights.dtype).view(bits)
+    return marked
 
 
 def _choices(codes: NDArray[np.integer], init: str) -> list[tuple[Initialiser, NDArray[np.bool_]]]:

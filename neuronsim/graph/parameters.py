@@ -54,7 +54,7 @@ class ParameterRef:
 
     def sink(self, graph: Graph) -> int:
         """The id of the neuron whose net input or slope it belongs to."""
-        return self.row if self.array != "weights" else int(graph.row_start.searchsorted(self.row, "right")) - 1
+        return self.row if self.array != "weights" else graph.sink(self.row)
 
     def source(self, graph: Graph) -> int | None:
         """The id of the neuron that a weight comes from; None for a bias or a slope."""

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.graph.plan import make_plan
-
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
 
@@ -73,7 +71,7 @@ def keep(graph: "Graph", importance: NDArray[np.floating], watched: Collection[i
     watched
         Ids to keep in any case.
     """
-    plan = make_plan(graph)
+    plan = graph.plan()
     starts = np.searchsorted(plan.levels[plan.order], np.arange(plan.n_levels + 1))
     members = tuple(plan.order[a:b].astype(np.int64) for a, b in pairwise(starts))
     folded = graph.n_neurons > MOST_NEURONS or graph.n_edges > MOST_EDGES

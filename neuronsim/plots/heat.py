@@ -13,7 +13,6 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from neuronsim.errors import DataError, SettingError
-from neuronsim.graph.plan import make_plan
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = Non
     for step in chosen:
         if graph is None:
             graph = step.graph
-            levels = np.asarray(make_plan(graph).levels)
+            levels = np.asarray(graph.plan().levels)
             sizes = np.bincount(levels)
         elif step.graph.n_neurons != graph.n_neurons or not np.array_equal(step.graph.sources, graph.sources):
             raise DataError("these steps are not of one wiring: give the steps of one network")

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.graph.plan import make_plan
-
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
 
@@ -132,7 +130,7 @@ def counted(n: int, what: str) -> str:
 
 def lay_out(graph: "Graph") -> Layout:
     """Places for the neurons of a graph, level by level, by id from top to bottom."""
-    plan = make_plan(graph)
+    plan = graph.plan()
     starts = np.searchsorted(plan.levels[plan.order], np.arange(plan.n_levels + 1))
     members = [plan.order[a:b] for a, b in pairwise(starts)]
     levels, n_columns, gaps = _fold_levels(members)

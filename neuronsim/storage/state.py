@@ -11,13 +11,13 @@ from neuronsim.errors import FileError, NeuronsimError, suggest
 from neuronsim.formulas import activations
 from neuronsim.graph.edges import in_order, sinks_of
 from neuronsim.graph.graph import Graph
-from neuronsim.graph.initialisers import check_name
+from neuronsim.graph.initialisers import check_name, undrawn
 from neuronsim.graph.names import Names
 
 if TYPE_CHECKING:
     from neuronsim.network import Network
 
-__all__ = ["RATE_KINDS", "RateArrays", "State", "network_of", "state_of", "undrawn_mark"]
+__all__ = ["RATE_KINDS", "RateArrays", "State", "network_of", "state_of"]
 
 RATE_KINDS = ("weights", "biases", "slopes")
 
@@ -78,15 +78,7 @@ class State:
     @property
     def undrawn(self) -> NDArray[np.bool_]:
         """Which weights have not been drawn yet, (n_edges,)."""
-        bits = np.dtype(f"u{self.dtype.itemsize}")
-        mark: NDArray[Any] = np.asarray(undrawn_mark(self.dtype)).view(bits)
-        undrawn: NDArray[np.bool_] = self.weights.view(bits) == mark
-        return undrawn
-
-
-def undrawn_mark(dtype: np.dtype[Any]) -> Any:
-    """The NaN by which a graph of this dtype marks a weight that is not drawn yet."""
-    return Graph(dtype)._mark
+        return undrawn(self.weights)
 
 
 def state_of(net: "Network") -> State:
@@ -107,7 +99,7 @@ def state_of(net: "Network") -> State:
         outputs=graph.outputs,
         seed=net.seed,
         init=net.init,
-        draws=graph._draws,
+        draws=graph.draws,
         rates={kind: _rates_of(graph, kind) for kind in RATE_KINDS},
     )
 
@@ -144,7 +136,7 @@ def network_of(state: State) -> "Network":
         biases=state.biases,
         slopes=state.slopes,
     )
-    graph._draws, graph._may_miss = state.draws, bool(state.undrawn.any())
+    graph.draws = state.draws
     for kind, (factors, frozen) in state.rates.items():
         graph.rates(kind).restore(factors, frozen)
     return Network.from_graph(graph, rng=state.seed, init=state.init)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import FileError, suggest
 from neuronsim.formulas.activations import INITIAL_SLOPE
+from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.storage.namelist import named, short_names
-from neuronsim.storage.state import RateArrays, State, undrawn_mark
+from neuronsim.storage.state import RateArrays, State
 
 __all__ = ["FORMAT", "read", "write"]
 

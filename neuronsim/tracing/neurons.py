@@ -202,7 +202,7 @@ class StepEdge:
     @property
     def sink_id(self) -> int:
         """The id of the neuron it leads to."""
-        return int(np.searchsorted(self.step.graph.row_start, self.position, side="right")) - 1
+        return self.step.graph.sink(self.position)
 
     @property
     def source(self) -> str:

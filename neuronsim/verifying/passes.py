@@ -13,7 +13,6 @@ from neuronsim.formulas.activations import SOFTMAX
 from neuronsim.formulas.losses import Loss, loss_deltas
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
-from neuronsim.graph.plan import make_plan
 from neuronsim.tracing.result import StepResult
 from neuronsim.verifying import mistakes
 from neuronsim.verifying.layout import Layout, Reals
@@ -47,7 +46,7 @@ class Passes:
         self.X = np.asarray(X, np.float64)
         self.T = desired(T, graph.n_outputs)
         self.n = len(self.X)
-        self.order = [a for a in make_plan(graph).order.tolist() if not graph.is_input[a]]
+        self.order = [a for a in graph.plan().order.tolist() if not graph.is_input[a]]
         self.functions = [activations.by_code(code) for code in graph.activation_codes.tolist()]
         self.weights = flat[: graph.n_edges]
         self.biases, self.slopes = np.zeros((2, graph.n_neurons))
