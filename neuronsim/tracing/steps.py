@@ -20,7 +20,7 @@ S = TypeVar("S", bound=StepResult)
 
 
 def take_step(
-    runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, learning_rate: Any, made: type[S]
+    runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, learning_rate: Any, step_type: type[S]
 ) -> S:
     """Do what ``Network.step`` says: forward, error, backward, update with one sample.
 
@@ -32,8 +32,8 @@ def take_step(
         One sample; its target may be a class number.
     loss, learning_rate : str, Loss or None, float
         As for ``Network.step``.
-    made : type
-        `StepResult`, or what is made in its place.
+    step_type : type
+        `StepResult`, or a class of it that people hold.
 
     Returns
     -------
@@ -53,15 +53,13 @@ def take_step(
             f"the step was not made: {error}; net.forward(x) shows the z and y of every neuron"
         ) from None
     runtime.remember(signals)
-    assert signals.delta is not None
-    assert signals.slope_terms is not None
-    return made(
+    return step_type(
         graph=before,
         z=signals.z,
         y=signals.y,
         delta=signals.delta,
         slope_terms=signals.slope_terms,
-        losses=np.array([signals.loss]),
+        losses=signals.losses,
         loss_function=used,
         targets=desired(T, before.n_outputs)[0],
         learning_rate=rate,

@@ -145,7 +145,7 @@ def check(
     graph = in_float64(runtime.graph)
     x, t, used = _data(runtime, graph, X, T, loss)
     engine = Engine(graph)
-    gradients = engine.gradients(x, t, used, reduction)
+    gradients = engine.parameter_gradients(x, t, used, reduction)
     return compare(engine, gradients, x, t, used, mean=reduction == "mean", most=most)
 
 

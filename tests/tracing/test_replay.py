@@ -29,7 +29,7 @@ def witnessed(monkeypatch, net, X, T, **settings):
     """A run with what training itself held before each step, taken from it step by step, and behind the last."""
     monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # one step a chunk
     states, works = [], []
-    chunk = Trainer._run_chunk
+    chunk = Trainer._make_chunk
 
     def watched(self, order, done, rates):
         states.append([values.copy() for values in self.session.arrays()])
@@ -37,7 +37,7 @@ def witnessed(monkeypatch, net, X, T, **settings):
         works.append((self.session.work, self.session.work.y.copy(), self.session.work.delta.copy()))
         return made
 
-    monkeypatch.setattr(Trainer, "_run_chunk", watched)
+    monkeypatch.setattr(Trainer, "_make_chunk", watched)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)
         run = net.fit(X, T, **settings)
