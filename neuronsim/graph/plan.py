@@ -52,8 +52,13 @@ class Plan:
 
     @property
     def n_levels(self) -> int:
-        """How many levels there are; the depth is one less."""
+        """How many levels there are."""
         return int(self.levels.max()) + 1 if self.levels.size else 0
+
+    @property
+    def depth(self) -> int:
+        """Edges on the longest path."""
+        return max(self.n_levels - 1, 0)
 
     @property
     def bundle_is_short(self) -> Marks:

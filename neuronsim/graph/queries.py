@@ -1,7 +1,6 @@
 """What can be asked of a graph: its arrays with all edits merged, names and ids of neurons, positions of edges."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from neuronsim.graph.edits import Edits, arrow
 from neuronsim.graph.names import NameList, Names
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.graph.rates import Rates
-from neuronsim.graph.selection import Integers, Rows, Selection, edge_pairs
+from neuronsim.graph.selection import Integers, Rows, Selection
 
 __all__ = ["Queries"]
 
@@ -237,9 +236,9 @@ class Queries:
         first = int(np.argmin(there))
         raise self._no_edge(int(from_rows[first]), int(to_rows[first]))
 
-    def edge_positions(self, edges: Iterable[Any]) -> Integers:
-        """Positions, ascending, of the edges that pairs (source, sink) of selections mean."""
-        found = (self.edges_between(source, sink) for source, sink in edge_pairs(edges))
+    def edge_positions(self, pairs: Iterable[tuple[Selection, Selection]]) -> Integers:
+        """Positions, ascending, of the edges that pairs (sources, sinks) mean."""
+        found = (self.edges_between(*pair) for pair in pairs)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
     def _no_edge(self, source_row: int, sink_row: int) -> UnknownNameError:

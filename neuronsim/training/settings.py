@@ -49,9 +49,14 @@ class FitSettings:
     resume: bool = False
     threads: int | None = None
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the arguments, in their order."""
+        return [field.name for field in fields(cls)]
+
     def as_dict(self) -> dict[str, Any]:
         """By name, in the order of the arguments."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self.names()}
 
     def resolved(self) -> "Resolved":
         """Everything that can be understood without data.
