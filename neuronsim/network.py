@@ -38,11 +38,10 @@ class Network:
 
     Parameters
     ----------
-    dtype
-        "float64" or "float32".
-    rng
+    dtype : {"float64", "float32"}
+    rng : int, Generator or None
         Seed of the initial weights; None takes a fresh one, kept as ``net.seed``.
-    init
+    init : str
         "auto" chooses He, Glorot or LeCun for each neuron by its activation; "he", "glorot" or "lecun" takes
         that one.
 
@@ -114,18 +113,18 @@ class Network:
 
         Parameters
         ----------
-        name
+        name : str
             Any non-empty str without ``* ? [ ]``.
-        sources
+        sources : dict or Selection, optional
             The neurons it listens to: a dict to their weights (None: drawn when needed), or names, ids,
             globs, lists or arrays of them.
-        activation
+        activation : str
             A name from `neuronsim.formulas.activations`.
-        bias, b
+        bias, b : float, optional
             Its bias, 0 unless given.
-        weight, w
+        weight, w : float or array (n_sources,), optional
             For sources that are not a dict: one weight for all, or an array of one each.
-        slope
+        slope : float
             The slope of prelu.
 
         Raises
@@ -156,11 +155,11 @@ class Network:
 
         Parameters
         ----------
-        source, sink
+        source, sink : Selection
             Names or ids; or lists or arrays of them, which go in step, or all with the one at the other end.
             A glob means each neuron that matches with each at the other end.
-        weight, w
-            One number, or one for each edge, shape (n_edges,); drawn when needed unless given.
+        weight, w : float or array (n_edges,), optional
+            One number, or one for each edge; drawn when needed unless given.
 
         Raises
         ------
@@ -195,11 +194,11 @@ class Network:
 
         Parameters
         ----------
-        neurons
-            Neurons (names, ids, globs) whose biases, slopes and incoming weights freeze.
-        edges
+        neurons : Selection
+            Names, ids or globs: neurons whose biases, slopes and incoming weights freeze.
+        edges : list of pairs
             Pairs (source, sink) whose weights freeze.
-        biases
+        biases : bool
             True: the bias of every neuron.
         """
         pairs = edge_pairs(edges)
@@ -219,9 +218,9 @@ class Network:
 
         Parameters
         ----------
-        what
+        what : Selection or pair
             A name, id, glob, or list of them; or a tuple (source, sink) for an edge.
-        factor
+        factor : float
             0 or more; factors given one after the other multiply.
         """
         if isinstance(what, tuple):
@@ -238,7 +237,7 @@ class Network:
 
         Parameters
         ----------
-        rng
+        rng : int, Generator or None
             Seed of the weights; None takes a fresh one.
         """
         self.runtime.initialise(rng)
@@ -394,13 +393,12 @@ class Network:
 
         Parameters
         ----------
-        X
-            Shape (n_samples, n_inputs); or one sample, shape (n_inputs,), after which z and y of every neuron
-            are known.
+        X : array (n_samples, n_inputs) or (n_inputs,)
+            After one sample alone, z and y of every neuron are known.
 
         Returns
         -------
-        Y, shape (n_samples, n_outputs); of one sample (n_outputs,).
+        array (n_samples, n_outputs) or (n_outputs,)
 
         Raises
         ------
@@ -425,12 +423,12 @@ class Network:
 
         Parameters
         ----------
-        X, T
-            Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers.
-        loss
+        X : array (n_samples, n_inputs)
+        T : array (n_samples, n_outputs), or class numbers (n_samples,)
+        loss : str or Loss, optional
             None: cross_entropy where the outputs are softmax, else half_squared_error.
-        reduction
-            "mean" or "sum" over the samples.
+        reduction : {"mean", "sum"}
+            Over the samples.
         """
         if reduction not in ("mean", "sum"):
             raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
@@ -474,10 +472,10 @@ class Network:
 
         Parameters
         ----------
-        x, t
-            Shapes (n_inputs,) and (n_outputs,), or one class number.
-        loss : str, Loss or None
-            None means cross_entropy where the outputs are softmax, else half_squared_error.
+        x : array (n_inputs,)
+        t : array (n_outputs,) or class number
+        loss : str or Loss, optional
+            None: cross_entropy where the outputs are softmax, else half_squared_error.
         learning_rate : float
             μ, at least 0.
 

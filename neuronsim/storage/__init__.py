@@ -39,9 +39,8 @@ def save(net: "Network", path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    net
-        The network.
-    path
+    net : Network
+    path : str or path
         Ends in ``.safetensors`` or ``.json``. A file that is there is replaced, in one go: a crash leaves the
         old one or the new one.
 
@@ -59,7 +58,7 @@ def save(net: "Network", path: str | os.PathLike[str]) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> "Network":
-    """The network in a file that ``net.save`` wrote.
+    """Read the network in a file that ``net.save`` wrote.
 
     Raises
     ------

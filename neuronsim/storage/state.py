@@ -37,21 +37,25 @@ class State:
 
     Attributes
     ----------
-    names
+    names : Names
         By id.
-    row_start, sources
+    row_start : array (n_neurons + 1,)
+    sources : array (n_edges,)
         Edges by sink, then source: those into neuron i are ``sources[row_start[i]:row_start[i + 1]]``.
-    weights
-        (n_edges,), of the network's dtype; the graph's own NaN where not drawn yet.
-    biases, slopes
-        (n_neurons,), of the network's dtype.
-    activations, codes
-        Names of the activations in use, and which of them each neuron has, (n_neurons,).
-    inputs, outputs
+    weights : array (n_edges,)
+        Of the network's dtype; the graph's own NaN where not drawn yet.
+    biases, slopes : array (n_neurons,)
+        Of the network's dtype.
+    activations : list of str
+    codes : array (n_neurons,)
+        Names of the activations in use, and which of them each neuron has.
+    inputs, outputs : array of int
         Ids, in the order of the columns of X and of Y.
-    rates
+    rates : dict of RateArrays
         Learning-rate factors and freeze marks of each of RATE_KINDS.
-    seed, init, draws
+    seed : int
+    init : str
+    draws : int
         What weights that are not drawn yet will be drawn by, and how often there has been a draw.
     """
 
