@@ -61,12 +61,8 @@ class Network:
     @classmethod
     def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> "Network":
         """A network around a graph, which from now on belongs to it."""
-        return cls._around(Runtime(graph, rng, init))
-
-    @classmethod
-    def _around(cls, runtime: Runtime) -> "Network":
         network = cls.__new__(cls)
-        network.runtime = runtime
+        network.runtime = Runtime(graph, rng, init)
         return network
 
     @property

@@ -5,7 +5,7 @@ All take ``activation="tanh"``, ``output=None`` (the outputs' activation; None: 
 stream and the weights from another, so that the same seed wires the same in both dtypes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -138,7 +138,7 @@ def random_dag(
     degree = np.minimum(population, _whole("in_degree", in_degree))
     sources = _subsets(generator(seed, WIRING), population, degree)
     row_start = _starts(np.concatenate([np.zeros(n_inputs, np.int64), degree]))
-    return _assemble(_part_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+    return _assemble(_names("xhy", starts), starts, row_start, sources, activation, output, dtype, init, seed)
 
 
 def small_world(
@@ -322,16 +322,12 @@ def _parts(n_inputs: int, n_hidden: int, n_outputs: int) -> Integers:
 
 
 def _layer_names(starts: Integers) -> Names:
-    names = Names()
-    sizes = np.diff(starts).tolist()
-    for layer, size in enumerate(sizes):
-        names.append_series("x" if layer == 0 else "y" if layer == len(sizes) - 1 else f"h{layer}.", size)
-    return names
+    return _names(["x", *(f"h{layer}." for layer in range(1, len(starts) - 2)), "y"], starts)
 
 
-def _part_names(starts: Integers) -> Names:
+def _names(prefixes: Iterable[str], starts: Integers) -> Names:
     names = Names()
-    for prefix, size in zip("xhy", np.diff(starts).tolist(), strict=True):
+    for prefix, size in zip(prefixes, np.diff(starts).tolist(), strict=True):
         names.append_series(prefix, size)
     return names
 

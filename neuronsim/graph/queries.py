@@ -155,13 +155,7 @@ class Queries:
         return rates
 
     def plan(self) -> Plan:
-        """In which order neurons are computed, and which together; made once for each wiring.
-
-        Raises
-        ------
-        CycleError
-            If neurons feed each other in a circle.
-        """
+        """In which order neurons are computed, and which together, made once for each wiring; or CycleError."""
         arrays = self.arrays
         if self._plan is None or self._plan[0] != self.version:
             plan = make_plan(arrays.row_start, arrays.sources, arrays.is_input, self._rows.names.name)
@@ -191,13 +185,7 @@ class Queries:
         return NameList(self.names, neurons)
 
     def ids(self, selection: Selection) -> Integers:
-        """Ids of the neurons meant, in the order given; a glob's by id.
-
-        Raises
-        ------
-        UnknownNameError
-            For a name, id or pattern that is not there.
-        """
+        """Ids of the neurons meant, in the order given, a glob's by id; or UnknownNameError."""
         self.consolidate()
         return self._rows.chosen(selection)
 
@@ -211,13 +199,7 @@ class Queries:
         return self._rows.one(neuron)
 
     def edge(self, source: object, sink: object) -> int:
-        """The position of one edge, its ends given by name or id.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such edge, or no such neuron.
-        """
+        """The position of one edge, its ends given by name or id; or UnknownNameError."""
         ends = self.id(source), self.id(sink)
         at = self._arrays.position(*ends)
         if at is None:

@@ -49,26 +49,7 @@ def checked(what: str, value: object, dtype: np.dtype[np.floating]) -> float:
 
 
 def checked_array(what: str, values: ArrayLike, n: int, dtype: np.dtype[np.floating]) -> Reals:
-    """One finite number for all, or n of them.
-
-    Parameters
-    ----------
-    what : str
-        What messages call them.
-    values : float or array (n,)
-    n : int
-    dtype : dtype
-
-    Returns
-    -------
-    array (n,)
-        Of the dtype.
-
-    Raises
-    ------
-    SettingError
-        For another shape, or values that are not numbers, not finite or too large for the dtype.
-    """
+    """One such number for all, or an array of n, as an array (n,) of the dtype; or SettingError."""
     try:
         given = np.asarray(values)
     except ValueError:
