@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import WiringError
 
-__all__ = ["NameList", "Names", "is_pattern", "valid_name"]
+__all__ = ["NUMBERED", "NameList", "Names", "is_pattern", "valid_name"]
 
 Integers = NDArray[np.int64]
 
 _WILDCARDS = frozenset("*?[]")
-_NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+"""A name that ends in a number: its prefix, and the number without leading zeros."""
 
 
 def is_pattern(text: str) -> bool:
@@ -166,7 +167,7 @@ class Names:
         label = self._label_of.get(name)
         if label is not None:
             return self._row(label)
-        match = _NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name)
         if match is None:
             return None
         number = int(match[2])

@@ -1,13 +1,12 @@
 """Names of neurons in a file: series of numbered names as one entry each, so that a million stays small."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from neuronsim.errors import FileError, WiringError
-from neuronsim.graph.names import Names, valid_name
+from neuronsim.graph.names import NUMBERED, Names, valid_name
 
 __all__ = ["NameEntry", "named", "short_names"]
 
@@ -16,7 +15,6 @@ NameEntry = str | tuple[str, int, int]
 
 # Shorter series of numbered names are written out.
 _SHORTEST = 8
-_NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
 
 
 def short_names(names: Iterable[str]) -> Iterator[NameEntry]:
@@ -24,7 +22,7 @@ def short_names(names: Iterable[str]) -> Iterator[NameEntry]:
 
     def series_of(numbered: tuple[int, str]) -> tuple[str, int | None]:
         row, name = numbered
-        match = _NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name)
         return (match[1], row - int(match[2])) if match else (name, None)
 
     for (prefix, offset), members in groupby(enumerate(names), series_of):
@@ -96,7 +94,7 @@ def _check_distinct(single: Sequence[str], series: Sequence[tuple[str, int, int]
             raise FileError(f"the name '{prefix}{first}' is there twice")
         spans.append((first, first + count))
     for name in single:
-        match = _NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name)
         spans = by_prefix.get(match[1], []) if match else []
         if name in seen or (match and any(first <= int(match[2]) < end for first, end in spans)):
             raise FileError(f"the name {name!r} is there twice")
