@@ -34,11 +34,6 @@ class Graph(Queries):
 
     Attributes
     ----------
-    dtype : dtype
-        float32 or float64.
-    version : int
-        Grows with every change of the wiring, the outputs or an activation; freezing, rates and values of
-        parameters leave it.
     draws : int
         How often weights that had none were drawn.
     """
@@ -64,16 +59,8 @@ class Graph(Queries):
     ) -> "Graph":
         """A graph from arrays that are already valid and in canonical order; values may be scalars.
 
-        Parameters
-        ----------
-        dtype : str or dtype
-        names : Names
-        row_start : array (n_neurons + 1,)
-        sources, weights : array (n_edges,)
-            Weights may be marked as not drawn yet; None leaves all to be drawn.
-        activation_codes, biases, slopes : array (n_neurons,)
-        inputs, outputs : array of int
-            Ids in the order of the columns of X and Y.
+        Weights may be marked as not drawn yet; None leaves all to be drawn. Inputs and outputs are ids in the order of
+        the columns of X and Y.
         """
         graph = cls(dtype)
         in_rows, out_rows = (np.asarray(rows, np.int64) for rows in (inputs, outputs))
