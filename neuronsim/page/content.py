@@ -1,7 +1,7 @@
 """What a page holds, as plain values for JSON: the wiring, each step's numbers, samples, curves and findings."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from neuronsim.explaining.notation import text
 from neuronsim.explaining.recipes import is_plain, update_heading
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
+from neuronsim.graph.folding import relevance
 from neuronsim.network import Network
 from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread
@@ -59,7 +60,7 @@ def content(run: "Run", steps: Iterable[int] | None = None) -> dict[str, Any]:
     findings = [{"step": f.step, "sentence": f.sentence, "advice": f"Try {f.advice}."} for f in diagnosis]
     probes = [_at(replay, q) for q in spread_rows(n_steps, _PROBES).tolist()]
     watched = {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
-    kept = keep(replay.graph, _importance(probes), watched)
+    kept = keep(replay.graph, relevance(replay.graph.is_input, [(s.y, s.delta) for s in probes]), watched)
     blamed = _Blame(replay, kept)
     recorded = traces(monitors)
     found: dict[str, Any] = {
@@ -135,15 +136,6 @@ def _facts(run: "Run") -> list[str]:
         f"seed {run.seed}",
         f"{run.status}: {run.reason}" if run.status != "finished" else _counted(run.n_epochs, "epoch"),
     ]  # fmt: skip
-
-
-def _importance(steps: "Sequence[Step]") -> NDArray[np.float64]:
-    """Mean |δ|; of an input |x · ∂L/∂x|, so that a constant pixel does not count."""
-    sums: NDArray[np.float64] = np.zeros(steps[0].graph.n_neurons if steps else 0)
-    for step in steps:
-        delta, y = np.abs(np.atleast_2d(step.delta)).astype(np.float64), np.abs(np.atleast_2d(step.y))
-        sums += np.where(step.graph.is_input, delta * y, delta).mean(axis=0)
-    return np.nan_to_num(sums)
 
 
 def _network(graph: "Graph", kept: Kept) -> dict[str, Any]:

@@ -1,14 +1,14 @@
-"""Which neurons, edges and steps a page holds: all of a small network; of a large one the telling few."""
+"""Which neurons, edges and steps a page holds: all of a small network; of a large one what matters."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.graph.plan import make_plan
+from neuronsim.graph.folding import Folding, fold
+from neuronsim.graph.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
@@ -61,26 +61,24 @@ class Kept:
     other_sinks: tuple[Integers, ...]
 
 
-def keep(graph: "Graph", importance: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
+def keep(graph: "Graph", scores: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
     """What to keep of a graph.
 
     Parameters
     ----------
-    graph
+    graph : Graph
         The wiring.
-    importance
-        Shape (n_neurons,): of too many neurons those with the largest are kept, beside outputs and watched ones.
-    watched
+    scores : array (n_neurons,)
+        Of too many neurons those with the largest are kept, beside outputs and watched ones.
+    watched : collection of int
         Ids to keep in any case.
     """
     plan = make_plan(graph)
-    starts = np.searchsorted(plan.levels[plan.order], np.arange(plan.n_levels + 1))
-    members = tuple(plan.order[a:b].astype(np.int64) for a, b in pairwise(starts))
     folded = graph.n_neurons > MOST_NEURONS or graph.n_edges > MOST_EDGES
-    everyone = np.arange(graph.n_neurons)
-    neurons = _telling(graph, members, importance, watched) if folded else everyone
+    folding = _fold(graph, plan, scores, watched) if folded else fold(plan, None, graph.n_neurons)
+    neurons = folding.neurons
     sinks, sources = graph.sinks(), graph.sources
-    here = np.isin(everyone, neurons)
+    here = np.isin(np.arange(graph.n_neurons), neurons)
     edges = np.flatnonzero(here[sinks] & here[sources])
     if len(edges) > MOST_EDGES:
         largest = np.argsort(-np.abs(graph.weights[edges]), kind="stable")[:MOST_EDGES]
@@ -93,25 +91,20 @@ def keep(graph: "Graph", importance: NDArray[np.floating], watched: Collection[i
         neurons,
         edges,
         plan.levels[neurons].astype(np.int64),
-        members,
+        folding.members,
         folded,
         _grouped(others, sinks[others], neurons) if folded else none,
         _grouped(others, sources[others], neurons) if folded else none,
     )
 
 
-def _telling(
-    graph: "Graph", members: tuple[Integers, ...], importance: NDArray[np.floating], watched: Collection[int]
-) -> Integers:
-    """Outputs, watched neurons, and of each level those with the largest importance."""
-    chosen = set(graph.outputs[: 2 * _FOLDED_LEVEL].tolist()) | set(watched)
-    n_levels = min(len(members), _FOLDED_LEVELS)
-    of_each = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
-    # Of too many levels, those spread evenly from the first to the last.
-    for level in np.unique(np.linspace(0, len(members) - 1, n_levels).round().astype(int)):
-        ids = members[level]
-        chosen.update(ids[np.argsort(-importance[ids], kind="stable")[:of_each]].tolist())
-    return np.array(sorted(chosen), np.int64)
+def _fold(graph: "Graph", plan: Plan, scores: NDArray[np.floating], watched: Collection[int]) -> Folding:
+    """Of too many levels those spread evenly; outputs and watched neurons of every level."""
+    n_levels = min(plan.n_levels, _FOLDED_LEVELS)
+    levels = np.unique(np.linspace(0, plan.n_levels - 1, n_levels).round().astype(int)).tolist()
+    room = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
+    required = {*graph.outputs[: 2 * _FOLDED_LEVEL].tolist(), *watched}
+    return fold(plan, levels, room, required=required, scores=scores)
 
 
 def _grouped(positions: Integers, ends: NDArray[Any], neurons: Integers) -> tuple[Integers, ...]:

@@ -1,6 +1,7 @@
 """A run as a film: the network, step by step, above its loss."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from matplotlib.ticker import MaxNLocator
 
 from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import INK, new_figure, zero_centred
-from neuronsim.plots.graph import View, draw, view
+from neuronsim.plots.graph import draw
 from neuronsim.plots.heat import spread
+from neuronsim.plots.view import View, view
 
 if TYPE_CHECKING:
     from neuronsim.run import Run
@@ -72,7 +74,7 @@ def animation(
     if not chosen:
         raise DataError("there is no step to draw")
     made = [(view(step, color), step.loss) for step in map(replay.at, chosen)]
-    views, losses = [v for v, _ in made], [loss for _, loss in made]
+    views, losses = _of_same_neurons([v for v, _ in made]), [loss for _, loss in made]
     neuron_scale = _common([v.neurons[v.has] for v in views])
     edge_scale = _common([v.edges for v in views])
 
@@ -107,6 +109,13 @@ def _writer(path: Path, fps: float) -> PillowWriter | FFMpegWriter:
 
 def _size(view: View) -> tuple[float, float]:
     return (6.4, 5.6) if len(view.has) <= 16 else (8.4, 6.8)
+
+
+def _of_same_neurons(views: list[View]) -> list[View]:
+    """All frames show the same neurons of a large network: those that matter over all of them."""
+    with np.errstate(over="ignore"):
+        scores = np.sum([v.scores for v in views if v.scores is not None], axis=0)
+    return [replace(v, scores=scores) for v in views]
 
 
 def _common(values: list[Any]) -> Normalize:
