@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import spread_rows
+from neuronsim.basics.checked import whole
+from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError
 from neuronsim.explaining.notation import text
 from neuronsim.explaining.recipes import is_plain, update_heading
@@ -81,7 +83,8 @@ def content(run: "Run", steps: Iterable[int] | None = None) -> dict[str, Any]:
         n = max(2, min(MOST_STEPS, (BYTES - len(as_json(found))) // size))
         chosen = _with_findings(spread(n_steps, n), findings, n)
     else:
-        chosen = sorted({_checked(q, n_steps) for q in steps})
+        allowed = "{name} has {value!r}: whole numbers from {least} to {most:,} are possible"
+        chosen = sorted({whole("steps", q, 0, n_steps - 1, allowed) for q in steps})
     shown = [_step(_at(replay, q), kept, blamed) for q in chosen]
     left_out = _left_out(replay.graph, kept, len(shown), n_steps)
     if len(recorded) > _MOST_TRACES:
@@ -92,13 +95,6 @@ def content(run: "Run", steps: Iterable[int] | None = None) -> dict[str, Any]:
 def _at(replay: "Replay", q: int) -> "Step":
     """A step of the run, or behind its last one the one at which it diverged."""
     return replay.failed() if q == replay.n_steps else replay.at(q)
-
-
-def _checked(step: Any, n_steps: int) -> int:
-    whole = isinstance(step, (int, np.integer)) and not isinstance(step, bool)
-    if not whole or not 0 <= step < n_steps:
-        raise SettingError(f"steps has {step!r}: whole numbers from 0 to {n_steps - 1:,} are possible")
-    return int(step)
 
 
 def _with_findings(chosen: list[int], findings: list[dict[str, Any]], n: int) -> list[int]:
@@ -119,10 +115,6 @@ def _monitors(run: "Run") -> list[Monitor]:
     return [m for m in listed if isinstance(m, Monitor) and m.holds(run)]
 
 
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
 def _facts(run: "Run") -> list[str]:
     """A line about the run."""
     replay, graph = run.replay, run.replay.graph
@@ -130,11 +122,11 @@ def _facts(run: "Run") -> list[str]:
     rate = f"μ = {first}" if first == last else f"μ from {first} to {last}"
     batch = "one sample a step" if replay.batch_size == 1 else f"batches of {replay.batch_size:,}"
     return [
-        f"{_counted(graph.n_neurons, 'neuron')}, {_counted(graph.n_edges, 'edge')}, {graph.dtype}",
-        f"{_counted(len(replay.X), 'sample')}, {batch}",
+        f"{counted(graph.n_neurons, 'neuron')}, {counted(graph.n_edges, 'edge')}, {graph.dtype}",
+        f"{counted(len(replay.X), 'sample')}, {batch}",
         f"{replay.rule.name}, {rate}",
         f"seed {run.seed}",
-        f"{run.status}: {run.reason}" if run.status != "finished" else _counted(run.n_epochs, "epoch"),
+        f"{run.status}: {run.reason}" if run.status != "finished" else counted(run.n_epochs, "epoch"),
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.page.numbers import plain
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _MOST_POINTS = 500
 def loss_curves(run: "Run") -> list[dict[str, Any]]:
     """The losses of the history, at the last step of each epoch."""
     ends = (np.arange(run.n_epochs) + 1) * run.replay.steps_per_epoch - 1
-    at = _some(len(ends))
+    at = evenly_spread(len(ends), _MOST_POINTS, nearest=True)
     return [
         {"name": text, "x": ends[at].tolist(), "y": plain(np.array(run.history[name])[at])}
         for name, text in _LOSSES.items()
@@ -51,10 +52,5 @@ def traces(monitors: "Sequence[Monitor]") -> list[dict[str, Any]]:
 
 
 def _curve(name: str, step: Any, values: Any) -> dict[str, Any]:
-    at = _some(len(step))
+    at = evenly_spread(len(step), _MOST_POINTS, nearest=True)
     return {"name": name, "x": step[at].tolist(), "y": plain(values[at])}
-
-
-def _some(n: int) -> Any:
-    """Places of at most so many points, the first and the last among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, _MOST_POINTS)).round().astype(np.int64))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.graph.folding import Folding, fold
 from neuronsim.graph.plan import Plan, make_plan
 
@@ -101,7 +102,7 @@ def keep(graph: "Graph", scores: NDArray[np.floating], watched: Collection[int] 
 def _fold(graph: "Graph", plan: Plan, scores: NDArray[np.floating], watched: Collection[int]) -> Folding:
     """Of too many levels those spread evenly; outputs and watched neurons of every level."""
     n_levels = min(plan.n_levels, _FOLDED_LEVELS)
-    levels = np.unique(np.linspace(0, plan.n_levels - 1, n_levels).round().astype(int)).tolist()
+    levels = evenly_spread(plan.n_levels, n_levels, nearest=True).tolist()
     room = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
     required = {*graph.outputs[: 2 * _FOLDED_LEVEL].tolist(), *watched}
     return fold(plan, levels, room, required=required, scores=scores)
@@ -122,15 +123,13 @@ def spread(n_steps: int, n: int) -> list[int]:
     if n < 2:
         return [n_steps - 1][:n]
     chosen = {0, n_steps - 1} | set(range(min(_IN_A_ROW, n - 2)))
-    chosen |= set(_some(np.linspace(0, n_steps - 1, max(n // 2, 2)), n - len(chosen), chosen))
+    chosen |= set(_some(evenly_spread(n_steps, max(n // 2, 2), nearest=True), n - len(chosen), chosen))
     for count in (n, 4 * n, 16 * n):
         chosen |= set(_some(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
     return sorted(chosen)
 
 
-def _some(places: NDArray[np.floating], n: int, known: set[int]) -> list[int]:
+def _some(places: NDArray[Any], n: int, known: set[int]) -> list[int]:
     """At most n of the places that are not known yet, spread evenly among them."""
     new = sorted(set(places.round().astype(int).tolist()) - known)
-    if len(new) <= n:
-        return new
-    return [new[k] for k in np.linspace(0, len(new) - 1, n).round().astype(int).tolist()] if n > 0 else []
+    return [new[k] for k in evenly_spread(len(new), n, nearest=True)]

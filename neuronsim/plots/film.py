@@ -12,10 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import INK, new_figure, zero_centred
 from neuronsim.plots.graph import draw
-from neuronsim.plots.heat import spread
 from neuronsim.plots.view import View, view
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def animation(
     path = Path(path)
     writer = _writer(path, fps)
     replay = run.replay
-    chosen = spread(run.n_steps, _N_FRAMES) if steps is None else sorted({int(q) for q in steps})
+    spread = evenly_spread(run.n_steps, _N_FRAMES, nearest=True)
+    chosen = sorted({int(q) for q in (spread if steps is None else steps)})
     if not chosen:
         raise DataError("there is no step to draw")
     made = [(view(step, color), step.loss) for step in map(replay.at, chosen)]

@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 
+from neuronsim.basics.words import counted
 from neuronsim.plots import labels, shapes
 from neuronsim.plots.figures import INK, Picture, new_axes, zero_centred
-from neuronsim.plots.layout import Layout, choose_edges, counted, lay_out
+from neuronsim.plots.layout import Layout, choose_edges, lay_out
 from neuronsim.plots.view import View, view
 
 if TYPE_CHECKING:

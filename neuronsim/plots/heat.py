@@ -12,6 +12,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.graph.plan import make_plan
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from neuronsim.run import Run
     from neuronsim.tracing.steps import Step
 
-__all__ = ["ErrorsPicture", "errors", "spread"]
+__all__ = ["ErrorsPicture", "errors"]
 
 _MOST_STEPS = 100
 _MOST_TICKS = 9
@@ -96,12 +97,6 @@ def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = Non
     return ErrorsPicture(axes, own, image, values, at)
 
 
-def spread(n_steps: int, n: int) -> list[int]:
-    """At most ``n`` step numbers, evenly from the first to the last."""
-    steps = np.linspace(0, max(n_steps - 1, 0), min(n, n_steps)).round()
-    return [int(q) for q in np.unique(steps)]
-
-
 def _steps(run: "Run | Sequence[Step]", steps: Any) -> Any:
     from neuronsim.run import Run
 
@@ -111,7 +106,7 @@ def _steps(run: "Run | Sequence[Step]", steps: Any) -> Any:
         return run
     replay = run.replay
     if steps is None:
-        chosen = (replay.at(q) for q in spread(run.n_steps, _MOST_STEPS))
+        chosen = (replay.at(q) for q in evenly_spread(run.n_steps, _MOST_STEPS, nearest=True).tolist())
         return [*chosen, replay.failed()] if replay.diverged else chosen
     return (replay.at(int(q)) for q in np.unique(np.asarray(list(steps), np.int64)).tolist())
 
@@ -169,7 +164,7 @@ def _write_rows(axes: Axes, sizes: NDArray[Any]) -> None:
 
 
 def _write_columns(axes: Axes, at: NDArray[np.int64]) -> None:
-    places = spread(len(at), _MOST_TICKS)
+    places = evenly_spread(len(at), _MOST_TICKS, nearest=True).tolist()
     axes.set_xticks(places, [f"{at[k]:,}" for k in places], fontsize=8.5, color=INK)
     axes.set_xlabel("step", color=INK)
     axes.set_xlim(-0.5, len(at) - 0.5)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.words import counted
 from neuronsim.graph.folding import first_and_last, fold
 from neuronsim.graph.plan import make_plan
 
@@ -20,7 +21,6 @@ __all__ = [
     "Gap",
     "Layout",
     "choose_edges",
-    "counted",
     "lay_out",
 ]
 
@@ -123,11 +123,6 @@ class Edges:
             largest = f", the {drawn:,} largest of them drawn" if drawn < between else ""
             return f"{text}; {between:,} join neurons drawn here{largest}"
         return f"{text}, the {drawn:,} largest drawn" if drawn < between else text
-
-
-def counted(n: int, what: str) -> str:
-    """``1 edge``, ``2,000 edges``."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def lay_out(graph: "Graph", scores: Reals | None = None) -> Layout:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError, suggest
 from neuronsim.graph.folding import relevance
-from neuronsim.plots.layout import counted
 from neuronsim.tracing.steps import StepResult
 
 if TYPE_CHECKING:
