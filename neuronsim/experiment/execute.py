@@ -5,19 +5,17 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neuronsim.basics.atomic import replacing
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.experiment.versions import versions
+from neuronsim.network import Network
+from neuronsim.run import Run
 from neuronsim.storage.traces import save_trace
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
-    from neuronsim.run import Run
-    from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.monitor import Monitor
 
 __all__ = ["Outcome", "again", "run"]
 
@@ -104,7 +102,7 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
     return _outcome(experiment, ready.net, ready.prepared, done, seconds, directory)
 
 
-def again(experiment: Experiment) -> tuple["Network", "Run"]:
+def again(experiment: Experiment) -> tuple[Network, Run]:
     """Train once more, with the same bits, in memory and such that every step can be looked at."""
     ready = _ready(experiment)
     return ready.net, ready.fit(snapshots="auto")
@@ -114,12 +112,12 @@ def again(experiment: Experiment) -> tuple["Network", "Run"]:
 class _Ready:
     """An experiment about to be run."""
 
-    net: "Network"
+    net: Network
     prepared: Prepared
-    watch: "Monitor | None"
+    watch: Monitor | None
     arguments: dict[str, Any]
 
-    def fit(self, *, snapshots: Any) -> "Run":
+    def fit(self, *, snapshots: Any) -> Run:
         data, monitors = self.prepared.data, () if self.watch is None else self.watch
         return self.net.fit(
             data.X,
@@ -156,7 +154,7 @@ def _as_run(experiment: Experiment) -> dict[str, Any]:
     return settings | {"versions": versions()}
 
 
-def _write(directory: Path, net: "Network", done: "Run") -> None:
+def _write(directory: Path, net: Network, done: Run) -> None:
     with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(done.history)
@@ -170,7 +168,7 @@ def _write(directory: Path, net: "Network", done: "Run") -> None:
 
 
 def _outcome(
-    experiment: Experiment, net: "Network", prepared: Prepared, done: "Run", seconds: float, directory: Path
+    experiment: Experiment, net: Network, prepared: Prepared, done: Run, seconds: float, directory: Path
 ) -> Outcome:
     data, losses = prepared.data, done.history["loss"]
     tested = None
