@@ -31,10 +31,10 @@ def load(name: str, **arguments: Any) -> Dataset:
 
     Parameters
     ----------
-    name
+    name : str
         ``"fever"`` (L0), ``"xor"``, ``"spirals"``, ``"moons"``; with scikit-learn installed also ``"iris"``,
         ``"digits"``, ``"wine"``, ``"breast_cancer"`` and ``"diabetes"``.
-    **arguments
+    **arguments : object
         What the set takes: ``n``, ``noise`` and ``rng`` for spirals and moons, ``turns`` for spirals.
 
     Raises
@@ -81,13 +81,13 @@ def spirals(n: int = 400, noise: float = 0.0, turns: float = 1.5, rng: int | Non
 
     Parameters
     ----------
-    n
+    n : int
         Samples in all, both classes together, at least 4.
-    noise
+    noise : float
         Standard deviation of the normal noise on each coordinate.
-    turns
+    turns : float
         How often each spiral winds around the centre.
-    rng
+    rng : int or None
         Seed of the noise.
     """
     real("turns", turns, message=_FROM_0_ON)
@@ -103,11 +103,11 @@ def moons(n: int = 200, noise: float = 0.0, rng: int | None = 0) -> Dataset:
 
     Parameters
     ----------
-    n
+    n : int
         Samples in all, both classes together, at least 4.
-    noise
+    noise : float
         Standard deviation of the normal noise on each coordinate.
-    rng
+    rng : int or None
         Seed of the noise.
     """
     upper, lower = (_circle(_PI * (np.arange(count) / (count - 1))) for count in _halves(n))

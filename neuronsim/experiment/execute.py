@@ -26,19 +26,19 @@ class Outcome:
 
     Attributes
     ----------
-    status, reason
+    status, reason : str
         "finished", "stopped", "interrupted" or "diverged", and the same in a sentence.
-    seed
+    seed : int
         That of the experiment.
-    epochs, n_steps, n_samples, n_neurons, n_parameters
+    epochs, n_steps, n_samples, n_neurons, n_parameters : int
         How much was done, and on what.
-    loss
+    loss : float or None
         Mean over the last epoch, None before the first is complete.
-    test_loss, test_accuracy
+    test_loss, test_accuracy : float or None
         Of the trained network on the test data; None where there are none, or no classes.
-    seconds
+    seconds : float
         Wall time of the training, in which kernels may have been compiled.
-    directory
+    directory : str
         Where the files are.
     """
 
@@ -81,9 +81,9 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
 
     Parameters
     ----------
-    experiment
+    experiment : Experiment
         A checked experiment.
-    directory
+    directory : str or path
         Made if need be. Gets ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``,
         ``history.png`` (of at least one epoch), ``network.safetensors``, and ``trace.safetensors`` where the
         experiment has a ``[trace]``.

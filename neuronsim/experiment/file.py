@@ -27,11 +27,11 @@ class Experiment:
 
     Attributes
     ----------
-    settings
+    settings : dict
         The file's tables, overrides included, with a seed in any case.
-    folder
+    folder : Path
         What its paths are relative to.
-    name
+    name : str
         The file's name without its ending.
     """
 
@@ -77,11 +77,11 @@ def read(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, seed: i
 
     Parameters
     ----------
-    path
+    path : str or path
         The TOML file.
-    overrides
+    overrides : iterable of str
         Settings like ``"training.epochs=3"`` that replace the file's.
-    seed
+    seed : int or None
         Replaces the file's seed. Without either a fresh one is drawn and kept.
 
     Raises

@@ -25,13 +25,13 @@ def check_table(where: str, table: object, allowed: Mapping[str, Any], required:
 
     Parameters
     ----------
-    where
+    where : str
         What the table is called in the file, "training" or "data.train"; "" is the file's top level.
-    table
+    table : object
         The table as TOML gave it.
-    allowed
+    allowed : mapping of str to type hints
         The type hint of each key that may be there.
-    required
+    required : iterable of str
         Keys that must be there.
 
     Raises

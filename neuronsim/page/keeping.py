@@ -14,7 +14,7 @@ from neuronsim.graph.plan import Plan, make_plan
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
 
-__all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread"]
+__all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread", "with_findings"]
 
 MOST_NEURONS = 300
 """A network with more neurons is folded."""
@@ -39,17 +39,17 @@ class Kept:
 
     Attributes
     ----------
-    neurons
-        Ids, ascending, shape (n_kept,).
-    edges
-        Positions, ascending, shape (n_kept_edges,).
-    level
-        Of every neuron kept, shape (n_kept,).
-    members
+    neurons : int64 (n_kept,)
+        Ids, ascending.
+    edges : int64 (n_kept_edges,)
+        Positions, ascending.
+    level : int64 (n_kept,)
+        Of every neuron kept.
+    members : tuple of int64 arrays
         The ids of every neuron of each level.
-    folded
+    folded : bool
         Whether anything was left out.
-    other_sources, other_sinks
+    other_sources, other_sinks : tuple of int64 arrays
         For every neuron kept, the positions of its edges that were left out.
     """
 
@@ -133,3 +133,14 @@ def _some(places: NDArray[Any], n: int, known: set[int]) -> list[int]:
     """At most n of the places that are not known yet, spread evenly among them."""
     new = sorted(set(places.round().astype(int).tolist()) - known)
     return [new[k] for k in evenly_spread(len(new), n, nearest=True)]
+
+
+def with_findings(chosen: list[int], findings: list[dict[str, Any]], n: int) -> list[int]:
+    """The steps with those of findings in place of as many others, so that their links lead there."""
+    last = chosen[-1]
+    wanted = sorted({f["step"] for f in findings if f["step"] is not None and f["step"] <= last})[: n // 4]
+    missing = [q for q in wanted if q not in chosen]
+    spare = [q for q in chosen[1:-1] if q not in wanted]
+    room = n - len(chosen)
+    gone = set(spare[:: max(1, len(spare) // max(1, len(missing)))][: max(0, len(missing) - room)])
+    return sorted({*(q for q in chosen if q not in gone), *missing})

@@ -34,9 +34,9 @@ class HistoryPicture(Picture):
 
     Attributes
     ----------
-    lines
+    lines : dict of str to Line2D
         By their names in ``run.history``.
-    accuracy_ax
+    accuracy_ax : Axes or None
         The axes at the right; None without an accuracy.
     """
 
@@ -49,9 +49,9 @@ def history(run: "Run", ax: Axes | None = None) -> HistoryPicture:
 
     Parameters
     ----------
-    run
+    run : Run
         What ``net.fit`` returned.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises

@@ -40,9 +40,9 @@ class Picture:
 
     Attributes
     ----------
-    ax
+    ax : Axes
         The axes it is on.
-    own
+    own : bool
         Whether the figure was made for it; then notebooks show the picture.
     """
 

@@ -42,15 +42,15 @@ def animation(
 
     Parameters
     ----------
-    run
+    run : Run
         What ``net.fit`` returned; it is replayed.
-    path
+    path : str or path
         Ends in .gif, or in .mp4, which needs the program ffmpeg.
-    color
+    color : str or None
         As in `network`.
-    steps
+    steps : iterable of int or None
         Which steps, from 0; None: 60 from first to last.
-    fps
+    fps : float
         Frames a second.
 
     Returns

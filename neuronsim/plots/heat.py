@@ -38,12 +38,12 @@ class ErrorsPicture(Picture):
 
     Attributes
     ----------
-    image
+    image : AxesImage
         Its cells.
-    values
-        Mean |δ|, shape (n_levels, n_steps), level 0, the inputs, first; NaN where a δ is not finite.
-    steps
-        Number of each step, shape (n_steps,).
+    values : float64 (n_levels, n_steps)
+        Mean |δ|, level 0, the inputs, first; NaN where a δ is not finite.
+    steps : int64 (n_steps,)
+        Number of each step.
     """
 
     image: AxesImage
@@ -59,11 +59,11 @@ def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = Non
 
     Parameters
     ----------
-    run
+    run : Run or sequence of Step
         What ``net.fit`` returned, which is replayed; or steps, in their order.
-    steps
+    steps : iterable of int or None
         Which steps of the run, from 0; None: 100 from first to last. Of a run that diverged also the step that failed.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises

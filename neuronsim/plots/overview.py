@@ -22,11 +22,11 @@ def overview(net: "Network", run: "Run", X: ArrayLike, T: ArrayLike, *, color: s
 
     Parameters
     ----------
-    net, run
+    net, run : Network, Run
         A network with two inputs, and its training.
-    X, T
+    X, T : arrays
         Samples as `decision_boundary` takes them.
-    color
+    color : str or None
         What neurons are coloured by.
     """
     figure = new_figure(11.0, 9.0)

@@ -30,9 +30,9 @@ class BoundaryPicture(Picture):
 
     Attributes
     ----------
-    image
+    image : AxesImage
         The network's decision everywhere: between two classes by how much, of more classes which.
-    samples
+    samples : tuple of PathCollection
         The points of each class.
     """
 
@@ -45,13 +45,13 @@ def decision_boundary(net: "Network", X: ArrayLike, T: ArrayLike, ax: Axes | Non
 
     Parameters
     ----------
-    net
+    net : Network
         Two inputs; one output a class, or one output, at which the middle between the targets divides two.
-    X
-        Samples, shape (n_samples, 2).
-    T
-        Class numbers, shape (n_samples,), or targets, shape (n_samples, n_outputs).
-    ax
+    X : array (n_samples, 2)
+        Samples.
+    T : array (n_samples,) or (n_samples, n_outputs)
+        Class numbers, or targets.
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises

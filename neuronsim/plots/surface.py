@@ -34,14 +34,14 @@ class SurfacePicture(Picture):
 
     Attributes
     ----------
-    contours
+    contours : QuadContourSet
         Filled, one level each.
-    present
+    present : Line2D
         Where the network is now.
-    first, second
+    first, second : float64 arrays
         Values of the two parameters, those along x and along y.
-    losses
-        Shape (len(second), len(first)); NaN where a loss is not finite.
+    losses : float64 (len(second), len(first))
+        NaN where a loss is not finite.
     """
 
     contours: QuadContourSet
@@ -65,17 +65,17 @@ def loss_surface(
 
     Parameters
     ----------
-    net
+    net : Network
         Any network.
-    X, T
+    X, T : arrays
         Samples as `Network.evaluate` takes them.
-    parameters
+    parameters : sequence of two
         Two of them: an edge as the pair of its ends, ``("i1", "h1")``, a bias as its neuron, ``"h1"``.
-    span
+    span : float, pair of float or None
         How far to go to either side; a pair: along each. None: twice the parameter's size, at least 2.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
-    loss
+    loss : str, Loss or None
         As in `Network.evaluate`.
 
     Raises

@@ -32,9 +32,9 @@ class TracePicture(Picture):
 
     Attributes
     ----------
-    lines
+    lines : dict of str to list of Line2D
         By field: one line, or with chosen samples one for each.
-    error_ax
+    error_ax : Axes or None
         The axes at the right, of δ, gradient, Δb and Δw; None where these, or all others, were not recorded.
     """
 
@@ -47,11 +47,11 @@ def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
 
     Parameters
     ----------
-    watch
+    watch : Monitor
         A monitor that a run has used.
-    what
+    what : str, int or pair
         A neuron's name or id, or the pair of an edge's ends.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises
