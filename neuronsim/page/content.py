@@ -1,7 +1,7 @@
 """What a page holds, as plain values for JSON: the wiring, each step's numbers, samples, curves and findings."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,18 +12,16 @@ from neuronsim.errors import SettingError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.folding import relevance
+from neuronsim.graph.graph import Graph
 from neuronsim.network import Network
 from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread, with_findings
 from neuronsim.page.numbers import as_json, plain
 from neuronsim.page.steps import image_side, step_values, without_repetition
+from neuronsim.run import Run
 from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.steps import StepResult
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.run import Run
-    from neuronsim.tracing.replay import Replay
 
 __all__ = ["BYTES", "content"]
 
@@ -38,7 +36,7 @@ _PROBES = 8
 _MOST_TRACES = 24
 
 
-def content(run: "Run", steps: Iterable[int] | None = None) -> dict[str, Any]:
+def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
     """Everything that the page shows.
 
     Parameters
@@ -101,19 +99,19 @@ def _shown(step: StepResult, kept: Kept, blamed: "_Blame") -> dict[str, Any]:
     return step_values(step, kept) | blamed.at(step)
 
 
-def _at(replay: "Replay", q: int) -> StepResult:
+def _at(replay: Replay, q: int) -> StepResult:
     """A step of the run, or after its last one the one at which it diverged."""
     return replay.failed() if q == replay.n_steps else replay.at(q)
 
 
-def _monitors(run: "Run") -> list[Monitor]:
+def _monitors(run: Run) -> list[Monitor]:
     """The monitors that still hold this run."""
     given = run.settings.get("monitors") or ()
     listed = given if isinstance(given, (list, tuple)) else [given]
     return [m for m in listed if isinstance(m, Monitor) and m.holds(run)]
 
 
-def _facts(run: "Run") -> list[str]:
+def _facts(run: Run) -> list[str]:
     """A line about the run."""
     replay, graph = run.replay, run.replay.graph
     first, last = (f"{replay.rate(q):.6g}" for q in (0, max(0, run.n_steps - 1)))
@@ -128,7 +126,7 @@ def _facts(run: "Run") -> list[str]:
     ]  # fmt: skip
 
 
-def _network(graph: "Graph", kept: Kept) -> dict[str, Any]:
+def _network(graph: Graph, kept: Kept) -> dict[str, Any]:
     """The wiring: neurons and edges kept, edges by rows of the neurons; the sizes of the levels."""
     row = np.full(graph.n_neurons, -1, np.int64)
     row[kept.neurons] = np.arange(len(kept.neurons))
@@ -161,7 +159,7 @@ def _network(graph: "Graph", kept: Kept) -> dict[str, Any]:
     return found
 
 
-def _left_out(graph: "Graph", kept: Kept, n_shown: int, n_steps: int) -> list[str]:
+def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int) -> list[str]:
     """What the page does not show, in words."""
     said = []
     if n_shown < n_steps:
@@ -177,7 +175,7 @@ def _left_out(graph: "Graph", kept: Kept, n_shown: int, n_steps: int) -> list[st
 class _Blame:
     """Which samples a step's parameters do worst on, by loss and by |δ| of every neuron kept."""
 
-    def __init__(self, replay: "Replay", kept: Kept) -> None:
+    def __init__(self, replay: Replay, kept: Kept) -> None:
         self.rows = spread_rows(len(replay.X), _MOST_SAMPLES)
         self.X, self.T, self.loss = replay.X[self.rows], replay.T[self.rows], replay.loss
         self.net = Network.from_graph(replay.graph.copy())

@@ -2,17 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.graph.folding import Folding, fold
+from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan, make_plan
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
 
 __all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread", "with_findings"]
 
@@ -62,7 +60,7 @@ class Kept:
     other_sinks: tuple[Integers, ...]
 
 
-def keep(graph: "Graph", scores: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
+def keep(graph: Graph, scores: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
     """What to keep of a graph.
 
     Parameters
@@ -99,7 +97,7 @@ def keep(graph: "Graph", scores: NDArray[np.floating], watched: Collection[int] 
     )
 
 
-def _fold(graph: "Graph", plan: Plan, scores: NDArray[np.floating], watched: Collection[int]) -> Folding:
+def _fold(graph: Graph, plan: Plan, scores: NDArray[np.floating], watched: Collection[int]) -> Folding:
     """Of too many levels those spread evenly; outputs and watched neurons of every level."""
     n_levels = min(plan.n_levels, _FOLDED_LEVELS)
     levels = evenly_spread(plan.n_levels, n_levels, nearest=True).tolist()

@@ -1,7 +1,7 @@
 """The picture of a training run: losses by epoch, and the accuracy beside them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,9 +11,7 @@ from numpy.typing import ArrayLike
 
 from neuronsim.errors import DataError
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
+from neuronsim.run import Run
 
 __all__ = ["HistoryPicture", "history"]
 
@@ -44,7 +42,7 @@ class HistoryPicture(Picture):
     accuracy_ax: Axes | None
 
 
-def history(run: "Run", ax: Axes | None = None) -> HistoryPicture:
+def history(run: Run, ax: Axes | None = None) -> HistoryPicture:
     """Draw ``loss``, ``data_loss`` and ``val_loss`` by epoch, and ``val_accuracy`` on an axis of its own.
 
     Parameters
@@ -89,7 +87,7 @@ def _line(
     return line
 
 
-def _loss_axis(axes: Axes, run: "Run", names: list[str]) -> None:
+def _loss_axis(axes: Axes, run: Run, names: list[str]) -> None:
     values = np.concatenate([np.asarray(run.history[name], np.float64) for name in names])
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0 and values.max() / values.min() >= _DECADES:

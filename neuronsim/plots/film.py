@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.animation import FFMpegWriter, PillowWriter
@@ -17,9 +17,7 @@ from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import INK, new_figure, zero_centred
 from neuronsim.plots.graph import draw
 from neuronsim.plots.view import View, view
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
+from neuronsim.run import Run
 
 __all__ = ["animation"]
 
@@ -30,7 +28,7 @@ _DECADES = 30.0
 
 
 def animation(
-    run: "Run",
+    run: Run,
     path: str | os.PathLike[str],
     color: str | None = "delta",
     steps: Any = None,
@@ -129,7 +127,7 @@ def _again(scale: Normalize) -> Normalize:
     return Normalize(scale.vmin, scale.vmax, clip=scale.clip)
 
 
-def _draw_losses(axes: Axes, run: "Run", steps: list[int], losses: list[float]) -> Line2D:
+def _draw_losses(axes: Axes, run: Run, steps: list[int], losses: list[float]) -> Line2D:
     """The mean loss of each epoch, the losses of the steps shown, and the dot on the present one."""
     known = np.where(np.isfinite(losses), losses, np.nan)
     axes.plot(steps, known, ".", color="#93bfe6", markersize=4, label="of the steps shown")

@@ -1,7 +1,6 @@
 """The picture of a network or a step: neurons coloured by what they hold, edges by weight, skip edges as curves."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,15 +8,13 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 
 from neuronsim.basics.words import counted
+from neuronsim.graph.graph import Graph
+from neuronsim.network import Network
 from neuronsim.plots import labels, shapes
 from neuronsim.plots.figures import INK, Picture, new_axes, zero_centred
 from neuronsim.plots.layout import Layout, choose_edges, lay_out
 from neuronsim.plots.view import View, view
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.network import Network
-    from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.steps import StepResult
 
 __all__ = ["NetworkPicture", "draw", "network"]
 
@@ -52,7 +49,7 @@ class NetworkPicture(Picture):
     layout: Layout
 
 
-def network(net: "Network | StepResult", color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
+def network(net: Network | StepResult, color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
     """Draw a network or a step: levels from left to right, inputs at the left; nothing about it changes.
 
     Edges have the colour and width of their weights; those that skip a level are curves. Of large networks at
@@ -144,6 +141,6 @@ def _folded(view: View, layout: Layout) -> tuple[str, ...]:
     return ("of larger levels those with the largest |δ|",) if by_relevance else ()
 
 
-def _sizes(graph: "Graph") -> str:
+def _sizes(graph: Graph) -> str:
     n_inputs = int(np.count_nonzero(graph.is_input))
     return f"{counted(graph.n_neurons - n_inputs, 'neuron')}, {counted(n_inputs, 'input')}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -16,10 +16,8 @@ from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.graph.plan import make_plan
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
+from neuronsim.run import Run
+from neuronsim.tracing.steps import StepResult
 
 __all__ = ["ErrorsPicture", "errors"]
 
@@ -51,7 +49,7 @@ class ErrorsPicture(Picture):
     steps: NDArray[np.int64]
 
 
-def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = None) -> ErrorsPicture:
+def errors(run: Run | Sequence[StepResult], steps: Any = None, ax: Axes | None = None) -> ErrorsPicture:
     """Draw the mean |δ| of each level's neurons, over the samples of each step, as a map on a logarithmic scale.
 
     Levels go upwards from the inputs, whose δ is ∂L/∂x, so that errors come from above. What is 0 is black; where a δ
@@ -97,9 +95,7 @@ def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = Non
     return ErrorsPicture(axes, own, image, values, at)
 
 
-def _steps(run: "Run | Sequence[Step]", steps: Any) -> Any:
-    from neuronsim.run import Run
-
+def _steps(run: Run | Sequence[StepResult], steps: Any) -> Any:
     if not isinstance(run, Run):
         if steps is not None:
             raise SettingError("steps= chooses among those of a run; of a list of steps all are drawn")

@@ -1,17 +1,14 @@
 """Where the neurons of a picture stand: levels from left to right, and what is folded away."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.words import counted
 from neuronsim.graph.folding import first_and_last, fold
+from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import make_plan
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
 
 __all__ = [
     "MOST_EDGES",
@@ -125,7 +122,7 @@ class Edges:
         return f"{text}, the {drawn:,} largest drawn" if drawn < between else text
 
 
-def lay_out(graph: "Graph", scores: Reals | None = None) -> Layout:
+def lay_out(graph: Graph, scores: Reals | None = None) -> Layout:
     """Places for the neurons of a graph, level by level, by id from top to bottom.
 
     Parameters
@@ -181,7 +178,7 @@ def _heights(members: Integers, shown: Integers, tallest: int) -> tuple[Reals, f
     return np.delete(y, slot), float(y[slot])
 
 
-def choose_edges(graph: "Graph", weights: NDArray[np.floating], layout: Layout) -> Edges:
+def choose_edges(graph: Graph, weights: NDArray[np.floating], layout: Layout) -> Edges:
     """The edges between the neurons of a layout; of too many, those with the largest |weight|."""
     row = np.full(graph.n_neurons, -1, np.int64)
     row[layout.ids] = np.arange(len(layout.ids))

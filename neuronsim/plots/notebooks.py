@@ -3,20 +3,17 @@
 import base64
 import io
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neuronsim.errors import CycleError
 from neuronsim.explaining.explain import Section, number
+from neuronsim.network import Network
 from neuronsim.plots.curves import history
 from neuronsim.plots.figures import Picture, new_figure
 from neuronsim.plots.graph import NetworkPicture, network
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
-    from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
+from neuronsim.run import Run
+from neuronsim.tracing.steps import StepResult
 
 __all__ = ["network_html", "run_html", "step_html"]
 
@@ -27,7 +24,7 @@ _MOST_EDGES = 1_000_000
 _MOST_VECTOR_EDGES, _MOST_VECTOR_EDGES_OF_A_STEP = 400, 60
 
 
-def network_html(net: "Network") -> str:
+def network_html(net: Network) -> str:
     """A network's picture, and in words what ``print`` says."""
     words = f"<pre>{escape(str(net))}</pre>"
     if not net.n_neurons or net.n_edges > _MOST_EDGES:
@@ -53,7 +50,7 @@ def _image(picture: Picture, words: str, kind: str) -> str:
     return f'<img alt="{escape(words, quote=True)}" style="max-width:100%" src="data:{mime};base64,{data}">'
 
 
-def run_html(run: "Run") -> str:
+def run_html(run: Run) -> str:
     """A run's ending, settings and losses, and its losses as a small picture."""
     losses = run.history.get("loss", [])
     rows = [("ended", f"{run.status}: {run.reason}" if run.reason else run.status)]
@@ -73,7 +70,7 @@ def run_html(run: "Run") -> str:
     return table + _image(picture, repr(run), "svg" if len(losses) <= 1000 else "png")
 
 
-def step_html(step: "Step") -> str:
+def step_html(step: StepResult) -> str:
     """A step's loss, the neurons with the largest errors, and its network coloured by them."""
     errors = np.atleast_2d(np.asarray(step.delta, np.float64))
     with np.errstate(all="ignore"):

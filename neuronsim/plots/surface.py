@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,11 +14,9 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.errors import DataError, SettingError
+from neuronsim.formulas.losses import Loss
+from neuronsim.network import Network
 from neuronsim.plots.figures import INK, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.formulas.losses import Loss
-    from neuronsim.network import Network
 
 __all__ = ["SurfacePicture", "loss_surface"]
 
@@ -52,14 +50,14 @@ class SurfacePicture(Picture):
 
 
 def loss_surface(
-    net: "Network",
+    net: Network,
     X: ArrayLike,
     T: ArrayLike,
     parameters: Sequence[Any],
     span: float | tuple[float, float] | None = None,
     ax: Axes | None = None,
     *,
-    loss: "str | Loss | None" = None,
+    loss: str | Loss | None = None,
 ) -> SurfacePicture:
     """Draw the mean loss over two parameters, all others as they are; the network is left alone.
 
@@ -109,7 +107,7 @@ def loss_surface(
     return SurfacePicture(axes, own, contours, present, first, second, losses)
 
 
-def _two(net: "Network", parameters: Sequence[Any]) -> list[tuple[NDArray[np.floating], int, str]]:
+def _two(net: Network, parameters: Sequence[Any]) -> list[tuple[NDArray[np.floating], int, str]]:
     """Of each parameter the array that holds it, its place there, and its name."""
     if isinstance(parameters, str) or len(parameters) != 2:
         raise SettingError(f'two parameters, as in (("i1", "h1"), "h1"), not {parameters!r}')

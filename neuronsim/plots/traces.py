@@ -1,7 +1,7 @@
 """The picture of a trace: what a monitor recorded of one neuron or edge, step by step."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,9 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neuronsim.errors import DataError
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.tracing.monitor import Monitor, Series
+from neuronsim.tracing.monitor import Monitor, Series
 
 __all__ = ["TracePicture", "trace"]
 
@@ -42,7 +40,7 @@ class TracePicture(Picture):
     error_ax: Axes | None
 
 
-def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
+def trace(watch: Monitor, what: Any, ax: Axes | None = None) -> TracePicture:
     """Draw all that a monitor recorded of one neuron or edge.
 
     Parameters
@@ -82,7 +80,7 @@ def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
     return TracePicture(axes, own, lines, error_ax)
 
 
-def _lines(axes: Axes, watch: "Monitor", series: "Series", field: str, label: str, color: str) -> list[Line2D]:
+def _lines(axes: Axes, watch: Monitor, series: Series, field: str, label: str, color: str) -> list[Line2D]:
     values = np.asarray(getattr(series, field), np.float64)
     marker = "o" if len(watch) <= 40 else ""
     style: dict[str, Any] = {"color": color, "linewidth": 1.4, "marker": marker, "markersize": 3}
@@ -96,7 +94,7 @@ def _lines(axes: Axes, watch: "Monitor", series: "Series", field: str, label: st
     return [line for x, y in columns for line in axes.plot(x, y, label=label, **style)]
 
 
-def _style(axes: Axes, watch: "Monitor", series: "Series", fields: dict[str, tuple[str, str]]) -> None:
+def _style(axes: Axes, watch: Monitor, series: Series, fields: dict[str, tuple[str, str]]) -> None:
     axes.set_title(" → ".join(series.name) if isinstance(series.name, tuple) else series.name, loc="right", color=INK)
     averaged = watch.samples is None and bool((watch.sample < 0).all())
     axes.set_ylabel(", ".join(label for label, _ in fields.values()), color=INK)

@@ -1,7 +1,6 @@
 """What a picture shows of a network or of a step: the values that colour it, and the legend's words for them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +8,9 @@ from numpy.typing import NDArray
 from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError, suggest
 from neuronsim.graph.folding import relevance
+from neuronsim.graph.graph import Graph
+from neuronsim.network import Network
 from neuronsim.tracing.steps import StepResult
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.network import Network
 
 __all__ = ["FIELDS", "View", "view"]
 
@@ -57,7 +54,7 @@ class View:
         Above the picture.
     """
 
-    graph: "Graph"
+    graph: Graph
     edges: NDArray[np.floating]
     edge_label: str
     neurons: NDArray[np.float64]
@@ -78,7 +75,7 @@ class View:
         return (f"black: not finite, {counted(n, 'neuron')}",) if n else ()
 
 
-def view(shown: "Network | StepResult", color: str | None) -> View:
+def view(shown: Network | StepResult, color: str | None) -> View:
     """What a picture of a network or a step shows; it is left alone."""
     field = _field(color)
     return _view_of_step(shown, field) if isinstance(shown, StepResult) else _view_of_network(shown, field)
@@ -94,7 +91,7 @@ def _field(color: str | None) -> str | None:
     return field
 
 
-def _view_of_network(net: "Network", field: str | None) -> View:
+def _view_of_network(net: Network, field: str | None) -> View:
     graph, signals = net.graph, net.runtime.signals
     label = "" if field is None else FIELDS[field]
     values, has = np.full(graph.n_neurons, np.nan), np.zeros(graph.n_neurons, np.bool_)
@@ -113,7 +110,7 @@ def _view_of_network(net: "Network", field: str | None) -> View:
     return View(graph, _weights(net), _WEIGHT, values, has, field, label, scores)
 
 
-def _weights(net: "Network") -> NDArray[np.floating]:
+def _weights(net: Network) -> NDArray[np.floating]:
     """The weights; missing ones as they would be drawn now, but on a copy: looking changes nothing."""
     missing = bool(np.isnan(net.graph.weights).any())
     return net.copy().weights if missing else net.graph.weights
