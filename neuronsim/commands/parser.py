@@ -15,9 +15,7 @@ exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 div
 def read(arguments: Sequence[str]) -> argparse.Namespace:
     """The arguments that follow the program's name; ``command`` is one of the functions in `actions`."""
     parser = argparse.ArgumentParser(
-        prog="neuronsim",
-        description="Simulate and train neural networks one neuron at a time.",
-        epilog=_EXIT_CODES,
+        prog="neuronsim", description="Simulate and train neural networks one neuron at a time.", epilog=_EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -28,9 +28,7 @@ _TABLES: dict[str, Any] = {
 }
 
 # Tables of the format that this version cannot run: refused rather than passed over in silence.
-_LATER = {
-    "sweep": "running the product of several settings",
-}
+_LATER = {"sweep": "running the product of several settings"}
 _TRAINING_LATER = ("checkpoint", "monitors", "resume", "snapshots")
 
 # The arguments of fit that a file can give.

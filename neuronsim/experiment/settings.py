@@ -115,12 +115,5 @@ def _is_sequence(origin: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    kinds = {
-        bool: "a boolean",
-        str: "a string",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "a table",
-    }
+    kinds = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return f"{value!r} ({kinds.get(type(value), type(value).__name__)})"

@@ -11,17 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import ArrayLike
 
-__all__ = [
-    "CLASS_COLORS",
-    "INK",
-    "PALE",
-    "QUIET",
-    "SIGNED",
-    "Picture",
-    "new_axes",
-    "new_figure",
-    "zero_centred",
-]
+__all__ = ["CLASS_COLORS", "INK", "PALE", "QUIET", "SIGNED", "Picture", "new_axes", "new_figure", "zero_centred"]
 
 # Orange below zero, blue above: told apart with every common form of colour blindness.
 SIGNED = LinearSegmentedColormap.from_list(

@@ -28,11 +28,7 @@ _DECADES = 30.0
 
 
 def animation(
-    run: Run,
-    path: str | os.PathLike[str],
-    color: str | None = "delta",
-    steps: Any = None,
-    fps: float = 8,
+    run: Run, path: str | os.PathLike[str], color: str | None = "delta", steps: Any = None, fps: float = 8
 ) -> Path:
     """Write a film of a run: the network coloured by what each step was made with, below it the loss.
 

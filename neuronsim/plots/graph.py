@@ -86,10 +86,7 @@ def network(net: Network | StepResult, color: str | None = "delta", ax: Axes | N
 
 
 def draw(
-    view: View,
-    ax: Axes | None = None,
-    neuron_scale: Normalize | None = None,
-    edge_scale: Normalize | None = None,
+    view: View, ax: Axes | None = None, neuron_scale: Normalize | None = None, edge_scale: Normalize | None = None
 ) -> NetworkPicture:
     """Draw a view; with scales given instead of its own, to be compared with other views."""
     graph, layout = view.graph, lay_out(view.graph, view.scores)

@@ -123,10 +123,7 @@ def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: NDAr
     largest = float(scale.vmax or 1.0)
     beyond = bool((np.abs(values) > largest).any())
     colorbar = axes.figure.colorbar(
-        ScalarMappable(scale, SIGNED),
-        cax=box,
-        orientation="horizontal",
-        extend="both" if beyond else "neither",
+        ScalarMappable(scale, SIGNED), cax=box, orientation="horizontal", extend="both" if beyond else "neither"
     )
     colorbar.outline.set_visible(False)
     colorbar.set_ticks([-largest, 0.0, largest], labels=[_number(-largest), "0", _number(largest)])

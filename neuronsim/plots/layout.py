@@ -10,16 +10,7 @@ from neuronsim.graph.folding import first_and_last, fold
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import make_plan
 
-__all__ = [
-    "MOST_EDGES",
-    "MOST_LEVELS",
-    "MOST_NEURONS",
-    "Edges",
-    "Gap",
-    "Layout",
-    "choose_edges",
-    "lay_out",
-]
+__all__ = ["MOST_EDGES", "MOST_LEVELS", "MOST_NEURONS", "Edges", "Gap", "Layout", "choose_edges", "lay_out"]
 
 MOST_NEURONS = 24
 """Neurons drawn in one level, the gap that stands for the others included."""
