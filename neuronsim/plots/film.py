@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
-from neuronsim.plots.figures import INK, new_figure, zero_centred
+from neuronsim.plots.figures import INK, finite_or_nan, new_figure, spans_decades, style_curves, zero_centred
 from neuronsim.plots.graph import draw
 from neuronsim.plots.view import View, view
 from neuronsim.run import Run
@@ -23,8 +23,6 @@ __all__ = ["animation"]
 
 _N_FRAMES = 60
 _DPI = 90
-# From this ratio on between the largest and the smallest loss the scale is logarithmic.
-_DECADES = 30.0
 
 
 def animation(
@@ -69,7 +67,7 @@ def animation(
     if not chosen:
         raise DataError("there is no step to draw")
     made = [(view(step, color), step.loss) for step in map(replay.at, chosen)]
-    views, losses = _of_same_neurons([v for v, _ in made]), [loss for _, loss in made]
+    views, losses = of_same_neurons([v for v, _ in made]), [loss for _, loss in made]
     neuron_scale = _common([v.neurons[v.has] for v in views])
     edge_scale = _common([v.edges for v in views])
 
@@ -106,7 +104,7 @@ def _size(view: View) -> tuple[float, float]:
     return (6.4, 5.6) if len(view.has) <= 16 else (8.4, 6.8)
 
 
-def _of_same_neurons(views: list[View]) -> list[View]:
+def of_same_neurons(views: list[View]) -> list[View]:
     """All frames show the same neurons of a large network: those that matter over all of them."""
     with np.errstate(over="ignore"):
         scores = np.sum([v.scores for v in views if v.scores is not None], axis=0)
@@ -125,24 +123,23 @@ def _again(scale: Normalize) -> Normalize:
 
 def _draw_losses(axes: Axes, run: Run, steps: list[int], losses: list[float]) -> Line2D:
     """The mean loss of each epoch, the losses of the steps shown, and the dot on the present one."""
-    known = np.where(np.isfinite(losses), losses, np.nan)
+    known = finite_or_nan(losses)
     axes.plot(steps, known, ".", color="#93bfe6", markersize=4, label="of the steps shown")
     means = np.asarray(run.history.get("loss", ()), np.float64)
     per_epoch = run.replay.steps_per_epoch
     if len(means) > 1:
         middles = (np.arange(len(means)) + 0.5) * per_epoch
-        axes.plot(middles, np.where(np.isfinite(means), means, np.nan), color="#2f7fc1", label="mean of each epoch")
+        axes.plot(middles, finite_or_nan(means), color="#2f7fc1", label="mean of each epoch")
         axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.98), ncols=2)
     (dot,) = axes.plot(
         steps[:1], losses[:1], "o", color="#d9761a", markersize=7, markeredgecolor="white", zorder=4, clip_on=False
     )
     shown = np.concatenate([known, means])
     shown = shown[np.isfinite(shown)]
-    if shown.size and shown.min() > 0 and shown.max() / shown.min() >= _DECADES:
+    if shown.size and spans_decades(shown.min(), shown.max()):
         axes.set_yscale("log")
     axes.set_xlabel("step", color=INK)
     axes.set_ylabel("loss", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_curves(axes)
     return dot

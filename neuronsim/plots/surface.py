@@ -16,14 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
-from neuronsim.plots.figures import INK, Picture, new_axes
+from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades
 
 __all__ = ["SurfacePicture", "loss_surface"]
 
 _RESOLUTION = 41
 _N_LEVELS = 13
-# From this ratio on between the largest and the smallest loss the levels are logarithmic.
-_DECADES = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +138,7 @@ def _paint(axes: Axes, first: NDArray[Any], second: NDArray[Any], losses: NDArra
     low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
     if low == high:
         low, high = low - 0.5, high + 0.5
-    logarithmic = low > 0 and high / low >= _DECADES
+    logarithmic = spans_decades(low, high)
     levels = np.geomspace(low, high, _N_LEVELS) if logarithmic else np.linspace(low, high, _N_LEVELS)
     levels[0], levels[-1] = low, high
     look: dict[str, Any] = {"norm": "log"} if logarithmic else {}

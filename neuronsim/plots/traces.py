@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuronsim.errors import DataError
-from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
+from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, style_curves, style_right_axis
 from neuronsim.tracing.monitor import Monitor, Series
 
 __all__ = ["TracePicture", "trace"]
@@ -71,8 +71,7 @@ def trace(watch: Monitor, what: Any, ax: Axes | None = None) -> TracePicture:
     _style(axes, watch, series, left or right)
     if error_ax is not None:
         error_ax.set_ylabel(", ".join(label for label, _ in right.values()), color=INK)
-        error_ax.spines[["top", "left"]].set_visible(False)
-        error_ax.spines["right"].set_color(QUIET)
+        style_right_axis(error_ax)
     axes.legend(
         handles=[of_field[0] for of_field in lines.values()], frameon=False, fontsize=9,
         loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(lines),
@@ -85,8 +84,7 @@ def _lines(axes: Axes, watch: Monitor, series: Series, field: str, label: str, c
     marker = "o" if len(watch) <= 40 else ""
     style: dict[str, Any] = {"color": color, "linewidth": 1.4, "marker": marker, "markersize": 3}
     if values.ndim == 1:
-        finite = np.where(np.isfinite(values), values, np.nan)
-        return axes.plot(watch.step, finite, label=label, **style)
+        return axes.plot(watch.step, finite_or_nan(values), label=label, **style)
     style["alpha"] = max(0.25, values.shape[1] ** -0.5)
     # a sample is drawn through the steps that it was in
     there = watch.present & np.isfinite(values)
@@ -103,6 +101,4 @@ def _style(axes: Axes, watch: Monitor, series: Series, fields: dict[str, tuple[s
         axes.set_xscale("symlog", linthresh=1)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
-    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_curves(axes)

@@ -10,7 +10,9 @@ from neuronsim.graph.folding import first_and_last, fold, relevance
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.page.content import content
 from neuronsim.plots import network
+from neuronsim.plots.film import of_same_neurons
 from neuronsim.plots.layout import MOST_NEURONS, lay_out
+from neuronsim.plots.view import view
 
 
 def plan_of(*sizes: int) -> Plan:
@@ -94,6 +96,17 @@ def test_a_picture_shows_all_that_the_page_shows() -> None:
     on_the_page = content(run, [0])["network"]["ids"]
     assert set(on_the_page) <= set(drawn.ids.tolist())
     assert np.bincount(drawn.column).tolist() == [MOST_NEURONS - 1, MOST_NEURONS - 1, 10]
+
+
+def test_all_frames_of_a_film_show_the_same_neurons() -> None:
+    rng = np.random.default_rng(0)
+    net = wiring.layered([60, 40, 3], activation="tanh", rng=0)
+    run = net.fit(rng.normal(size=(9, 60)), rng.normal(size=(9, 3)), rng=0)
+    views = [view(run.at(q), "delta") for q in (0, 4, 8)]
+    alone = [lay_out(v.graph, v.scores).ids.tolist() for v in views]
+    together = [lay_out(v.graph, v.scores).ids.tolist() for v in of_same_neurons(views)]
+    assert alone[0] != alone[1]
+    assert together[0] == together[1] == together[2]
 
 
 def test_a_gap_stands_where_neurons_are_left_out_if_they_lie_together_else_below() -> None:
