@@ -162,9 +162,7 @@ class Engine:
         """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
         samples = make_samples(X, T, rows, self.dtype)
         for block in self._blocks(self.full_wiring, X[rows], T[rows], loss.code, batch.BACKWARD, 1):
-            watch.judge_block(
-                recorder, block.work, samples, self.parameters, block.begin, block.count, block.work.stride
-            )
+            watch.judge_block(recorder, block.work, samples, self.parameters, block.begin, block.count)
 
     def first_parameter_not_finite(self) -> int | None:
         """The neuron with the lowest id that has a weight, bias or slope that is not finite."""
