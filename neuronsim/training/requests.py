@@ -153,7 +153,7 @@ def _items(engine: Engine, request: MonitorRequest) -> Array:
     items = items.reshape(-1)
     if not len(request.chosen):
         return items
-    present = np.zeros(1, items.dtype)
+    present: Array = np.zeros(1, items.dtype)
     present["field"], present["place"] = signals.PRESENT, request.size - len(request.chosen)
     return np.concatenate([items, present])
 
@@ -175,7 +175,7 @@ def _neurons(engine: Engine, ids: Array) -> Array:
     columns, rows = np.full((2, graph.n_neurons), -1)
     columns[graph.inputs], rows[graph.outputs] = np.arange(graph.n_inputs), np.arange(graph.n_outputs)
     rows[~graph.is_input] = -1
-    found = np.empty(len(ids), signals.NEURON)
+    found: Array = np.empty(len(ids), signals.NEURON)
     found["id"], found["column"], found["output_row"] = ids, columns[ids], rows[ids]
     return found
 

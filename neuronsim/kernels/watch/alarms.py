@@ -72,15 +72,15 @@ def keep_biases(alarms: Alarms, parameters: Parameters) -> None:
 
 
 @kernel
-def judge_neurons(alarms: Alarms, clock: Any, computed: Computed) -> None:
+def judge_neurons(alarms: Alarms, clock: Any, block: Computed) -> None:
     """Every alarm looks at its neurons, in their running order, and at each sample of a block."""
-    online = computed.work.stride == 1
+    online = block.stride == 1
     for alarm in alarms.table:
         n = alarm.neuron
         while n < alarm.neurons_end:
             n_together = alarms.judged[n].n_together if online else 1
-            count = n_together if online else computed.n
-            evaluate_alarm(alarms, alarm, computed, n, count)
+            count = n_together if online else block.n
+            evaluate_alarm(alarms, alarm, block, n, count)
             truths = alarms.rows[alarm.row]
             hits = 0
             for i in range(count):
@@ -88,40 +88,40 @@ def judge_neurons(alarms: Alarms, clock: Any, computed: Computed) -> None:
             if hits > 0:
                 for i in range(count):
                     if truths[i] != 0.0:
-                        fire(alarms, alarm, clock, computed, n + i if online else n, 0 if online else i)
+                        fire(alarms, alarm, clock, block, n + i if online else n, 0 if online else i)
             n += n_together
 
 
 @kernel
-def evaluate_alarm(alarms: Alarms, alarm: Any, computed: Computed, n: int, count: int) -> None:
+def evaluate_alarm(alarms: Alarms, alarm: Any, block: Computed, n: int, count: int) -> None:
     """An alarm's condition for the samples of a block and a neuron; online, for the neuron and the next ones."""
     rows = alarms.rows[alarm.row : alarm.rows_end]
     for k in range(alarm.field, alarm.fields_end):
-        fill(rows[k - alarm.field], alarms, computed, alarms.fields[k], n, count)
+        fill(rows[k - alarm.field], alarms, block, alarms.fields[k], n, count)
     evaluate(alarms.programs[alarm.instruction : alarm.instructions_end], rows, count)
 
 
 @kernel
-def fill(row: Array, alarms: Alarms, computed: Computed, field: int, n: int, count: int) -> None:
+def fill(row: Array, alarms: Alarms, block: Computed, field: int, n: int, count: int) -> None:
     """Put a field of a judged neuron into a row, for all samples of a block; online, of it and the next ones."""
-    work, neuron = computed.work, alarms.judged[n].neuron
+    neuron = alarms.judged[n].neuron
     if field == B:
         for i in range(count):
-            row[i] = alarms.judged[n + i if work.stride == 1 else n].bias
+            row[i] = alarms.judged[n + i if block.stride == 1 else n].bias
     elif neuron.column >= 0 or neuron.output_row >= 0:
         for i in range(count):
-            row[i] = signal(computed, neuron, field, i)
+            row[i] = signal(block, neuron, field, i)
     else:
-        values = work.delta if field == DELTA else work.z if field == Z else work.y
-        together = count if work.stride == 1 else work.stride
+        values = block.delta if field == DELTA else block.z if field == Z else block.y
+        together = count if block.stride == 1 else block.stride
         for start in range(0, count, together):
-            at = neuron.id * work.stride + start // together * work.pitch
+            at = neuron.id * block.stride + start // together * block.pitch
             for i in range(min(together, count - start)):
                 row[start + i] = values[at + i]
 
 
 @kernel
-def fire(alarms: Alarms, alarm: Any, clock: Any, computed: Computed, n: int, i: int) -> None:
+def fire(alarms: Alarms, alarm: Any, clock: Any, block: Computed, n: int, i: int) -> None:
     """Keep a firing, if there is room; count it; the first one may end the run."""
     fired = alarm.count
     alarm.count = fired + 1
@@ -131,8 +131,8 @@ def fire(alarms: Alarms, alarm: Any, clock: Any, computed: Computed, n: int, i: 
         return
     seen, firing = alarms.judged[n], alarms.firings[alarm.firing + fired]
     firing.step, firing.neuron = clock.now, seen.neuron.id
-    firing.sample = computed.samples.order[computed.position + i]
-    firing.z = signal(computed, seen.neuron, Z, i)
-    firing.y = signal(computed, seen.neuron, Y, i)
-    firing.delta = signal(computed, seen.neuron, DELTA, i)
+    firing.sample = block.order[block.position + i]
+    firing.z = signal(block, seen.neuron, Z, i)
+    firing.y = signal(block, seen.neuron, Y, i)
+    firing.delta = signal(block, seen.neuron, DELTA, i)
     firing.b = seen.bias

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Parameters, Workspace
+from neuronsim.kernels.arguments import Parameters
 from neuronsim.kernels.jit import kernel
 from neuronsim.kernels.lanes import fma, lane_count, load, total
 from neuronsim.kernels.watch.signals import (
@@ -103,7 +103,7 @@ def keep_before(monitors: Monitors, clock: Any, parameters: Parameters) -> None:
 
 
 @kernel
-def collect(monitors: Monitors, clock: Any, computed: Computed) -> None:
+def collect(monitors: Monitors, clock: Any, block: Computed) -> None:
     """Read z, y, δ and gradients of a block of samples."""
     for monitor in monitors.table:
         if not is_due(monitor, clock):
@@ -114,63 +114,62 @@ def collect(monitors: Monitors, clock: Any, computed: Computed) -> None:
             if field == B or field == DB or field == W or field == DW:
                 continue
             if monitor.chosen_end > monitor.chosen:
-                collect_chosen(monitors, monitor, item, computed)
-            elif field == GRADIENT and computed.work.stride > 1:
-                add_gradient(item, computed, monitors.lanes)
+                collect_chosen(monitors, monitor, item, block)
+            elif field == GRADIENT and block.stride > 1:
+                add_gradient(item, block, monitors.lanes)
             elif field == GRADIENT:
-                item.gradient = sample_value(item, computed, 0)
+                item.gradient = sample_value(item, block, 0)
             else:
-                value = signal_sum(item, computed)
-                item.sum = value if computed.start == 0 else item.sum + value
+                value = signal_sum(item, block)
+                item.sum = value if block.start == 0 else item.sum + value
 
 
 @kernel
-def collect_chosen(monitors: Monitors, monitor: Any, item: Any, computed: Computed) -> None:
+def collect_chosen(monitors: Monitors, monitor: Any, item: Any, block: Computed) -> None:
     """The value of each chosen sample of the block, or that it is there."""
     at = monitor.values + monitor.turn * monitor.size + item.place
     for c in range(monitor.chosen_end - monitor.chosen):
-        if computed.start == 0:
+        if block.start == 0:
             monitors.values[at + c] = 0.0 if item.field == PRESENT else np.nan
-        for i in range(computed.n):
-            if computed.samples.order[computed.position + i] == monitors.chosen[monitor.chosen + c]:
+        for i in range(block.n):
+            if block.order[block.position + i] == monitors.chosen[monitor.chosen + c]:
                 if item.field == PRESENT:
                     monitors.values[at + c] = 1.0
                 else:
-                    monitors.values[at + c] = sample_value(item, computed, i)
+                    monitors.values[at + c] = sample_value(item, block, i)
 
 
 @kernel
-def sample_value(item: Any, computed: Computed, i: int) -> Any:
+def sample_value(item: Any, block: Computed, i: int) -> Any:
     """An item of one sample: z, y, δ, or δ of the sink · y of the source."""
     if item.field == GRADIENT:
-        return signal(computed, item.neuron, DELTA, i) * signal(computed, item.source, Y, i)
-    return signal(computed, item.neuron, item.field, i)
+        return signal(block, item.neuron, DELTA, i) * signal(block, item.source, Y, i)
+    return signal(block, item.neuron, item.field, i)
 
 
 @kernel
-def signal_sum(item: Any, computed: Computed) -> float:
+def signal_sum(item: Any, block: Computed) -> float:
     """Σ of z, y or δ over a block, in float64."""
     neuron = item.neuron
     if neuron.output_row < 0 and (neuron.column < 0 or item.field == DELTA):
-        work = computed.work
-        values = work.delta if item.field == DELTA else work.z if item.field == Z else work.y
-        return row_sum(values, work, neuron.id, computed.n)
+        values = block.delta if item.field == DELTA else block.z if item.field == Z else block.y
+        return row_sum(values[neuron.id * block.stride :], block.stride, block.pitch, block.n)
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for i in range(computed.n):
-        value = float(sample_value(item, computed, i))
+    for i in range(block.n):
+        value = float(sample_value(item, block, i))
         a, b, c, d = b, c, d, a + value  # they take turns
-    for _ in range(-computed.n % 4):
+    for _ in range(-block.n % 4):
         a, b, c, d = b, c, d, a
     return (a + b) + (c + d)
 
 
 @kernel
-def row_sum(values: Array, work: Workspace, neuron: int, count: int) -> float:
+def row_sum(values: Array, stride: int, pitch: int, count: int) -> float:
     """Σ of a neuron's row in float64, plane by plane: sample i goes to partial sum i mod 4."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    at = neuron * work.stride
-    for start in range(0, count, work.stride):
-        n = min(work.stride, count - start)
+    at = 0
+    for start in range(0, count, stride):
+        n = min(stride, count - start)
         i = at
         while i + 4 <= at + n:
             a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
@@ -179,21 +178,21 @@ def row_sum(values: Array, work: Workspace, neuron: int, count: int) -> float:
         a += values[i] if left > 0 else 0.0
         b += values[i + 1] if left > 1 else 0.0
         c += values[i + 2] if left > 2 else 0.0
-        at += work.pitch
+        at += pitch
     return (a + b) + (c + d)
 
 
 @kernel
-def add_gradient(item: Any, computed: Computed, lanes: Array) -> None:
+def add_gradient(item: Any, block: Computed, lanes: Array) -> None:
     """∂L/∂w = Σ_i δ_i · y_i over a block, in the order of ``gradient.py``; blocks are added in order."""
     # dense: one sum, sample after sample; else sample i goes to partial sum i mod lanes, then the tree
     n_sums = 1 if item.is_dense > 0 else lane_count(lanes)
     lanes[:] = 0.0
-    for i in range(computed.n):
-        delta, y = signal(computed, item.neuron, DELTA, i), signal(computed, item.source, Y, i)
+    for i in range(block.n):
+        delta, y = signal(block, item.neuron, DELTA, i), signal(block, item.source, Y, i)
         lanes[i % n_sums] = fma(delta, y, lanes[i % n_sums])
     value = total(load(lanes, 0))
-    item.gradient = value if computed.start == 0 else item.gradient + value
+    item.gradient = value if block.start == 0 else item.gradient + value
 
 
 @kernel

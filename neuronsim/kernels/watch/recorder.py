@@ -13,7 +13,7 @@ from neuronsim.kernels.arguments import Parameters, Samples, Workspace
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.watch.alarms import Alarms, judge_neurons, keep_biases
 from neuronsim.kernels.watch.monitors import NEVER, Monitors, collect, finish, keep_before
-from neuronsim.kernels.watch.signals import Computed
+from neuronsim.kernels.watch.signals import computed
 
 Array = npt.NDArray[Any]
 
@@ -51,9 +51,9 @@ def prepare(recorder: Recorder, parameters: Parameters, step: int) -> None:
 @inlined
 def look(recorder: Recorder, work: Workspace, samples: Samples, position: int, start: int, count: int) -> None:
     """While z, y and δ of a watched step lie in the workspace: of its block of samples at ``position``."""
-    clock, computed = recorder.clock[0], Computed(work, samples, recorder.n_inputs, position, start, count)
-    collect(recorder.monitors, clock, computed)
-    judge_neurons(recorder.alarms, clock, computed)
+    clock, block = recorder.clock[0], computed(work, samples, recorder.n_inputs, position, start, count)
+    collect(recorder.monitors, clock, block)
+    judge_neurons(recorder.alarms, clock, block)
 
 
 @leaf
@@ -84,4 +84,4 @@ def set_next(recorder: Recorder, clock: Any) -> None:
 @kernel
 def judge(recorder: Recorder, work: Workspace, samples: Samples, position: int, count: int) -> None:
     """Alarms look at a block of samples in the workspace."""
-    judge_neurons(recorder.alarms, recorder.clock[0], Computed(work, samples, recorder.n_inputs, position, 0, count))
+    judge_neurons(recorder.alarms, recorder.clock[0], computed(work, samples, recorder.n_inputs, position, 0, count))

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from neuronsim.kernels.arguments import Samples, Workspace
 from neuronsim.kernels.batch.gather import place_of
-from neuronsim.kernels.jit import kernel
+from neuronsim.kernels.jit import inlined, kernel
 
 Array = npt.NDArray[Any]
 
@@ -28,25 +28,39 @@ NEURON = np.dtype(
 
 
 class Computed(NamedTuple):
-    """A block of samples whose z, y and δ lie in the workspace."""
+    """A block of samples whose z, y and δ lie in the workspace, with no more than is read: arrays cost time to pass."""
 
-    work: Workspace
-    samples: Samples
+    stride: int
+    pitch: int
+    z: Array
+    y: Array
+    delta: Array
+    loss_delta: Array
+    inputs: Array  # X
     n_inputs: int
-    position: int  # of its first sample in the order of the epoch
-    start: int  # of its first sample in the batch
-    n: int
+    order: Array
+    position: int  # of the first sample in the order
+    start: int  # of the first sample in its batch
+    n: int  # samples
+
+
+@inlined
+def computed(work: Workspace, samples: Samples, n_inputs: int, position: int, start: int, n: int) -> Computed:
+    """What a step has left of a block of samples."""
+    return Computed(
+        work.stride, work.pitch, work.z, work.y, work.delta, work.own, samples.inputs, n_inputs, samples.order,
+        position, start, n,
+    )  # fmt: skip
 
 
 @kernel
-def signal(computed: Computed, neuron: Any, field: int, i: int) -> Any:
+def signal(block: Computed, neuron: Any, field: int, i: int) -> Any:
     """z, y or δ of sample ``i`` of the block; z = y = x of an input, δ its ∂L/∂x."""
-    work, samples = computed.work, computed.samples
-    place = place_of(i, work.stride, work.pitch)
-    at = neuron.id * work.stride + place
+    place = place_of(i, block.stride, block.pitch)
+    at = neuron.id * block.stride + place
     if field == DELTA:
         row = neuron.output_row
-        return work.delta[at] + work.own[row * work.stride + place] if row >= 0 else work.delta[at]
+        return block.delta[at] + block.loss_delta[row * block.stride + place] if row >= 0 else block.delta[at]
     if neuron.column >= 0:  # from X: threads' y of inputs are copies of their own
-        return samples.inputs[samples.order[computed.position + i] * computed.n_inputs + neuron.column]
-    return work.z[at] if field == Z else work.y[at]
+        return block.inputs[block.order[block.position + i] * block.n_inputs + neuron.column]
+    return block.z[at] if field == Z else block.y[at]
