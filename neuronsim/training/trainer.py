@@ -256,9 +256,9 @@ class Trainer:
             yield
         finally:
             if self.watching is not None:
-                self.watching.end(self.run)
+                why = self.watching.end(self.run)
                 if self.run.status == "stopped" and self.watching.stopped:
-                    self.run.reason = self.watching.reason()
+                    self.run.reason = why
 
     @contextmanager
     def bar(self, progress: bool | None) -> Iterator[Any]:
