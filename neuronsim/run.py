@@ -171,8 +171,9 @@ class Run(RunResult):
 
         Notes
         -----
-        Of a network with more than 300 neurons or 3,000 edges the relevant ones are shown: outputs, watched neurons, and
-        of each level those with the largest mean |δ|; the page says what is left out. Nothing is loaded from elsewhere.
+        Of a network with more than 300 neurons or 3,000 edges the relevant ones are shown: outputs, watched neurons,
+        and of each level those with the largest mean |δ|; the page says what is left out. Nothing is loaded from
+        elsewhere.
         """
         from neuronsim.page import write
 

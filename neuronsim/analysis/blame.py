@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import Probe, classes, largest, step_number
-from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.engine.workspace import BlockSignals, gathered
@@ -57,7 +57,7 @@ class BlamedClass(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Blame:
+class Blame(Explained):
     """What ``run.blame`` returns: a row for each sample, a column for each neuron.
 
     Attributes
@@ -172,14 +172,8 @@ class Blame:
         left = len(largest) - _SHOWN
         return Section("by class", tuple(rows), (f"and {left:,} more",) if left > 0 else ())
 
-    def __str__(self) -> str:
-        return str(self._explanation())
-
     def __repr__(self) -> str:
         return f"<Blame: {len(self.samples):,} samples, {len(self.neurons):,} neurons, step {self.step:,}>"
-
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
 
 def blame(replay: Replay, neurons: Any, step: int | None = None) -> Blame:

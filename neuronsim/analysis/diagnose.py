@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neuronsim.analysis import overflow
 from neuronsim.analysis.probe import Probe, step_number
 from neuronsim.basics.spread import evenly_spread
-from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.engine.signals import Signals
@@ -97,7 +97,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Diagnosis(Sequence[Finding]):
+class Diagnosis(Explained, Sequence[Finding]):
     """What ``run.diagnose`` returns: a list of findings, most severe first, and what was looked at.
 
     Attributes
@@ -147,12 +147,6 @@ class Diagnosis(Sequence[Finding]):
         if self.levels:
             sections.append(Section("δ by level", tuple(rows), remarks))
         return Explanation(f"{title}; looked at {self.looked_at}", tuple(sections))
-
-    def __str__(self) -> str:
-        return str(self._explanation())
-
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
 
 def diagnose(replay: Replay, step: int | None = None) -> Diagnosis:

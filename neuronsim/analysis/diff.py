@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import pair
 from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
@@ -35,7 +35,7 @@ _SINGULAR = {"weights": "weight", "biases": "bias", "slopes": "slope"}
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Explained):
     """What ``run.diff`` returns; true where there is a difference.
 
     Attributes
@@ -89,12 +89,6 @@ class Difference:
         this, other = pair(*self.values)
         title = f"the runs differ first at step {self.step:,}: {place}"
         return Explanation(title, (Section("values", (("this run", this), ("the other", other))), causes))
-
-    def __str__(self) -> str:
-        return str(self._explanation())
-
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
 
 def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False) -> Difference:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import classes, step_number
-from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
@@ -47,7 +47,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class Split(Explained):
     """A change, split into amounts that add up to it exactly.
 
     Attributes
@@ -91,7 +91,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def section(self) -> Section:
+    def _explanation(self) -> Section:
         """The largest lines as a table."""
         lines = [line for line in self.entries if line.amount]
         shown = len(lines) if len(lines) <= MOST_TERMS else SHOWN_TERMS
@@ -105,15 +105,9 @@ class Split:
             remarks.append(f"{nothing:,} of {len(self):,} {_PLURALS[self.kind]} wrote nothing")
         return Section(f"by {self.kind}", tuple(rows), tuple(remarks))
 
-    def __str__(self) -> str:
-        return str(self.section())
-
-    def _repr_html_(self) -> str:
-        return self.section().to_html()
-
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Explained):
     """What ``run.ledger`` returns.
 
     Attributes
@@ -176,21 +170,15 @@ class Ledger:
         sections = [head]
         if self._by_sample is None:
             head = Section(head.heading, head.rows, (f"{self.rule} is adaptive: booked by step, not by sample",))
-            sections = [head, self.by_step.section()]
+            sections = [head, self.by_step._explanation()]
         else:
-            sections.append(self.by_sample.section())
+            sections.append(self.by_sample._explanation())
             if self._labels is not None:
-                sections.append(self.by_class.section())
-        return Explanation(f"ledger of {self.parameter}", (*sections, self.by_epoch.section()))
-
-    def __str__(self) -> str:
-        return str(self._explanation())
+                sections.append(self.by_class._explanation())
+        return Explanation(f"ledger of {self.parameter}", (*sections, self.by_epoch._explanation()))
 
     def __repr__(self) -> str:
         return f"<Ledger of {self.parameter}, steps {self.start:,} to {self.stop - 1:,}: {number(self.total)}>"
-
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
 
 class _Booked(NamedTuple):

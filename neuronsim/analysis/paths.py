@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.checked import whole
+from neuronsim.documents.explanation import Explained
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.errors import NeuronsimError, SettingError
@@ -68,7 +69,7 @@ class Path:
 
 
 @dataclass(frozen=True, repr=False)
-class Paths(Sequence[Path]):
+class Paths(Explained, Sequence[Path]):
     """The paths that make up a δ, largest |contribution| first.
 
     Attributes
@@ -110,17 +111,11 @@ class Paths(Sequence[Path]):
     def __iter__(self) -> Iterator[Path]:
         return iter(self.shown)
 
-    def __str__(self) -> str:
-        return str(self._section())
-
     def __repr__(self) -> str:
         of = "all" if self.complete else f"{len(self.shown):,} of {_how_many(self.n_paths)}"
         return f"<Paths of {self.neuron!r} in step {self.step}: {of}, delta = {self.delta:.9g}>"
 
-    def _repr_html_(self) -> str:
-        return self._section().to_html()
-
-    def _section(self) -> Section:
+    def _explanation(self) -> Section:
         heading = f"δ[{self.neuron}] = {number(self.delta)} in step {self.step}"
         if not self.n_paths:
             return Section(f"{heading}: no path leads to an output", ())

@@ -12,7 +12,7 @@ from neuronsim.documents import notation
 from neuronsim.documents.notation import Mark
 from neuronsim.documents.section import Section
 
-__all__ = ["Explanation", "Worksheet"]
+__all__ = ["Explained", "Explanation", "Worksheet"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,19 @@ class Explanation:
         return replace(
             self, title=notation.marks(self.title, change), sections=tuple(s.marked(change) for s in self.sections)
         )
+
+
+class Explained:
+    """What prints as its explanation, which notebooks show as tables."""
+
+    def _explanation(self) -> Explanation | Section:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return str(self._explanation())
+
+    def _repr_html_(self) -> str:
+        return self._explanation()._repr_html_()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ class Section:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
     def text(self, digits: int = notation.DIGITS) -> str:
         """A heading, aligned rows, remarks."""
         shown = [[notation.text(cell, digits) for cell in row] for row in self.rows]

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def largest(terms: Sequence[T], size: Callable[[T], float]) -> tuple[Sequence[T], Sequence[T]]:
-    """Which terms are shown, and which are left out: all and none, or the largest by \\|size\\| and the others."""
+    """Which terms are shown, and which are left out: all and none, or the largest and the others."""
     if len(terms) <= MOST_TERMS:
         return terms, ()
     ordered = sorted(terms, key=lambda term: -abs(size(term)))

@@ -26,7 +26,7 @@ def shares(
     step: StepResult,
     shown_as: Callable[[float], str] = given,
 ) -> Section:
-    """Samples by \\|term\\|, largest first, with the percentage of Σ \\|terms\\|; the rest folded.
+    """Samples by the size of their terms, largest first, with the percentage of the sum of all sizes; the rest folded.
 
     Parameters
     ----------

@@ -69,20 +69,12 @@ def _forward_order(n: StepNeuron) -> tuple[str, ...]:
 def _activation(n: StepNeuron) -> Section:
     if n.function.derivative is not None:
         slope = f", slope = {given(n.slope)}" if n.function.code == PRELU else ""
-        return Section(
-            "activation: y = f(z)",
-            ((f"y = {n.activation}({known(n.z)}{slope})", "=", answer(n.y)),),
-        )
-    group, step = n.step.softmax_group, n.step
-    highest = max(float(step.z[k]) for k in group)
-    return Section(
-        f"activation: y = e^z / Σ e^z over the {len(group)} softmax outputs",
-        (
-            ("largest z of the group", "=", given(highest)),
-            ("y", "=", answer(n.y)),
-            ("Σ y of the group", "=", given(total(float(step.y[k]) for k in group))),
-        ),
-    )
+        return Section("activation: y = f(z)", ((f"y = {n.activation}({known(n.z)}{slope})", "=", answer(n.y)),))
+    group = n.step.softmax_group
+    z, y = n.step.z[group].tolist(), n.step.y[group].tolist()
+    largest_z, whole = ("largest z of the group", "=", given(max(z))), ("Σ y of the group", "=", given(total(y)))
+    heading = f"activation: y = e^z / Σ e^z over the {len(group)} softmax outputs"
+    return Section(heading, (largest_z, ("y", "=", answer(n.y)), whole))
 
 
 def _backward(n: StepNeuron) -> Section:
@@ -136,15 +128,8 @@ def _own_rows(n: StepNeuron, own: float) -> list[Row]:
         group = n.step.softmax_group
         mean = total(n.step.own_errors[k] * float(n.step.y[k]) for k in group)
         rows.append(("", "Σ ∂L/∂y · y of the softmax group", "", "=", given(mean)))
-        rows.append(
-            (
-                "",
-                "own part: y · (∂L/∂y - Σ)",
-                f"{known(n.y)} · ({known(error)} - {given(mean)})",
-                "=",
-                answer(own),
-            )
-        )
+        product = f"{known(n.y)} · ({known(error)} - {given(mean)})"
+        rows.append(("", "own part: y · (∂L/∂y - Σ)", product, "=", answer(own)))
     elif not n.is_input:
         product = f"{known(error)} · {known(n.derivative)}"
         rows.append(("", "own part: ∂L/∂y · f'(z)", product, "=", answer(own)))
@@ -160,9 +145,8 @@ def _share_of(n: StepNeuron) -> Section:
         rows.append((weight_label(name(e.source), name(n.name)), how, f"= {answer(float(e.gradients[0]))}"))
     rows.append((bias_label(name(n.name)), "δ · 1", f"= {known(n.delta)}"))
     if n.function.code == PRELU:
-        rows.append(
-            ("slope", f"∂L/∂y · min(z, 0) = {known(n.error)} · {known(min(n.z, 0.0))}", f"= {answer(n.slope_gradient)}")
-        )
+        how = f"∂L/∂y · min(z, 0) = {known(n.error)} · {known(min(n.z, 0.0))}"
+        rows.append(("slope", how, f"= {answer(n.slope_gradient)}"))
     many = f"the {len(edges)} weights with the largest gradients; {len(left)} more have one too"
     remarks = (*([many] if left else []), batch_update(n.step).heading)
     return Section("gradient of this sample alone", tuple(rows), remarks)

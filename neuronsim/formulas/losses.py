@@ -160,6 +160,11 @@ def loss_deltas(
         Outputs and desired outputs.
     derivatives : sequence of float
         f'(z) of each output; those of softmax outputs and fused pairs are not used.
+
+    Returns
+    -------
+    list of float
+        In the order of the outputs.
     """
     error = loss.derivative(y, t)
     delta = [e * slope for e, slope in zip(error, derivatives, strict=True)]

@@ -34,7 +34,7 @@ class Neuron:
 
     Attributes
     ----------
-    weights : dict
+    weights : dict of key to float
         w_BA by source B.
     activation : str
         Name of f.
@@ -51,11 +51,12 @@ class Neuron:
 
     @property
     def f(self) -> Activation:
+        """Its activation, with f and f'."""
         return activations.resolve(self.activation)
 
 
 class Parameter(NamedTuple):
-    """One trained number: a weight (of sink and source), a bias or a slope (of the neuron ``sink``)."""
+    """One trained number, by the keys of its neurons: a weight, or the bias or slope of ``sink``."""
 
     kind: str
     sink: Any
@@ -63,28 +64,18 @@ class Parameter(NamedTuple):
 
 
 def weight_of(source: Key, sink: Key) -> Parameter:
+    """w_BA, the weight of an edge."""
     return Parameter("weight", sink, source)
 
 
 def bias_of(neuron: Key) -> Parameter:
+    """b_A."""
     return Parameter("bias", neuron)
 
 
 def slope_of(neuron: Key) -> Parameter:
+    """The slope of a prelu."""
     return Parameter("slope", neuron)
-
-
-class Rates(NamedTuple):
-    """Rate factors as a graph keeps them: arrays, -1 where frozen, None where all are 1."""
-
-    weight: Any
-    bias: Any
-    slope: Any
-
-    def of(self, kind: str, row: int) -> float:
-        """The factor of one parameter."""
-        factors = getattr(self, kind)
-        return 1.0 if factors is None else float(factors[row])
 
 
 @dataclass
@@ -93,11 +84,12 @@ class Signals:
 
     Attributes
     ----------
-    z, y : dict
+    z, y : dict of key to float
         Net input and output; an input has z = y = x.
-    error, delta : dict
+    error, delta : dict of key to float
         ∂L/∂y and δ = ∂L/∂z; of an input both are ∂L/∂x.
     loss : float
+        Of this sample.
     """
 
     z: Values
@@ -113,9 +105,9 @@ class ReferenceGradients:
 
     Attributes
     ----------
-    loss, losses : float, list
+    loss, losses : float, list of float
         Reduced over samples, and each sample's own.
-    parameters : dict
+    parameters : dict of Parameter to float
         ∂loss/∂p by `Parameter`, reduced over samples.
     samples : list of Signals
         z, y, error and δ of each sample, not reduced.
@@ -152,7 +144,7 @@ class ReferenceNetwork:
 
     Parameters
     ----------
-    inputs, outputs : iterable of keys
+    inputs, outputs : iterable of hashable
         In the order of the columns of X and of T. An output may feed other neurons, or be an input.
     neurons : mapping of key to Neuron
         All but the inputs, in any order.
@@ -207,7 +199,14 @@ class ReferenceNetwork:
     def from_graph(cls, graph: Any) -> "ReferenceNetwork":
         """The same network, parameters, frozen marks and rate factors included; keys are ids."""
         weights = graph.weights.tolist()
-        rates = Rates(graph.weight_rates, graph.bias_rates, graph.slope_rates)
+        of_edge, of_bias, of_slope = (
+            [1.0] * n if factors is None else factors.tolist()
+            for factors, n in (
+                (graph.weight_rates, graph.n_edges),
+                (graph.bias_rates, graph.n_neurons),
+                (graph.slope_rates, graph.n_neurons),
+            )
+        )
         neurons: dict[Any, Neuron] = {}
         factors: dict[Parameter, float] = {}
         for a, code in enumerate(graph.activation_codes.tolist()):
@@ -219,8 +218,8 @@ class ReferenceNetwork:
             neurons[a] = Neuron(
                 own_weights, activations.by_code(code).name, float(graph.biases[a]), float(graph.slopes[a])
             )
-            factors |= {weight_of(b, a): rates.of("weight", e) for b, e in zip(sources, edges, strict=True)}
-            factors |= {bias_of(a): rates.of("bias", a), slope_of(a): rates.of("slope", a)}
+            factors |= {weight_of(b, a): of_edge[e] for b, e in zip(sources, edges, strict=True)}
+            factors |= {bias_of(a): of_bias[a], slope_of(a): of_slope[a]}
         return cls(
             graph.inputs.tolist(),
             neurons,
@@ -242,7 +241,7 @@ class ReferenceNetwork:
         return sinks
 
     def _order(self) -> list[Any]:
-        """The neurons, each behind all its sources: whoever has heard from everyone is next."""
+        """The neurons, each after all its sources: whoever has heard from everyone is next."""
         waiting_for = {a: len(neuron.weights) for a, neuron in self.neurons.items()}
         ready = [*self.inputs, *(a for a, n in waiting_for.items() if n == 0)]
         order = []
@@ -392,10 +391,19 @@ class ReferenceNetwork:
 
         Parameters
         ----------
-        X : samples, each one value per input
-        T : targets, each one value per output, or a class number
+        X : iterable of sequences of float
+            Samples, each one value per input.
+        T : iterable
+            Targets, each one value per output, or a class number.
         loss : str, Loss or None
+            As for `loss_named`.
         reduction : {"mean", "sum"}
+            Over samples.
+
+        Returns
+        -------
+        ReferenceGradients
+            Of all parameters, and the signals of each sample.
         """
         samples = [self.signals(x, t, loss) for x, t in zip(X, T, strict=True)]
         share = 1.0 / len(samples) if reduction == "mean" else 1.0
@@ -492,14 +500,14 @@ class ReferenceNetwork:
 
         Parameters
         ----------
+        X, T : sequence
+            Samples and their targets; all other settings are those of ``Network.fit``.
         orders : sequence of sequences of int, optional
             The samples' order in each epoch; as given where left out.
-        others
-            As for ``Network.fit``.
 
         Returns
         -------
-        dict
+        dict of str to list of float
             ``loss``: the mean over the samples of the epoch, each before the update that used it;
             ``learning_rate``: of the epoch's last step.
         """

@@ -22,9 +22,10 @@ def signal_absolute_sums(net: ReferenceNetwork, s: Signals, t: Sequence[float], 
     Parameters
     ----------
     net : ReferenceNetwork
+        Whose signals they are.
     s : Signals
         What ``net.signals(x, t, loss)`` returned.
-    t, loss
+    t, loss : sequence of float, Loss
         The desired outputs and the loss of that call.
 
     Returns

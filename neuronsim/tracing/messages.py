@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import answer, given, name
 from neuronsim.documents.section import Section
 from neuronsim.documents.terms import largest
@@ -35,7 +35,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Messages:
+class Messages(Explained):
     """All messages of one neuron in one step (L3). All weights are those before the update.
 
     Attributes
@@ -73,12 +73,6 @@ class Messages:
         if self.own is not None:
             sections.append(Section("from the loss itself", (("own part of δ", "=", given(self.own)),)))
         return Explanation(f"messages of {name(self.neuron)}", tuple(sections))
-
-    def __str__(self) -> str:
-        return str(self._explanation())
-
-    def _repr_html_(self) -> str:
-        return self._explanation().html()
 
 
 def largest_messages(messages: Sequence[Message]) -> tuple[Sequence[Message], tuple[str, ...]]:

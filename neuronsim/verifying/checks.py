@@ -101,10 +101,7 @@ class Check:
 
     def _rows(self, those: tuple[Comparison, ...]) -> list[tuple[str, ...]]:
         header = ("parameter", "gradient", "difference", "error / tolerance")
-        return [
-            header,
-            *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in those),
-        ]
+        return [header, *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in those)]
 
     def _kink_lines(self) -> list[str]:
         lines = [f"not measured, a kink lies between: {c.name} ({c.kink})" for c in self.kinks[:_SHOWN]]
@@ -127,7 +124,7 @@ def check(
     ----------
     runtime : Runtime
         Is left as it is.
-    X, T
+    X, T : array
         Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers; or one sample.
         A handful of samples is enough: every parameter costs two forward passes over all of them.
     loss : str, Loss or None
@@ -136,12 +133,16 @@ def check(
         Over samples.
     most : int
         Of more parameters than this, a random selection is measured.
+
+    Returns
+    -------
+    Check
+        All comparisons, worst first.
     """
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
     runtime.engine()
-    own = runtime.graph
-    graph = in_float64(own, own.weights, own.biases, own.slopes)
+    graph = in_float64(runtime.graph)
     x, t, used = _data(runtime, graph, X, T, loss)
     engine = Engine(graph)
     gradients = engine.parameter_gradients(x, t, used, reduction)
@@ -150,7 +151,7 @@ def check(
 
 def check_step(step: StepResult, most: int = MOST_PARAMETERS) -> Check:
     """Compare the gradients that a step used, of a batch the reduced ones, with central differences before it."""
-    graph = in_float64(step.graph, step.weights, step.biases, step.slopes)
+    graph = in_float64(step.graph)
     x = np.atleast_2d(np.asarray(step.y[..., step.graph.inputs], np.float64))
     t = np.atleast_2d(np.asarray(step.targets))
     rounding = 1.0 if step.graph.dtype == np.float64 else 1e3
@@ -159,19 +160,19 @@ def check_step(step: StepResult, most: int = MOST_PARAMETERS) -> Check:
     return found if found.ok else replace(found, mistake=gradient_mistake(step))
 
 
-def in_float64(graph: Graph, weights: Reals, biases: Reals, slopes: Reals) -> Graph:
-    """A float64 graph of the same wiring with the given parameters."""
+def in_float64(graph: Graph) -> Graph:
+    """The same wiring and parameters in float64."""
     return Graph.assemble(
         "float64",
         graph.names.copy(),
         row_start=graph.row_start,
         sources=graph.sources,
-        weights=weights,
+        weights=graph.weights,
         activation_codes=graph.activation_codes,
         inputs=graph.inputs,
         outputs=graph.outputs,
-        biases=biases,
-        slopes=slopes,
+        biases=graph.biases,
+        slopes=graph.slopes,
     )
 
 

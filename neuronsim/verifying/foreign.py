@@ -47,21 +47,21 @@ def check_foreign(
     ----------
     runtime : Runtime
         The parameters before the step; what is frozen or has a rate factor should keep it. Is left as it is.
-    X, T
+    X, T : array
         The samples of that one step: (n_samples, n_inputs) and (n_samples, n_outputs), or class numbers; or one sample.
         Pure Python reads every message: a handful of samples is quick.
-    after
+    after : Network, mapping or pair of arrays
         The parameters after it: a Network of the same wiring; a mapping of "weights", "biases", "slopes" to arrays; or
         (weights, biases). Weights (n_edges,) are in the order of ``net.edges``, which of fully connected layers is
         that of ``W.ravel()`` with W (n_out, n_in), layer after layer; biases are (n_neurons,), or without the inputs.
         What is left out is not compared.
     learning_rate : float
         μ, above 0.
-    loss, reduction
+    loss, reduction : str, Loss or None, {"mean", "sum"}
         As for ``net.gradients``: what the program was meant to do.
-    previous
-        The parameters one step earlier, given as ``after``: then momentum is recognised, with its β.
-    dtype
+    previous : as ``after``, optional
+        The parameters one step earlier, too: then momentum is recognised, with its β.
+    dtype : {"float32", "float64"}, optional
         What the program computes in; that of ``after`` if not given, float32 if either of both is.
     atol : float
         How far the given parameters may be off, as when they were printed with 9 digits: 1e-9.

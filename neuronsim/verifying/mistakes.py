@@ -11,14 +11,17 @@ Slope = Callable[[Activation, float, float, float], float]  # (f, z, y, prelu sl
 
 
 def derivative(f: Activation, z: float, y: float, slope: float) -> float:
+    """f'(z), as it should be."""
     return 1.0 if f.derivative is None else f.derivative(z, slope)
 
 
 def missing(f: Activation, z: float, y: float, slope: float) -> float:
+    """1: f' left out."""
     return 1.0
 
 
 def of_activated(f: Activation, z: float, y: float, slope: float) -> float:
+    """f'(y): a function that takes z, given y."""
     return 1.0 if f.derivative is None else f.derivative(y, slope)
 
 

@@ -78,6 +78,7 @@ class Passes:
             self.y[self.group] = powers / powers.sum(axis=0)
 
     def row(self, a: int) -> tuple[slice, NDArray[np.int32]]:
+        """A neuron's incoming edges and their sources."""
         edges = slice(int(self.graph.row_start[a]), int(self.graph.row_start[a + 1]))
         return edges, self.graph.sources[edges]
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from neuronsim.documents.explanation import Explained
 from neuronsim.documents.section import Section
 from neuronsim.errors import CheckError
 from neuronsim.verifying.checks import facts
@@ -43,7 +44,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Explained):
     """Which rule a step followed.
 
     Attributes
@@ -89,13 +90,7 @@ class Verdict:
         hypotheses = [facts(h) for h in self.hypotheses]
         return {"rule": self.rule, "ok": self.ok, "fits": list(self.fits), "hypotheses": hypotheses}
 
-    def __str__(self) -> str:
-        return str(self._section())
-
-    def _repr_html_(self) -> str:
-        return self._section().to_html()
-
-    def _section(self) -> Section:
+    def _explanation(self) -> Section:
         n_shown = max(_SHOWN, len(self.fits) + 1)
         rows = [("rule", "distance", "error / tolerance", "worst at")]
         rows += [(h.rule, f"{h.distance:.3g}", f"{h.error:.3g}", h.worst) for h in self.hypotheses[:n_shown]]
