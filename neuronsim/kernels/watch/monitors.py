@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.arguments import Parameters
-from neuronsim.kernels.jit import kernel
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import fma, lane_count, load, total
 from neuronsim.kernels.watch.signals import (
     DB,
@@ -102,7 +102,7 @@ def keep_before(monitors: Monitors, clock: Any, parameters: Parameters) -> None:
                 item.before = parameters.weights[item.edge]
 
 
-@kernel
+@inlined
 def collect(monitors: Monitors, clock: Any, block: Computed) -> None:
     """Read z, y, δ and gradients of a block of samples."""
     for monitor in monitors.table:
@@ -147,7 +147,7 @@ def sample_value(item: Any, block: Computed, i: int) -> Any:
     return signal(block, item.neuron, item.field, i)
 
 
-@kernel
+@inlined
 def signal_sum(item: Any, block: Computed) -> float:
     """Σ of z, y or δ over a block, in float64."""
     neuron = item.neuron
