@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import whole
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.graph.names import Names
 from neuronsim.tracing import conditions
-from neuronsim.tracing.monitor import whole
 from neuronsim.training.requests import AlarmRequest
 from neuronsim.training.watching import Firings, WatchedRun
 

@@ -11,10 +11,9 @@ computed in float64, which holds a float32 field exactly.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -170,17 +169,18 @@ class _Parser:
             return self.tokens[self.at - 1][1]
         return ""
 
-    def _or(self) -> bool:
-        left = self._and()
-        while self._next("|"):
-            left = self._both("|", left, self._and())
+    def _chain(self, symbols: Iterable[str], side: Callable[[], bool], join: Callable[[str, bool, bool], bool]) -> bool:
+        """Sides with these symbols between them, joined from the left."""
+        left = side()
+        while symbol := self._next(*symbols):
+            left = join(symbol, left, side())
         return left
 
+    def _or(self) -> bool:
+        return self._chain("|", self._and, self._both)
+
     def _and(self) -> bool:
-        left = self._not()
-        while self._next("&"):
-            left = self._both("&", left, self._not())
-        return left
+        return self._chain("&", self._not, self._both)
 
     def _both(self, symbol: str, left: bool, right: bool) -> bool:
         if not (left and right):
@@ -191,8 +191,7 @@ class _Parser:
     def _not(self) -> bool:
         if not self._next("~"):
             return self._comparison()
-        with_depth = self._deeper(self._not)
-        if not with_depth:
+        if not self._deeper(self._not):
             raise self._error("'~' turns a condition round, and a number follows; compare it, as in ~(z > 0)")
         self.postfix.append("~")
         return True
@@ -206,16 +205,10 @@ class _Parser:
         return True
 
     def _sum(self) -> bool:
-        left = self._product()
-        while symbol := self._next("+", "-"):
-            left = self._numbers(symbol, left, self._product())
-        return left
+        return self._chain("+-", self._product, self._numbers)
 
     def _product(self) -> bool:
-        left = self._signed()
-        while symbol := self._next("*", "/"):
-            left = self._numbers(symbol, left, self._signed())
-        return left
+        return self._chain("*/", self._signed, self._numbers)
 
     def _numbers(self, symbol: str, left: bool, right: bool) -> bool:
         if left or right:
@@ -281,11 +274,11 @@ class _Parser:
         two = self._kind == "symbol" and self._token in _COMPARISONS
         return "; compare two values at a time: (0 < z) & (z < 1)" if two else ""
 
-    def _deeper(self, read: Any) -> bool:
+    def _deeper(self, read: Callable[[], bool]) -> bool:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self._error(f"it is nested more than {_DEEPEST} deep")
-        found = bool(read())
+        found = read()
         self.depth -= 1
         return found
 

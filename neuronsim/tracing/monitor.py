@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
 from neuronsim.graph.edges import blocks
 from neuronsim.training.requests import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, MonitorRequest
@@ -94,27 +95,12 @@ class Monitor:
         max_bytes: float = 1e9,
     ) -> None:
         self._neurons, self._edges = _selections(what)
-        allowed = EDGE_FIELDS if self._edges else NEURON_FIELDS
-        other = NEURON_FIELDS if self._edges else EDGE_FIELDS
-        common = ("w", "gradient", "dw") if self._edges else ("z", "y", "delta")
-        given = common if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
-        for field in given:
-            if isinstance(field, str) and field in other:
-                here, there = ("edges", "neurons") if self._edges else ("neurons", "edges")
-                raise SettingError(
-                    f"{field!r} is a field of {there}, and this monitor watches {here}: {', '.join(allowed)}"
-                )
-            choose(f"field of {'edges' if self._edges else 'neurons'}", field, allowed)
-        if not given:
-            raise SettingError(f"no fields to record; allowed: {', '.join(allowed)}")
-        self.fields = tuple(dict.fromkeys(given))
-        self.every = whole("every", every, 1)
+        self.fields = _fields(fields, bool(self._edges))
+        self.every = whole("every", every)
         self.at_steps: Integers | str | None = _steps(steps)
         self.samples: Integers | None = None if samples is None else _rows("samples", samples)
-        self.keep_last = None if keep_last is None else whole("keep_last", keep_last, 1)
-        if isinstance(max_bytes, bool) or not isinstance(max_bytes, (int, float)) or not max_bytes > 0:
-            raise SettingError(f"max_bytes={max_bytes!r}: a positive number is needed")
-        self.max_bytes = float(max_bytes)
+        self.keep_last = None if keep_last is None else whole("keep_last", keep_last)
+        self.max_bytes = real("max_bytes", max_bytes, "(0, inf]")
         self._records: Records | None = None
         self._settings: dict[str, Any] = {}
         self._request: MonitorRequest | None = None
@@ -128,23 +114,15 @@ class Monitor:
         """Say what is to be recorded; training calls it."""
         graph = watched.engine.graph
         neurons, edges = _found(graph, self._neurons, self._edges)
-        if self.samples is not None and len(self.samples) and self.samples.max() >= watched.n_samples:
-            raise SettingError(
-                f"samples has row {self.samples.max()} of X, which has {watched.n_samples:,} (0 to "
-                f"{watched.n_samples - 1})"
-            )
-        listed = self._listed(watched.n_steps)
-        n = len(listed) if listed is not None else n_records(watched.n_steps, self.every)
+        chosen = np.empty(0, np.int64) if self.samples is None else self.samples
+        if chosen.max(initial=-1) >= watched.n_samples:
+            rows = f"{watched.n_samples:,} (0 to {watched.n_samples - 1})"
+            raise SettingError(f"samples has row {chosen.max()} of X, which has {rows}")
+        steps = self._listed(watched.n_steps)
+        n = len(steps) or n_records(watched.n_steps, self.every)
         capacity = n if self.keep_last is None else min(n, self.keep_last)
-        request = MonitorRequest(
-            neurons,
-            edges,
-            self.fields,
-            0 if listed is not None else self.every,
-            np.empty(0, np.int64) if listed is None else listed,
-            capacity,
-            np.empty(0, np.int64) if self.samples is None else self.samples,
-        )
+        every = 0 if len(steps) else self.every
+        request = MonitorRequest(neurons, edges, self.fields, every, steps, capacity, chosen)
         self._check_size(request, watched)
         self._start(request, graph)
         return request
@@ -162,16 +140,13 @@ class Monitor:
         ends = np.concatenate([request.neurons, sources, sinks])
         self._ids = dict(zip(graph.name_list(ends), ends.tolist(), strict=True))
 
-    def _listed(self, n_steps: int) -> Integers | None:
-        """The steps to record, the first and the last among them; None: those that ``every`` says."""
+    def _listed(self, n_steps: int) -> Integers:
+        """The steps to record, the first and the last among them; none: those that ``every`` says."""
         if self.at_steps is None:
-            return None
-        if isinstance(self.at_steps, str):
-            listed = log_steps(n_steps)
-        else:
-            listed = self.at_steps
-            if len(listed) and listed.max() >= n_steps:
-                raise SettingError(f"steps has {listed.max()}, and the run has {n_steps:,} steps (0 to {n_steps - 1})")
+            return np.empty(0, np.int64)
+        listed = log_steps(n_steps) if isinstance(self.at_steps, str) else self.at_steps
+        if listed.max() >= n_steps:
+            raise SettingError(f"steps has {listed.max()}, and the run has {n_steps:,} steps (0 to {n_steps - 1})")
         return np.union1d(listed, [0, n_steps - 1]).astype(np.int64)
 
     def _check_size(self, request: MonitorRequest, watched: WatchedRun) -> None:
@@ -383,11 +358,20 @@ def in_bytes(n: float) -> str:
     return f"{n:.3g} TB"
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number, at least ``least``."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise SettingError(f"{name}={value!r}: a whole number of at least {least} is needed")
-    return int(value)
+def _fields(fields: str | Iterable[str] | None, of_edges: bool) -> tuple[str, ...]:
+    """Fields of neurons or of edges, each once; None: the three that are most asked for."""
+    kinds = ("neurons", NEURON_FIELDS, ("z", "y", "delta")), ("edges", EDGE_FIELDS, ("w", "gradient", "dw"))
+    (here, allowed, common), (there, other, _) = reversed(kinds) if of_edges else kinds
+    given = common if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
+    for field in given:
+        if isinstance(field, str) and field in other:
+            raise SettingError(
+                f"{field!r} is a field of {there}, and this monitor watches {here}: {', '.join(allowed)}"
+            )
+        choose(f"field of {here}", field, allowed)
+    if not given:
+        raise SettingError(f"no fields to record; allowed: {', '.join(allowed)}")
+    return tuple(dict.fromkeys(given))
 
 
 def _rows(name: str, values: ArrayLike) -> Integers:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.kernels.jit import kernel
 from neuronsim.kernels.watch.conditions import evaluate
-from neuronsim.kernels.watch.signals import DELTA, NEURON, B, Computed, Y, Z, signal
+from neuronsim.kernels.watch.signals import DELTA, NEURON, B, Computed, Y, Z, record_type, signal
 
 Array = npt.NDArray[Any]
 
@@ -16,41 +16,34 @@ Array = npt.NDArray[Any]
 TOGETHER = 1024
 
 #: An alarm. Its first rows hold the fields that it reads, then come constants, then what it computes.
-ALARM = np.dtype(
-    [
-        ("field", np.int64),  # the first of the fields that it reads
-        ("fields_end", np.int64),
-        ("instruction", np.int64),  # the first of its program
-        ("instructions_end", np.int64),
-        ("row", np.int64),  # its first row
-        ("rows_end", np.int64),
-        ("neuron", np.int64),  # the first that it looks at, in ``judged``
-        ("neurons_end", np.int64),
-        ("firing", np.int64),  # where its firings are kept
-        ("capacity", np.int64),  # how many are kept
-        ("count", np.int64),  # how many there were
-        ("stop", np.int64),  # 1: the first one ends the run
-    ],
-    align=True,
+ALARM = record_type(
+    field=np.int64,  # the first of the fields that it reads
+    fields_end=np.int64,
+    instruction=np.int64,  # the first of its program
+    instructions_end=np.int64,
+    row=np.int64,  # its first row
+    rows_end=np.int64,
+    neuron=np.int64,  # the first that it looks at, in ``judged``
+    neurons_end=np.int64,
+    firing=np.int64,  # where its firings are kept
+    capacity=np.int64,  # how many are kept
+    count=np.int64,  # how many there were
+    stop=np.int64,  # 1: the first one ends the run
 )
 
 
 def judged_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """A neuron that an alarm looks at."""
-    return np.dtype(
-        [
-            ("neuron", NEURON),
-            ("n_together", np.int64),  # from it on, so many are no inputs, have consecutive ids and are judged at once
-            ("bias", dtype),  # before the step
-        ],
-        align=True,
+    return record_type(
+        neuron=NEURON,
+        n_together=np.int64,  # from it on, so many are no inputs, have consecutive ids and are judged at once
+        bias=dtype,  # before the step
     )
 
 
 def firing_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """A place where a condition held, and what was there."""
-    places = [("step", np.int64), ("neuron", np.int64), ("sample", np.int64)]
-    return np.dtype([*places, *((field, dtype) for field in ("z", "y", "delta", "b"))], align=True)
+    return record_type(step=np.int64, neuron=np.int64, sample=np.int64, z=dtype, y=dtype, delta=dtype, b=dtype)
 
 
 class Alarms(NamedTuple):

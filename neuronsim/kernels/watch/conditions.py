@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.jit import inlined, kernel
+from neuronsim.kernels.watch.signals import record_type
 
 Array = npt.NDArray[Any]
 
@@ -14,9 +15,7 @@ ADD, SUBTRACT, MULTIPLY, DIVIDE, LESS, AT_MOST, GREATER, AT_LEAST, EQUAL, UNEQUA
 NEGATE, ABSOLUTE, SQUARE_ROOT, NOT, IS_NAN, IS_INF, IS_FINITE = range(12, 19)
 
 #: Row ``result`` := row ``left`` ∘ row ``right``, or ∘ row ``left``.
-INSTRUCTION = np.dtype(
-    [("operator", np.int64), ("left", np.int64), ("right", np.int64), ("result", np.int64)], align=True
-)
+INSTRUCTION = record_type(operator=np.int64, left=np.int64, right=np.int64, result=np.int64)
 
 
 @inlined

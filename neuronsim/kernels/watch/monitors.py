@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.kernels.arguments import Parameters
-from neuronsim.kernels.jit import kernel
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import fma, lane_count, load, total
 from neuronsim.kernels.watch.signals import (
     DB,
@@ -20,6 +20,7 @@ from neuronsim.kernels.watch.signals import (
     W,
     Y,
     Z,
+    record_type,
     signal,
 )
 
@@ -29,43 +30,37 @@ Array = npt.NDArray[Any]
 NEVER = 2**62
 
 #: A monitor. The last step of every call is recorded as well, and is taken back (``tentative``) if more steps follow.
-MONITOR = np.dtype(
-    [
-        ("next", np.int64),  # the next step that it asks for, or NEVER
-        ("every", np.int64),  # from one step to the next; 0: they are listed
-        ("cursor", np.int64),  # where ``next`` stands in ``steps``
-        ("steps_end", np.int64),  # where its list ends
-        ("item", np.int64),  # its first item
-        ("items_end", np.int64),
-        ("chosen", np.int64),  # the first of the rows of X that it chooses
-        ("chosen_end", np.int64),
-        ("capacity", np.int64),  # records kept; more of them go round
-        ("size", np.int64),  # values in a record
-        ("values", np.int64),  # where its first record's values begin
-        ("records", np.int64),  # where its first record's step and sample stand
-        ("turn", np.int64),  # the place of the next record, 0 to capacity − 1
-        ("count", np.int64),  # records made
-        ("tentative", np.int64),  # 1: the last record is of a step that it did not ask for
-    ],
-    align=True,
+MONITOR = record_type(
+    next=np.int64,  # the next step that it asks for, or NEVER
+    every=np.int64,  # from one step to the next; 0: they are listed
+    cursor=np.int64,  # where ``next`` stands in ``steps``
+    steps_end=np.int64,  # where its list ends
+    item=np.int64,  # its first item
+    items_end=np.int64,
+    chosen=np.int64,  # the first of the rows of X that it chooses
+    chosen_end=np.int64,
+    capacity=np.int64,  # records kept; more of them go round
+    size=np.int64,  # values in a record
+    values=np.int64,  # where its first record's values begin
+    records=np.int64,  # where its first record's step and sample stand
+    turn=np.int64,  # the place of the next record, 0 to capacity − 1
+    count=np.int64,  # records made
+    tentative=np.int64,  # 1: the last record is of a step that it did not ask for
 )
 
 
 def item_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """An item, one field of one neuron or edge, and what is kept of it until its record is complete."""
-    return np.dtype(
-        [
-            ("field", np.int64),
-            ("neuron", NEURON),  # or an edge's sink
-            ("source", NEURON),  # of an edge
-            ("edge", np.int64),  # its position
-            ("is_dense", np.int64),  # 1: gradients of the sink are summed as those of a dense bundle
-            ("place", np.int64),  # in the record
-            ("before", dtype),  # b or w before the step
-            ("sum", np.float64),  # over a batch, in its order
-            ("gradient", dtype),  # of one weight, summed as training sums it
-        ],
-        align=True,
+    return record_type(
+        field=np.int64,
+        neuron=NEURON,  # or an edge's sink
+        source=NEURON,  # of an edge
+        edge=np.int64,  # its position
+        is_dense=np.int64,  # 1: gradients of the sink are summed as those of a dense bundle
+        place=np.int64,  # in the record
+        before=dtype,  # b or w before the step
+        sum=np.float64,  # over a batch, in its order
+        gradient=dtype,  # of one weight, summed as training sums it
     )
 
 
@@ -102,7 +97,7 @@ def keep_before(monitors: Monitors, clock: Any, parameters: Parameters) -> None:
                 item.before = parameters.weights[item.edge]
 
 
-@kernel
+@inlined
 def collect(monitors: Monitors, clock: Any, block: Computed) -> None:
     """Read z, y, δ and gradients of a block of samples."""
     for monitor in monitors.table:
@@ -147,7 +142,7 @@ def sample_value(item: Any, block: Computed, i: int) -> Any:
     return signal(block, item.neuron, item.field, i)
 
 
-@kernel
+@inlined
 def signal_sum(item: Any, block: Computed) -> float:
     """Σ of z, y or δ over a block, in float64."""
     neuron = item.neuron

@@ -13,20 +13,17 @@ from neuronsim.kernels.arguments import Parameters, Samples, Workspace
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.watch.alarms import Alarms, judge_neurons, keep_biases
 from neuronsim.kernels.watch.monitors import NEVER, Monitors, collect, finish, keep_before
-from neuronsim.kernels.watch.signals import computed
+from neuronsim.kernels.watch.signals import computed, record_type
 
 Array = npt.NDArray[Any]
 
 #: Numbers of steps within the run.
-CLOCK = np.dtype(
-    [
-        ("next", np.int64),  # the next step that anybody watches
-        ("first", np.int64),  # of this call
-        ("last", np.int64),  # of this call
-        ("now", np.int64),  # the step under way where it is watched, else −1
-        ("stopped", np.int64),  # 1: an alarm ended the call
-    ],
-    align=True,
+CLOCK = record_type(
+    next=np.int64,  # the next step that anybody watches
+    first=np.int64,  # of this call
+    last=np.int64,  # of this call
+    now=np.int64,  # the step under way where it is watched, else −1
+    stopped=np.int64,  # 1: an alarm ended the call
 )
 
 
