@@ -199,14 +199,7 @@ class ReferenceNetwork:
     def from_graph(cls, graph: Any) -> "ReferenceNetwork":
         """The same network, parameters, frozen marks and rate factors included; keys are ids."""
         weights = graph.weights.tolist()
-        of_edge, of_bias, of_slope = (
-            [1.0] * n if factors is None else factors.tolist()
-            for factors, n in (
-                (graph.weight_rates, graph.n_edges),
-                (graph.bias_rates, graph.n_neurons),
-                (graph.slope_rates, graph.n_neurons),
-            )
-        )
+        of_edges, of_biases, of_slopes = graph.weight_rates, graph.bias_rates, graph.slope_rates
         neurons: dict[Any, Neuron] = {}
         factors: dict[Parameter, float] = {}
         for a, code in enumerate(graph.activation_codes.tolist()):
@@ -218,8 +211,8 @@ class ReferenceNetwork:
             neurons[a] = Neuron(
                 own_weights, activations.by_code(code).name, float(graph.biases[a]), float(graph.slopes[a])
             )
-            factors |= {weight_of(b, a): of_edge[e] for b, e in zip(sources, edges, strict=True)}
-            factors |= {bias_of(a): of_bias[a], slope_of(a): of_slope[a]}
+            factors |= {weight_of(b, a): _factor(of_edges, e) for b, e in zip(sources, edges, strict=True)}
+            factors |= {bias_of(a): _factor(of_biases, a), slope_of(a): _factor(of_slopes, a)}
         return cls(
             graph.inputs.tolist(),
             neurons,
@@ -553,6 +546,11 @@ def clipped(
         scale = clip_norm / norm if norm > clip_norm else 1.0
     limit = math.inf if clip_value is None else clip_value
     return {p: _cut(scale * g, limit) for p, g in gradients.items()}
+
+
+def _factor(factors: Any, row: int) -> float:
+    """One of the rate factors that a graph keeps: -1 where frozen, None where all are 1."""
+    return 1.0 if factors is None else float(factors[row])
 
 
 def _cut(g: float, limit: float) -> float:

@@ -1,11 +1,11 @@
 """What one training step did: its signals, its gradients, its parameters before and after (L3, L4)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neuronsim.errors import SettingError
 from neuronsim.formulas import activations, optimizers
@@ -104,22 +104,12 @@ class StepResult:
 
     def __post_init__(self) -> None:
         graph, dtype = self.graph, self.graph.dtype
+        kept = {f.name: _sealed(getattr(self, f.name), dtype) for f in fields(self) if f.init and f.name != "targets"}
+        before = _sealed(Parameters(graph.weights, graph.biases, graph.slopes), dtype)
         targets = np.asarray(self.targets, np.float64)
-        before = _all_kept(Parameters(graph.weights, graph.biases, graph.slopes), dtype)
-        after = _all_kept(self.after, dtype)
-        kept: dict[str, Any] = {
-            "graph": graph.showing(*before),
-            "targets": _kept(targets, targets.dtype) if self.is_batch else targets.tolist(),
-            "after": after,
-            **before._asdict(),
-            **{f"{name}_after": values for name, values in after._asdict().items()},
-            "reduced": None if self.reduced is None else _all_kept(self.reduced, dtype),
-            "samples": None if self.samples is None else _kept(self.samples, np.dtype(np.int64)),
-        }
-        kept |= {name: _kept(getattr(self, name), dtype) for name in ("z", "y", "delta", "slope_terms", "losses")}
-        kept |= {
-            name: tuple(_all_kept(part, dtype) for part in getattr(self, name)) for name in ("state", "state_after")
-        }
+        kept["graph"] = graph.showing(*before)
+        kept["targets"] = _sealed(targets, targets.dtype) if self.is_batch else targets.tolist()
+        kept |= before._asdict() | {f"{name}_after": values for name, values in kept["after"]._asdict().items()}
         for name, value in kept.items():
             object.__setattr__(self, name, value)
 
@@ -181,7 +171,8 @@ class StepResult:
         slopes[graph.activation_codes == PRELU] = self.slope_terms
         with np.errstate(all="ignore"):
             weights = self.delta[graph.sinks()] * self.y[graph.sources]
-        return _all_kept(Parameters(weights, np.where(graph.is_input, 0, self.delta), slopes), graph.dtype)
+        reduced: Parameters = _sealed(Parameters(weights, np.where(graph.is_input, 0, self.delta), slopes), graph.dtype)
+        return reduced
 
     @property
     def weight_gradients(self) -> Reals:
@@ -234,14 +225,17 @@ class StepResult:
         return f"<Step {self.number}: {samples}{self.loss_function.name} {self.loss:.9g}, {rate}>"
 
 
-def _kept(values: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The same values where nobody can write to them: a copy, unless that is so already."""
-    if isinstance(values, np.ndarray) and values.dtype == dtype and not values.flags.writeable:
-        return values
-    kept = np.array(values, dtype)
+def _sealed(value: Any, dtype: np.dtype[Any]) -> Any:
+    """The same where nobody can write to it: real arrays of ``dtype``, copied unless that is so already."""
+    if isinstance(value, Parameters):
+        return Parameters(*(_sealed(values, dtype) for values in value))
+    if isinstance(value, tuple):
+        return tuple(_sealed(part, dtype) for part in value)
+    if not isinstance(value, np.ndarray):
+        return value
+    dtype = dtype if value.dtype.kind == "f" else value.dtype
+    if value.dtype == dtype and not value.flags.writeable:
+        return value
+    kept = np.array(value, dtype)
     kept.flags.writeable = False
     return kept
-
-
-def _all_kept(parameters: Parameters, dtype: np.dtype[Any]) -> Parameters:
-    return Parameters(*(_kept(values, dtype) for values in parameters))
