@@ -41,7 +41,7 @@ class Engine:
         self.plan: Plan = graph.plan()
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
-        self.wiring = lower(graph, self.plan, wants_inputs=False)
+        self.wiring = lower(graph, wants_inputs=False)
         self._spaces: dict[Layout, Workspace] = {}
         self._full_wiring: Wiring | None = None
 
@@ -61,7 +61,7 @@ class Engine:
     def full_wiring(self) -> Wiring:
         """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
         if self._full_wiring is None:
-            self._full_wiring = lower(self.graph, self.plan, wants_inputs=True)
+            self._full_wiring = lower(self.graph, wants_inputs=True)
         return self._full_wiring
 
     # --- simulate

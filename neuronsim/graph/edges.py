@@ -106,10 +106,11 @@ def search(row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids) -
 
     Parameters
     ----------
-    row_start, sources
+    row_start : array (n_rows + 1,)
+    sources : array (n_edges,)
         The edges in order.
-    of_sources, of_sinks
-        The edges looked for, shape (k,); sinks are rows of ``row_start``.
+    of_sources, of_sinks : array (k,)
+        The edges looked for; sinks are rows of ``row_start``.
     """
     low, end = row_start[of_sinks], row_start[of_sinks + 1]
     high = end.copy()
@@ -135,20 +136,22 @@ def merge(
 
     Parameters
     ----------
-    row_start, sources
+    row_start : array (n_rows + 1,)
+    sources : array (n_edges,)
         The n edges before it.
-    added
+    added : pair of array (k,)
         Sources and sinks of new edges, in order.
-    removed
+    removed : array of int
         Positions of edges that go.
-    alive
-        Which rows stay, shape (n_rows,), new rows included; edges from and to the others go as well.
+    alive : array (n_rows,)
+        Which rows stay, new rows included; edges from and to the others go as well.
 
     Returns
     -------
-    row_start, sources
+    row_start : array (n_alive + 1,)
+    sources : array (n_edges,)
         The edges after it, rows renumbered.
-    origin
+    origin : array (n_edges,)
         For each of them the position it had, or n + j for the j-th one added.
     """
     n_edges, n_rows = len(sources), len(alive)

@@ -97,13 +97,16 @@ def draw(
 
     Parameters
     ----------
-    weights, missing
-        The weights and which of them to draw, shape (n_edges,).
-    row_start, sources, codes
-        The wiring and each neuron's activation code.
-    init
+    weights, missing : array (n_edges,)
+        The weights and which of them to draw.
+    row_start : array (n_neurons + 1,)
+    sources : array (n_edges,)
+        The wiring.
+    codes : array (n_neurons,)
+        Of activations.
+    init : str
         "auto" or the name of an initialiser.
-    seed, turn
+    seed, turn : int
         The first draw of a network (turn 0) reads the stream (seed, WEIGHTS), later ones a child of it each.
     """
     stream = generator(seed, WEIGHTS) if turn == 0 else generator(seed, WEIGHTS, turn)

@@ -52,8 +52,13 @@ class Plan:
 
     @property
     def n_levels(self) -> int:
-        """How many levels there are; the depth is one less."""
+        """How many levels there are."""
         return int(self.levels.max()) + 1 if self.levels.size else 0
+
+    @property
+    def depth(self) -> int:
+        """Edges on the longest path."""
+        return max(self.n_levels - 1, 0)
 
     @property
     def bundle_is_short(self) -> Marks:
@@ -82,23 +87,10 @@ class Plan:
 def make_plan(row_start: Integers, sources: npt.NDArray[np.int32], is_input: Marks, name: Callable[[int], str]) -> Plan:
     """Sort a wiring topologically and find its bundles, in O(neurons + edges).
 
-    Parameters
-    ----------
-    row_start : array (n_neurons + 1,)
-    sources : array (n_edges,)
-        The edges by sink, then source.
-    is_input : array (n_neurons,)
-    name : function
-        The name of a neuron, for messages.
-
-    Returns
-    -------
-    Plan
-
     Raises
     ------
     CycleError
-        Naming the neurons of the whole cycle.
+        Giving each neuron of the whole cycle its ``name``.
     """
     levels, path, progress = kernels.work_arrays(is_input.size)
     length = kernels.find_levels(row_start, sources, levels, path, progress)

@@ -1,7 +1,6 @@
 """What can be asked of a graph: its arrays with all edits merged, names and ids of neurons, positions of edges."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from neuronsim.graph.edits import Edits, arrow
 from neuronsim.graph.names import NameList, Names
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.graph.rates import Rates
-from neuronsim.graph.selection import Integers, Rows, Selection, edge_pairs
+from neuronsim.graph.selection import Integers, Rows, Selection
 
 __all__ = ["Queries"]
 
@@ -156,13 +155,7 @@ class Queries:
         return rates
 
     def plan(self) -> Plan:
-        """In which order neurons are computed, and which together; made once for each wiring.
-
-        Raises
-        ------
-        CycleError
-            If neurons feed each other in a circle.
-        """
+        """In which order neurons are computed, and which together, made once for each wiring; or CycleError."""
         arrays = self.arrays
         if self._plan is None or self._plan[0] != self.version:
             plan = make_plan(arrays.row_start, arrays.sources, arrays.is_input, self._rows.names.name)
@@ -192,13 +185,7 @@ class Queries:
         return NameList(self.names, neurons)
 
     def ids(self, selection: Selection) -> Integers:
-        """Ids of the neurons meant, in the order given; a glob's by id.
-
-        Raises
-        ------
-        UnknownNameError
-            For a name, id or pattern that is not there.
-        """
+        """Ids of the neurons meant, in the order given, a glob's by id; or UnknownNameError."""
         self.consolidate()
         return self._rows.chosen(selection)
 
@@ -212,13 +199,7 @@ class Queries:
         return self._rows.one(neuron)
 
     def edge(self, source: object, sink: object) -> int:
-        """The position of one edge, its ends given by name or id.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such edge, or no such neuron.
-        """
+        """The position of one edge, its ends given by name or id; or UnknownNameError."""
         ends = self.id(source), self.id(sink)
         at = self._arrays.position(*ends)
         if at is None:
@@ -237,9 +218,9 @@ class Queries:
         first = int(np.argmin(there))
         raise self._no_edge(int(from_rows[first]), int(to_rows[first]))
 
-    def edge_positions(self, edges: Iterable[Any]) -> Integers:
-        """Positions, ascending, of the edges that pairs (source, sink) of selections mean."""
-        found = (self.edges_between(source, sink) for source, sink in edge_pairs(edges))
+    def edge_positions(self, pairs: Iterable[tuple[Selection, Selection]]) -> Integers:
+        """Positions, ascending, of the edges that pairs (sources, sinks) mean."""
+        found = (self.edges_between(*pair) for pair in pairs)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
     def _no_edge(self, source_row: int, sink_row: int) -> UnknownNameError:

@@ -28,16 +28,16 @@ class Summation:
 
 
 def net_input(graph: Graph, neuron: int, online: bool) -> Summation:
-    """z = b + Σ w·y, sources by ascending id: one after another from b on; or in partial sums, and b added last."""
+    """Net input z = b + Σ w·y, sources by ascending id: one after another from b on, or in partial sums and b last."""
     lanes = online and not graph.plan().is_short[neuron]
     return Summation(WIDTH[graph.dtype] if lanes else 1)
 
 
 def weight_gradient(graph: Graph, sink: int) -> Summation:
-    """∂L/∂w = Σ δ·y over the samples of a batch, for every edge into a neuron."""
+    """Gradient ∂L/∂w = Σ δ·y over the samples of a batch, for every edge into a neuron."""
     return Summation(1, BLOCK_SAMPLES) if graph.plan().is_dense[sink] else neuron_gradient(graph)
 
 
 def neuron_gradient(graph: Graph) -> Summation:
-    """∂L/∂b = Σ δ, and ∂L/∂slope, over the samples of a batch."""
+    """Gradient ∂L/∂b = Σ δ, and that of the slope, over the samples of a batch."""
     return Summation(WIDTH[graph.dtype], BLOCK_SAMPLES)

@@ -13,6 +13,9 @@ __all__ = ["check_dtype", "checked", "checked_array", "either", "write"]
 
 Reals = NDArray[np.floating]
 
+# A float up to here fits both dtypes: what a network is wired with edge by edge takes half the time so.
+_ANY_DTYPE = 3.4e38
+
 
 def check_dtype(dtype: object) -> np.dtype[np.floating]:
     """``float32`` or ``float64``, from its name or NumPy type."""
@@ -26,6 +29,8 @@ def check_dtype(dtype: object) -> np.dtype[np.floating]:
 
 def checked(what: str, value: object, dtype: np.dtype[np.floating]) -> float:
     """A finite number that the dtype can hold, or SettingError; ``what`` names it in the message."""
+    if type(value) is float and abs(value) <= _ANY_DTYPE:
+        return value
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.ndarray)):
         raise SettingError(f"{what}={value!r} is not a number")
     number = np.asarray(value)
@@ -44,26 +49,7 @@ def checked(what: str, value: object, dtype: np.dtype[np.floating]) -> float:
 
 
 def checked_array(what: str, values: ArrayLike, n: int, dtype: np.dtype[np.floating]) -> Reals:
-    """One finite number for all, or n of them.
-
-    Parameters
-    ----------
-    what : str
-        What messages call them.
-    values : float or array (n,)
-    n : int
-    dtype : dtype
-
-    Returns
-    -------
-    array (n,)
-        Of the dtype.
-
-    Raises
-    ------
-    SettingError
-        For another shape, or values that are not numbers, not finite or too large for the dtype.
-    """
+    """One such number for all, or an array of n, as an array (n,) of the dtype; or SettingError."""
     try:
         given = np.asarray(values)
     except ValueError:

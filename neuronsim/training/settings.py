@@ -1,5 +1,6 @@
 """The arguments of ``fit``, as given and as understood."""
 
+import os
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,6 +10,7 @@ from neuronsim.formulas import optimizers, schedules
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
+from neuronsim.seeds import RandomSource
 from neuronsim.training import snapshots
 from neuronsim.training import stop as stopping
 from neuronsim.training.stop import Rule
@@ -36,7 +38,7 @@ class FitSettings:
     batch_size: int | None = 1
     epochs: int = 1
     shuffle: bool = True
-    rng: Any = None
+    rng: RandomSource = None
     weight_decay: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
@@ -46,13 +48,18 @@ class FitSettings:
     monitors: Any = ()
     progress: bool | None = None
     snapshots: Any = "auto"
-    checkpoint: Any = None
+    checkpoint: str | os.PathLike[str] | None = None
     resume: bool = False
     threads: int | None = None
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the arguments, in their order."""
+        return [field.name for field in fields(cls)]
+
     def understood(self, resolved: "Resolved", seed: int, loss: Loss) -> dict[str, Any]:
         """By name, in the order of the arguments; the seed, and objects in place of names and numbers."""
-        return {field.name: getattr(self, field.name) for field in fields(self)} | {
+        return {name: getattr(self, name) for name in self.names()} | {
             "rng": seed,
             "loss": loss.name,
             "optimizer": resolved.optimizer,
