@@ -40,20 +40,7 @@ MOST_STEPS = 2**17
 
 @dataclass
 class Trainer:
-    """One call of ``fit`` under way.
-
-    Attributes
-    ----------
-    session : Session
-        Makes the steps.
-    run : RunResult
-        Is filled as training goes on.
-    settings, resolved : FitSettings, Resolved
-    validation : pair of array or None
-    watching : Watching or None
-    chunk : int
-        Steps of the next chunk.
-    """
+    """One call of ``fit`` under way; fills ``run`` as it goes on. ``chunk`` is how many steps the next chunk has."""
 
     session: Session
     run: RunResult
