@@ -173,7 +173,7 @@ class Network:
         self.runtime.forget()
 
     def remove_neuron(self, neuron: Selection) -> None:
-        """Remove neurons and their edges; ids behind them move up by one each, names stay.
+        """Remove neurons and their edges; ids after them move up by one each, names stay.
 
         Of an input, its column of X goes as well; of an output, its column of Y and T.
         """
