@@ -173,7 +173,7 @@ class Network:
         self.runtime.forget()
 
     def remove_neuron(self, neuron: Selection) -> None:
-        """Remove neurons and their edges; ids behind them move up by one each, names stay.
+        """Remove neurons and their edges; ids after them move up by one each, names stay.
 
         Of an input, its column of X goes as well; of an output, its column of Y and T.
         """
@@ -574,12 +574,17 @@ class Network:
         DivergenceWarning
             A loss or a parameter was not finite; the network holds the state before that step.
         """
-        given = locals()
         from neuronsim.run import Run
         from neuronsim.training.fit import fit
         from neuronsim.training.settings import FitSettings
 
-        settings = FitSettings(**{name: given[name] for name in FitSettings.names()})
+        settings = FitSettings(
+            loss=loss, reduction=reduction, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
+            batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
+            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, stop=stop,
+            monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
+            threads=threads,
+        )  # fmt: skip
         return fit(self.runtime, X, T, settings, Run)
 
     def save(self, path: str | os.PathLike[str]) -> None:

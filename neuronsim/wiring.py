@@ -133,8 +133,8 @@ def random_dag(
     """
     starts = _parts(n_inputs, n_hidden, n_outputs)
     seed = seed_of(rng)
-    own = np.arange(n_inputs, starts[-1])
-    population = np.minimum(own, starts[2])
+    others = np.arange(n_inputs, starts[-1])
+    population = np.minimum(others, starts[2])
     degree = np.minimum(population, _whole("in_degree", in_degree))
     sources = _subsets(generator(seed, WIRING), population, degree)
     row_start = _starts(np.concatenate([np.zeros(n_inputs, np.int64), degree]))
@@ -162,7 +162,7 @@ def small_world(
         Neurons in each layer, the inputs first; names as in `layered`.
     neighbours : int
         Each neuron listens to so many of the layer before it, those opposite to it; to more where that layer
-        is so much larger that some would not be heard, and to fewer where it has fewer.
+        is so much larger that nobody would listen to some, and to fewer where it has fewer.
     rewire : float
         The probability with which each of these edges leads from any other neuron in the layers before
         instead.

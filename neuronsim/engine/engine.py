@@ -154,9 +154,7 @@ class Engine:
         """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
         samples = make_samples(X, T, rows, self.dtype)
         for block in self.blocks(X[rows], T[rows], loss):
-            watch.judge_block(
-                recorder, block.work, samples, self.parameters, block.begin, block.count, block.work.stride
-            )
+            watch.judge_block(recorder, block.work, samples, self.parameters, block.begin, block.count)
 
     # --- buffers
 

@@ -39,12 +39,7 @@ class NotFinite(NamedTuple):
 def first_signal(order: Array, z: Array, y: Array, losses: Array, delta: Array) -> NotFinite | None:
     """The first z or y in running order, else the first loss, else the first δ on the way back, that is not finite.
 
-    Parameters
-    ----------
-    order : array (n_neurons,)
-        Ids in running order.
-    z, y, delta : array (n_samples, n_neurons)
-    losses : array (n_samples,)
+    ``order`` (n_neurons,) has the ids in running order; z, y and δ are (n_samples, n_neurons), losses (n_samples,).
     """
     finite_z = np.isfinite(z)
     for turn, ids, finite in (

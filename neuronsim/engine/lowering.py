@@ -1,4 +1,4 @@
-"""A plan lowered to the flat arrays that kernels take: which bundles are dense, which want no δ, which run together."""
+"""A plan lowered to the flat arrays that kernels take: which bundles share work, which want no δ, which go together."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4
-# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
+# Those that listen to inputs only are computed by neurons, not by samples, where they hold this much of all edges.
 _LEADING_SHARE = 0.25
 # Each thread then copies the inputs, whose ids may be this many times as many as they are.
 _INPUTS_SPREAD = 4
@@ -92,7 +92,7 @@ def _columns(graph: Graph, first: Array, count: Array) -> Array:
 
 
 def _leading(graph: Graph, may_lead: Array, edges: Array) -> int:
-    """How many bundles from the first run forward by neurons: those that may, if that is worth it."""
+    """How many bundles from the first are computed forward by neurons: those that may, if that is worth it."""
     leading = len(may_lead) if may_lead.all() else int(may_lead.argmin())
     small = edges[:leading].sum() < _LEADING_SHARE * edges.sum()
     mostly_gaps = graph.inputs.max(initial=-1) + 1 > _INPUTS_SPREAD * graph.n_inputs

@@ -2,13 +2,13 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neuronsim.graph.edges import merge, row_starts
-from neuronsim.graph.initialisers import undrawn, undrawn_mark
+from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.graph.rates import Rates
 
 __all__ = ["AllRates", "Arrays", "NewNeuron"]
@@ -33,6 +33,11 @@ class AllRates(NamedTuple):
     weights: Rates
     biases: Rates
     slopes: Rates
+
+    @classmethod
+    def of(cls, n_edges: int, n_neurons: int, dtype: np.dtype[np.floating]) -> "AllRates":
+        """Factors of 1, nothing frozen."""
+        return cls(Rates(n_edges, dtype), Rates(n_neurons, dtype), Rates(n_neurons, dtype))
 
 
 @dataclass(eq=False)
@@ -69,36 +74,10 @@ class Arrays:
     @classmethod
     def empty(cls, dtype: np.dtype[np.floating]) -> "Arrays":
         """The arrays of no neurons and no edges."""
-        return cls.of(dtype, np.zeros(1), np.empty(0), None, (), (), (), np.empty(0, np.int64))
-
-    @classmethod
-    def of(
-        cls,
-        dtype: np.dtype[np.floating],
-        row_start: NDArray[Any],
-        sources: NDArray[Any],
-        weights: ArrayLike | None,
-        biases: ArrayLike,
-        slopes: ArrayLike,
-        codes: ArrayLike,
-        inputs: Integers,
-    ) -> "Arrays":
-        """From arrays in order, or scalars; without weights, all are to be drawn."""
-        n, n_edges = len(row_start) - 1, len(sources)
-        arrays = cls(
-            np.ascontiguousarray(row_start, np.int64),
-            np.ascontiguousarray(sources, np.int32),
-            np.full(n_edges, undrawn_mark(dtype) if weights is None else weights, dtype),
-            np.full(n, biases, dtype),
-            np.full(n, slopes, dtype),
-            np.full(n, codes, np.int16),
-            np.zeros(n, np.bool_),
-            AllRates(Rates(n_edges, dtype), Rates(n, dtype), Rates(n, dtype)),
-        )
-        arrays.is_input[inputs] = True
-        arrays.biases[inputs] = 0.0
-        arrays.may_lack = bool(undrawn(arrays.weights).any())
-        return arrays
+        weights, biases, slopes = (np.empty(0, dtype) for _ in range(3))
+        row_start, sources = np.zeros(1, np.int64), np.empty(0, np.int32)
+        codes, is_input = np.empty(0, np.int16), np.empty(0, np.bool_)
+        return cls(row_start, sources, weights, biases, slopes, codes, is_input, AllRates.of(0, 0, dtype))
 
     def copy(self) -> "Arrays":
         """An independent copy; it shares the wiring's arrays."""

@@ -17,7 +17,7 @@ from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE
 from neuronsim.graph import initialisers, values
-from neuronsim.graph.arrays import Arrays, NewNeuron
+from neuronsim.graph.arrays import AllRates, Arrays, NewNeuron
 from neuronsim.graph.edges import incoming
 from neuronsim.graph.edits import Edits, check_not_itself
 from neuronsim.graph.names import Names
@@ -62,9 +62,21 @@ class Graph(Queries):
         Weights may be marked as not drawn yet; None leaves all to be drawn. Inputs and outputs are ids in the order of
         the columns of X and Y.
         """
-        graph = cls(dtype)
+        graph, n, n_edges = cls(dtype), len(names), len(sources)
         in_rows, out_rows = (np.asarray(rows, np.int64) for rows in (inputs, outputs))
-        arrays = Arrays.of(graph.dtype, row_start, sources, weights, biases, slopes, activation_codes, in_rows)
+        arrays = Arrays(
+            np.ascontiguousarray(row_start, np.int64),
+            np.ascontiguousarray(sources, np.int32),
+            np.full(n_edges, initialisers.undrawn_mark(graph.dtype) if weights is None else weights, graph.dtype),
+            np.full(n, biases, graph.dtype),
+            np.full(n, slopes, graph.dtype),
+            np.full(n, activation_codes, np.int16),
+            np.zeros(n, np.bool_),
+            AllRates.of(n_edges, n, graph.dtype),
+        )
+        arrays.is_input[in_rows] = True
+        arrays.biases[in_rows] = 0.0
+        arrays.may_lack = bool(initialisers.undrawn(arrays.weights).any())
         graph._hold(arrays, Rows(names, in_rows.tolist(), out_rows.tolist()))
         graph.version = 1
         return graph

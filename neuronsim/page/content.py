@@ -177,7 +177,7 @@ def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int) -> list[str]
 class _Blame:
     """Which samples a step's parameters do worst on, by loss and by |δ| of every neuron kept."""
 
-    def __init__(self, replay: "Replay", kept: Kept) -> None:
+    def __init__(self, replay: Replay, kept: Kept) -> None:
         self.probe = Probe(replay, evenly_spread(len(replay.X), _MOST_SAMPLES))
         self.ids = kept.neurons
         self.facts = {"n": len(self.probe.rows), "of": len(replay.X)}

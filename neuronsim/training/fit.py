@@ -104,14 +104,14 @@ def _validation(runtime: Runtime, given: FitSettings) -> tuple[Array, Array] | N
     return runtime.data(X, T, given.loss, ("Xv", "Tv"))[:2]
 
 
-def _watching(run: WatchedRun, monitors: Any) -> Watching | None:
+def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:
     """What monitors and alarms ask for, or None; it checks them."""
     given = () if monitors is None else monitors
     listed: list[Watcher] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for watcher in listed:
-        if not hasattr(watcher, "_begin") or sum(watcher is other for other in listed) > 1:
+        if not isinstance(watcher, Watcher) or sum(watcher is other for other in listed) > 1:
             raise SettingError(f"monitors has {watcher!r}; give Monitor and Alarm objects, each once")
-    return Watching(run, listed) if listed else None
+    return Watching(watched, listed) if listed else None
 
 
 @contextmanager

@@ -40,20 +40,7 @@ MOST_STEPS = 2**17
 
 @dataclass
 class Trainer:
-    """One call of ``fit`` under way.
-
-    Attributes
-    ----------
-    session : Session
-        Makes the steps.
-    run : RunResult
-        Is filled as training goes on.
-    settings, resolved : FitSettings, Resolved
-    validation : pair of array or None
-    watching : Watching or None
-    chunk : int
-        Steps of the next chunk.
-    """
+    """One call of ``fit`` under way; fills ``run`` as it goes on. ``chunk`` is how many steps the next chunk has."""
 
     session: Session
     run: RunResult
@@ -256,9 +243,9 @@ class Trainer:
             yield
         finally:
             if self.watching is not None:
-                self.watching.end(self.run)
+                why = self.watching.end(self.run)
                 if self.run.status == "stopped" and self.watching.stopped:
-                    self.run.reason = self.watching.reason()
+                    self.run.reason = why
 
     @contextmanager
     def bar(self, progress: bool | None) -> Iterator[Any]:

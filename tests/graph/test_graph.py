@@ -323,8 +323,12 @@ def test_runnable():
 def test_float32_refuses_what_it_cannot_hold():
     graph = Graph("float32")
     graph.add_inputs(["a"])
-    with pytest.raises(SettingError, match="too large for float32"):
-        graph.add_neuron("b", {"a": 1e39})
+    for weight in (1e39, 3.41e38, np.float64(3.41e38)):
+        with pytest.raises(SettingError, match="too large for float32"):
+            graph.add_neuron("b", {"a": weight})
+    graph.add_neuron("b", {"a": 3.4028234e38}, bias=-3.4e38)
+    assert np.isfinite(graph.weights).all()
+    assert np.isfinite(graph.biases).all()
     assert graph.weights.dtype == np.float32
 
 
