@@ -149,7 +149,7 @@ def _items(engine: Engine, request: MonitorRequest) -> Array:
     if len(request.edges):
         items["source"] = _neurons(engine, graph.sources[request.edges])[:, None]
         items["edge"] = request.edges[:, None]
-        items["is_dense"] = engine.is_dense[sinks][:, None]
+        items["is_dense"] = engine.plan.is_dense[sinks][:, None]
     items = items.reshape(-1)
     if not len(request.chosen):
         return items
