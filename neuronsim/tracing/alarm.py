@@ -14,7 +14,7 @@ from neuronsim.training.watching import Firings, WatchedRun
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Selection
-    from neuronsim.tracing.steps import StepResult
+    from neuronsim.tracing.result import StepResult
 
 __all__ = ["Alarm"]
 
