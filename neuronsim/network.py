@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import SettingError
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph import describing
-from neuronsim.graph.graph import Graph, Selection
+from neuronsim.graph.graph import Graph
 from neuronsim.graph.names import NameList
-from neuronsim.graph.selection import edge_pairs
+from neuronsim.graph.selection import Selection, edge_pairs
 from neuronsim.graph.values import either, write
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, neuron_table
 from neuronsim.seeds import RandomSource
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from neuronsim.run import Run
 
 __all__ = ["Network"]
-
-Reals = NDArray[np.floating]
 
 
 class Network:

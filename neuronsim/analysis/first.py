@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import step_number
+from neuronsim.basics.arrays import Array
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
@@ -16,10 +17,6 @@ from neuronsim.tracing.conditions import Condition, parse
 if TYPE_CHECKING:
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.result import StepResult
-
-__all__ = ["Occurrence", "first"]
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array, Reals
 from neuronsim.documents.notation import number
 from neuronsim.engine.finite import first_parameter, first_signal
 from neuronsim.engine.signals import Signals
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["Origin", "bad_signal", "bad_update", "chain"]
-
-Array = NDArray[Any]
-Reals = NDArray[np.floating]
 
 # Of a longer chain its two ends.
 _CHAIN = 8

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.engine.engine import Engine, alone
 from neuronsim.engine.signals import Signals
 from neuronsim.engine.workspace import make_samples
@@ -30,9 +30,6 @@ from neuronsim.kernels.update import (
 from neuronsim.kernels.watch import steps as watch
 from neuronsim.kernels.watch.recorder import Recorder
 
-__all__ = ["Session", "SessionSettings", "State", "step"]
-
-Array = npt.NDArray[Any]
 State = list[Array]
 """What a step changes, as `Session.arrays` lists it."""
 

@@ -24,8 +24,6 @@ from neuronsim.formulas.activations import ACTIVATIONS
 from neuronsim.graph.edges import blocks
 from neuronsim.seeds import WEIGHTS, generator
 
-__all__ = ["AUTO", "INITIALISERS", "Initialiser", "check_name", "draw", "undrawn", "undrawn_mark"]
-
 AUTO = "auto"
 
 _BLOCK = 1 << 19

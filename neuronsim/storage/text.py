@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.errors import FileError, suggest
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import RateArrays, State
 
-__all__ = ["FORMAT", "read", "write"]
-
 FORMAT = 1
 _KIND = "neuronsim network"
 
-Reals = NDArray[np.floating]
 
 # The keys of the file and of one neuron's line, and what their values are.
 _HEAD = {

@@ -13,10 +13,9 @@ from neuronsim.training.requests import AlarmRequest
 from neuronsim.training.watching import Firings, WatchedRun
 
 if TYPE_CHECKING:
-    from neuronsim.graph.graph import Selection
+    from neuronsim.graph.selection import Selection
     from neuronsim.tracing.result import StepResult
 
-__all__ = ["Alarm"]
 
 #: Firings that are kept; all are counted.
 KEPT = 1000

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Array, Integers
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
     from neuronsim.training.result import RunResult
 
-__all__ = ["Monitor", "Series"]
-
-Array = NDArray[Any]
-Integers = NDArray[np.int64]
 
 #: Bytes of a record beside its values: step and sample.
 _RECORD_BYTES = 16

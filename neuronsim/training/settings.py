@@ -15,8 +15,6 @@ from neuronsim.training import snapshots
 from neuronsim.training import stop as stopping
 from neuronsim.training.stop import Rule
 
-__all__ = ["FitSettings", "Resolved"]
-
 _NO_LIMIT = "{name}={value!r}: a positive number is needed, or None for no limit"
 
 # Later versions record and resume; until then these arguments take their defaults only.
