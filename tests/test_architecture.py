@@ -125,15 +125,16 @@ def test_no_file_imports_itself_through_others():
     assert set(circle(PACKAGE, FACADES)) & LEFT_CIRCLES or circle(PACKAGE, FACADES) == []
 
 
+PLANTED = {
+    "at the top": "from house.b import B",
+    "in a function": "def f():\n    from house.b import B",
+    "for type checkers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import house.b",
+    "of a module": "from house import b",
+}
+
+
 class TestCircle:
     """A test of the test: planted circles are found wherever the imports stand."""
-
-    PLANTED = {
-        "at the top": "from house.b import B",
-        "in a function": "def f():\n    from house.b import B",
-        "for type checkers": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import house.b",
-        "of a module": "from house import b",
-    }
 
     @pytest.fixture
     def house(self, tmp_path):
