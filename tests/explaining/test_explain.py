@@ -1,6 +1,5 @@
 """Explanations of all optimisers' steps, of batches, as LaTeX and as worksheets: printed formulas are worked out."""
 
-import ast
 import math
 import re
 import shutil
@@ -16,6 +15,7 @@ import neuronsim as ns
 from neuronsim.errors import SettingError
 from neuronsim.explaining import notation
 from neuronsim.explaining.explain import Explanation, Section
+from neuronsim.formulas.activations import ACTIVATIONS
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"]
 X, T = np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).random((30, 4))
@@ -47,19 +47,23 @@ def a_step(optimizer: str, batch_size: int, dtype: str = "float64", **settings):
     return run.at(run.n_steps - 1)
 
 
+# What may stand before an = and be no formula of numbers: the name of what is printed, a sum of the rows above, f'.
+WORDS = re.compile(
+    r"b|z|δ|gradient|old|new|= x|(gradient )?δ · 1|([wb]|slope)\[.+\]|Σ [wδ].*|f'\(.+\)|size, kept within its bounds"
+)
+FUNCTIONS = {name: a.function for name, a in ACTIVATIONS.items()} | {"math": math}
+
+
 def worked_out(text: str) -> float | None:
-    """The value of a printed product or formula; None of what is none."""
-    expression = text.replace("·", "*").replace("²", "**2").replace("÷", "/")
+    """The value of a printed product, formula or call; None of what is words."""
+    if WORDS.fullmatch(text):
+        return None
+    if both := re.fullmatch(r"y = (\S+), t = (\S+)", text):  # ∂L/∂y of half_squared_error
+        return float(both[1]) - float(both[2])
+    expression = re.sub(r"^[^\d=]*\S* = ", "", text).replace("·", "*").replace("²", "**2").replace("÷", "/")
     expression = re.sub(r"√([\d.e+-]+)", r"math.sqrt(\1)", expression)
     expression = re.sub(r"(?<![\w.)*])-([\d.e-]+)\*\*2", r"(-\1)**2", expression)
-    letters = re.sub(r"(?<=\d)e(?=[-+\d])|math\.sqrt", "", expression)
-    if re.search(r"[^\W\d_]", letters) or not re.search(r"[-*/+]", expression.lstrip("-")):
-        return None
-    try:
-        ast.parse(expression, mode="eval")
-    except SyntaxError:
-        return None
-    return float(eval(expression, {"math": math}))
+    return float(eval(expression, FUNCTIONS))
 
 
 def formulas(explanation: Explanation) -> list[tuple[str, float, float]]:
@@ -70,11 +74,14 @@ def formulas(explanation: Explanation) -> list[tuple[str, float, float]]:
             cells = [notation.text(cell, 17) for cell in row]
             if "=" not in cells:
                 cells = [part for cell in cells for part in re.split(r"(?<= )(=)(?= )|^(=)(?= )", cell) if part]
-                cells = [cell.strip() for cell in cells]
-            for k in range(1, len(cells) - 1):
-                value = worked_out(cells[k - 1]) if cells[k] == "=" else None
-                if value is not None:
-                    found.append((f"{section.heading}: {cells}", value, float(cells[k + 1])))
+            cells = [cell.strip() for cell in cells if cell.strip()]
+            for before, sign, after in zip(cells, cells[1:], cells[2:], strict=False):
+                if sign == "=" and re.fullmatch(r"-?[\d.]+(e[-+]\d+)?|-?inf|nan", after):
+                    value = worked_out(before)
+                    if value is not None:
+                        if cut := re.search(r"cut at ± (\S+)", cells[0]):
+                            value = min(max(value, -float(cut[1])), float(cut[1]))
+                        found.append((f"{section.heading}: {cells}", value, float(after)))
     return found
 
 
