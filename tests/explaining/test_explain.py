@@ -94,9 +94,9 @@ def test_every_printed_formula_comes_out(optimizer, batch_size, options):
     """The numbers in a row make the number behind its =, and the last one is what the kernel has written."""
     step = a_step(optimizer, batch_size, **options)
     for what in [(), *((n,) for n in step.graph.name_list(range(step.graph.n_neurons))), ("p", "m"), ("x0", "o1")]:
-        explanation = step.explain(*what)
-        for row, worked, printed in formulas(explanation):
-            assert worked == pytest.approx(printed, rel=1e-9, abs=1e-15), row
+        for explanation in (step.explain(*what), step.sample(0).explain(*what)):
+            for row, worked, printed in formulas(explanation):
+                assert worked == pytest.approx(printed, rel=1e-9, abs=1e-15), row
     edge = step["p", "m"]
     text = str(step.explain("p", "m"))
     if optimizer == "sgd" and not options:
