@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from nets import mixed_net
 from strategies import cases
 
 import neuronsim as ns
@@ -21,17 +22,9 @@ OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"
 X, T = np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).random((30, 4))
 
 
-def mixed_net(dtype: str = "float64") -> ns.Network:
-    """A skip, a prelu, an output that feeds, an input as output, a lost neuron, a frozen edge and a rate."""
-    net = ns.Network(dtype, rng=3)
-    net.add_inputs("x0", "x1")
-    net.add_neuron("p", {"x0": -1.2, "x1": 0.4}, activation="prelu", bias=-0.1, slope=0.3)
-    net.add_neuron("c", activation="identity", bias=0.7)
-    net.add_neuron("m", {"p": 0.8, "c": -0.5, "x1": 0.3}, activation="gelu", bias=0.2)
-    net.add_neuron("lost", {"m": 1.0}, activation="tanh")
-    net.add_neuron("o0", {"m": 0.9, "p": -0.7}, activation="tanh", bias=0.1)
-    net.add_neuron("o1", {"m": -0.4, "x0": 0.6}, activation="tanh")
-    net.set_outputs("o0", "o1", "m", "x1")
+def net_with_rates(dtype: str = "float64") -> ns.Network:
+    """A frozen edge and a rate, too."""
+    net = mixed_net(dtype=dtype)
     net.freeze(edges=[("c", "m")])
     net.scale_rate("o1", 0.5)
     return net
@@ -40,7 +33,7 @@ def mixed_net(dtype: str = "float64") -> ns.Network:
 def a_step(optimizer: str, batch_size: int, dtype: str = "float64", **settings):
     if optimizer == "rprop":
         settings.pop("weight_decay", None)
-    net = mixed_net(dtype)
+    net = net_with_rates(dtype)
     run = net.fit(
         X, T, batch_size=batch_size, epochs=2, optimizer=optimizer, learning_rate=0.05, rng=0, **settings
     )  # fmt: skip
@@ -250,7 +243,7 @@ def tree(sums: np.ndarray) -> float:
 
 def everything() -> list[Explanation]:
     steps = [a_step(o, b, clip_norm=0.05, clip_value=0.01) for o in OPTIMIZERS for b in (1, 6)]
-    steps += [steps[1].sample(0), mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5])]
+    steps += [steps[1].sample(0), net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5])]
     softmax = ns.wiring.layered([2, 3], output="softmax", rng=0)
     steps += [softmax.step([1.0, 2.0], 1), softmax.step([1.0, 2.0], [0.5, 0.1, 0.4], loss="squared_error")]
     parts = [step.explain(*what) for step in steps for what in ((), (0,), (step.graph.n_neurons - 1,))]
@@ -285,7 +278,7 @@ class TestLatex:
                 assert not re.search("[\ue000-\ue00f]", source)
 
     def test_the_formulas(self):
-        source = mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("o0").latex()
+        source = net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("o0").latex()
         assert r"\usepackage{amsmath}" not in source
         assert r"w_{\text{m}\to \text{o0}} \cdot  y_{\text{m}}" in source
         assert r"\begin{alignat*}" in source
@@ -317,7 +310,7 @@ class TestLatex:
 
 class TestWorksheet:
     def step(self):
-        return mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], learning_rate=0.5)
+        return net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], learning_rate=0.5)
 
     def test_blanks_are_numbered_and_answered(self):
         sheet = self.step().explain("p").worksheet()
@@ -385,6 +378,6 @@ def test_sections_of_plain_text_stay_as_they_are():
 
 
 def test_as_dict_is_plain():
-    found = mixed_net().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("m").as_dict()
+    found = net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("m").as_dict()
     assert found["title"] == "neuron m (gelu, output) in step 0"
     assert all(set(s) == {"heading", "rows", "remarks"} for s in found["sections"])

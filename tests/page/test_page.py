@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nets import T222, X222, net_222
 
 import neuronsim as ns
 from neuronsim import wiring
@@ -27,20 +28,11 @@ from neuronsim.run import Run
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine: the page is not opened here")
 
-X, T = (0.05, 0.10), (0.01, 0.99)
-
 
 def lecture_run(n: int = 12, **settings: Any) -> Run:
     """L4's 2-2-2 network."""
-    net = ns.Network(rng=0)
-    net.add_inputs("i1", "i2")
-    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
-    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
-    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
-    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
-    net.set_outputs("o1", "o2")
     given = {"learning_rate": 0.5, "rng": 0} | settings
-    return net.fit(np.tile(X, (n, 1)), np.tile(T, (n, 1)), **given)
+    return net_222(frozen=False).fit(np.tile(X222, (n, 1)), np.tile(T222, (n, 1)), **given)
 
 
 def data_of(path: Path) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import re
 
 import numpy as np
 import pytest
+from nets import T222 as T
+from nets import X222 as X
+from nets import mixed_net, net_222
 
 import neuronsim as ns
 from neuronsim.errors import CheckError, DataError, NeuronsimError, SettingError, UnknownNameError
@@ -15,38 +18,6 @@ from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, we
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.step import Step
 from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
-
-X, T = [0.05, 0.10], [0.01, 0.99]
-
-
-def net_222(dtype="float64"):
-    """L4's 2-2-2 net, biases frozen."""
-    net = ns.Network(dtype)
-    net.add_inputs("i1", "i2")
-    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
-    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
-    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
-    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
-    net.set_outputs("o1", "o2")
-    net.freeze(biases=True)
-    return net
-
-
-def mixed_net(loss="half_squared_error", last="tanh", dtype="float64"):
-    """Skips, a prelu, an output that feeds, an input as output, a bias-only and a lost neuron."""
-    net = ns.Network(dtype, rng=3)
-    net.add_inputs("x0", "x1")
-    net.add_neuron("p", {"x0": -1.2, "x1": 0.4}, activation="prelu", bias=-0.1, slope=0.3)
-    net.add_neuron("c", activation="identity", bias=0.7)
-    net.add_neuron("m", {"p": 0.8, "c": -0.5, "x1": 0.3}, activation="gelu", bias=0.2)
-    net.add_neuron("lost", {"m": 1.0}, activation="tanh")
-    net.add_neuron("o0", {"m": 0.9, "p": -0.7}, activation=last, bias=0.1)
-    net.add_neuron("o1", {"m": -0.4, "x0": 0.6}, activation=last)
-    outputs = ["o0", "o1"]
-    if last != "softmax" and loss == "half_squared_error":
-        outputs += ["m", "x1"]
-    net.set_outputs(*outputs)
-    return net
 
 
 class TestStep:
