@@ -19,8 +19,11 @@ OPTIMIZERS = {
 
 
 def awkward_net(dtype: str = "float64", seed: int = 1, output: str = "identity") -> ns.Network:
-    """Skip edges, bundles, learned slopes, a neuron without sources, a dead end, an output that feeds others, an input
-    that is an output."""
+    """What kernels must not stumble over.
+
+    Skip edges, bundles, learned slopes, a neuron without sources, a dead end, an output that feeds others, an input
+    that is an output.
+    """
     net = ns.Network(dtype, rng=seed)
     net.add_inputs("x0", "x1", "x2")
     net.add_neuron("bias", activation="sine", bias=0.4)
