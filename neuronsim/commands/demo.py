@@ -31,15 +31,15 @@ class Row:
 
     Attributes
     ----------
-    lecture
+    lecture : str
         L0 … L4.
-    quantity
+    quantity : str
         What it is.
-    expected
+    expected : str
         As printed; its digits say how closely to compare, up to the 15 that float64 is good for.
-    value
+    value : float
         Ours.
-    correction
+    correction : str or None
         What should be printed, where the printed number is known to be off.
     """
 
@@ -239,9 +239,9 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
 
     Parameters
     ----------
-    directory
+    directory : str or path
         Gets ``neuronsim-demo.png``, and ``neuronsim-demo.html``, the page of the run.
-    show
+    show : callable
         Gets lines for people.
 
     Returns

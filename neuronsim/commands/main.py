@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    arguments
+    arguments : sequence of str, optional
         What follows the program's name; None takes them from the process.
     """
     options = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))

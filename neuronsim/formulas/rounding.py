@@ -24,8 +24,10 @@ def signal_magnitudes(net: ReferenceNetwork, s: Signals, t: Sequence[float], los
     net : ReferenceNetwork
     s : Signals
         What ``net.signals(x, t, loss)`` returned.
-    t, loss
-        The desired outputs and the loss of that call.
+    t : sequence of float
+        The desired outputs of that call.
+    loss : Loss
+        Its loss.
 
     Returns
     -------
