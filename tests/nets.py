@@ -69,6 +69,29 @@ def mixed_net(loss: str = "half_squared_error", last: str = "tanh", dtype: str =
     return net
 
 
+def small_net(dtype: str = "float64") -> ns.Network:
+    """All that a file has to keep: missing weights, frozen and scaled parameters, a name with every kind of sign."""
+    net = ns.Network(dtype, rng=7, init="he")
+    net.add_inputs("i1", "i2")
+    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
+    net.add_neuron("δ 'prelu' \"x\"", ["i1", "h1"], activation="prelu")
+    net.add_neuron("o1", {"h1": 1 / 3}, activation="identity", bias=-0.0)
+    net.connect("i2", "o1")
+    net.set_outputs("o1", "h1")
+    net.freeze("h1")
+    net.freeze(edges=[("h1", "o1")])
+    net.scale_rate("o1", 0.1)
+    return net
+
+
+def net_with_rates(dtype: str = "float64") -> ns.Network:
+    """`mixed_net` with a frozen edge and a rate."""
+    net = mixed_net(dtype=dtype)
+    net.freeze(edges=[("c", "m")])
+    net.scale_rate("o1", 0.5)
+    return net
+
+
 def classes_net(*hidden: int, n: int = 30, dtype: str = "float64") -> tuple[ns.Network, np.ndarray, np.ndarray]:
     """Layers that sort samples into three classes, and n samples: X (n, 3), class numbers (n,)."""
     net = ns.wiring.layered([3, *hidden, 3], activation="tanh", output="softmax", dtype=dtype, rng=1)
