@@ -432,8 +432,7 @@ class Network:
         x, t, used = self.runtime.data(X, T, loss)
         self.runtime.forget()
         g = engine.gradients(x, t, used, reduction)
-        arrays = g.losses, g.weights, g.biases, g.slopes, g.delta, g.inputs, g.outputs
-        return Gradients(float(g.loss), *arrays, self.graph, self.graph.version)
+        return Gradients(**vars(g), _graph=self.graph, _version=self.graph.version)
 
     def jacobian(self, X: ArrayLike) -> Reals:
         """∂y/∂x of every output by every input, shape (n_samples, n_outputs, n_inputs)."""
@@ -575,12 +574,17 @@ class Network:
         DivergenceWarning
             A loss or a parameter was not finite; the network holds the state before that step.
         """
-        given = locals()
         from neuronsim.run import Run
         from neuronsim.training.fit import fit
         from neuronsim.training.settings import FitSettings
 
-        settings = FitSettings(**{name: given[name] for name in FitSettings.names()})
+        settings = FitSettings(
+            loss=loss, reduction=reduction, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
+            batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
+            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, stop=stop,
+            monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
+            threads=threads,
+        )  # fmt: skip
         return fit(self.runtime, X, T, settings, Run)
 
     def save(self, path: str | os.PathLike[str]) -> None:

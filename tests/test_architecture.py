@@ -21,7 +21,7 @@ FACADES = {"__init__.py", "network.py", "run.py", "step.py"}
 FLOORS = [
     ["errors"],
     ["basics", "seeds"],
-    ["formulas", "kernels"],
+    ["documents", "formulas", "kernels"],
     ["data"],
     ["graph"],
     ["engine"],

@@ -13,8 +13,9 @@ from nets import net_with_rates
 from strategies import cases
 
 import neuronsim as ns
-from neuronsim.explaining import notation
-from neuronsim.explaining.explain import Explanation, Section
+from neuronsim.documents import notation
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.section import Section
 from neuronsim.formulas.activations import ACTIVATIONS
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"]

@@ -11,8 +11,8 @@ from nets import X222 as X
 from nets import mixed_net, net_222
 
 import neuronsim as ns
+from neuronsim.documents.notation import number, pair
 from neuronsim.errors import DataError, NeuronsimError, SettingError, UnknownNameError
-from neuronsim.explaining.explain import number, pair
 from neuronsim.formulas import losses
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
 

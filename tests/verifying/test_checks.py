@@ -1,5 +1,7 @@
 """The gradient check: it agrees on right kernels, and names what is wrong on others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from nets import T222 as T
@@ -8,8 +10,6 @@ from nets import mixed_net, net_222
 
 import neuronsim as ns
 from neuronsim.errors import CheckError, SettingError
-from neuronsim.kernels.arguments import Parameters
-from neuronsim.step import Step
 from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
 
 
@@ -52,11 +52,7 @@ class TestCheck:
         delta = step.delta.copy()
         new = [step["h1", o].weight_after * step[o].delta for o in ("o1", "o2")]
         delta[step["h1"].id] = sum(new) * step["h1"].derivative
-        wrong = Step(
-            step.graph, z=step.z, y=step.y, delta=delta, losses=step.losses, loss_function=step.loss_function,
-            targets=step.targets, learning_rate=0.5,
-            after=Parameters(step.weights_after, step.biases_after, step.slopes_after),
-        )  # fmt: skip
+        wrong = replace(step, delta=delta)
         found = check_step(wrong)
         assert {c.name for c in found.failures} == {"b[h1]", "w[i1→h1]", "w[i2→h1]"}
         with pytest.raises(

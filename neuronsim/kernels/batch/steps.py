@@ -306,7 +306,7 @@ def train_batches(
             if not np.isfinite(step_sum):
                 return s
             if recorder is not None:
-                look_at_block(recorder, work, samples, at, start, count, stride)
+                look_at_block(recorder, work, samples, at, start, count)
             mode = WRITE if start == 0 else ADD
             used = into(learning, gradient, mode) if buffered else learning
             block_neurons(wiring, work, used, count, stride, cuts)

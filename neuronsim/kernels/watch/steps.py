@@ -12,7 +12,7 @@ from neuronsim.kernels.batch.steps import train_batches
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.online.steps import train_online
 from neuronsim.kernels.online.tiny import train_tiny
-from neuronsim.kernels.watch.recorder import FIRST, NEXT, NOW, STOPPED, Recorder, conclude, judge, look, prepare
+from neuronsim.kernels.watch.recorder import Recorder, conclude, judge, look, prepare
 
 Array = npt.NDArray[Any]
 
@@ -20,10 +20,10 @@ Array = npt.NDArray[Any]
 @inlined
 def next_call(recorder: Recorder, parameters: Parameters, s: int, n_steps: int) -> tuple[bool, int]:
     """Whether step ``s`` of these ``n_steps`` is watched, and where the call that makes it ends."""
-    due = recorder.clock[NEXT] - recorder.clock[FIRST]
+    due = recorder.clock[0].next - recorder.clock[0].first
     if due > s:
         return False, min(due, n_steps)
-    prepare(recorder, parameters, recorder.clock[NEXT])
+    prepare(recorder, parameters, recorder.clock[0].next)
     return True, s + 1
 
 
@@ -55,9 +55,9 @@ def watch_online(
         if made < n - s:
             return s + made
         if watched:
-            look(recorder, work, samples, first, 0, 1, 1)
+            look(recorder, work, samples, first, 0, 1)
             conclude(recorder, learning.parameters, 1.0, 1, samples.order[first])
-            if recorder.clock[STOPPED] > 0:
+            if recorder.clock[0].stopped > 0:
                 return n
         s = n
     return s
@@ -85,9 +85,9 @@ def watch_tiny(
         if made < n - s:
             return s + made
         if watched:
-            look(recorder, work, samples, first, 0, 1, 1)
+            look(recorder, work, samples, first, 0, 1)
             conclude(recorder, parameters, 1.0, 1, samples.order[first])
-            if recorder.clock[STOPPED] > 0:
+            if recorder.clock[0].stopped > 0:
                 return n
         s = n
     return s
@@ -130,7 +130,7 @@ def watch_batches(
         if watched:
             m_samples = min(batch, samples.order.size - first * batch)
             conclude(recorder, learning.parameters, 1.0 / m_samples if mean else 1.0, m_samples, -1)
-            if recorder.clock[STOPPED] > 0:
+            if recorder.clock[0].stopped > 0:
                 return n
         s = n
     return s
@@ -144,8 +144,7 @@ def judge_block(
     parameters: Parameters,
     position: int,
     count: int,
-    stride: int,
 ) -> None:
     """Alarms look at a block of samples in the workspace that belongs to no step made."""
-    prepare(recorder, parameters, recorder.clock[NOW])
-    judge(recorder, work, samples, position, count, stride)
+    prepare(recorder, parameters, recorder.clock[0].now)
+    judge(recorder, work, samples, position, count)

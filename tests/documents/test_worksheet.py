@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from nets import net_with_rates
 
+from neuronsim.documents import notation
 from neuronsim.errors import SettingError
-from neuronsim.explaining import notation
 
 X, T = np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).random((30, 4))
 
