@@ -202,14 +202,14 @@ class TestCheck:
     ) -> None:
         from neuronsim.engine.engine import Engine
 
-        right = Engine.gradients
+        right = Engine.parameter_gradients
 
         def wrong(*arguments: Any) -> Any:
             found = right(*arguments)
             found.weights[3] *= 1.5
             return found
 
-        monkeypatch.setattr(Engine, "gradients", wrong)
+        monkeypatch.setattr(Engine, "parameter_gradients", wrong)
         assert cli.main(["check", l4, "--data", data]) == 1
         assert capsys.readouterr().out.startswith("1 of 12 gradients differ")
 
