@@ -87,7 +87,7 @@ def bad_update(step: StepResult) -> Origin | None:
 
 
 def chain(graph: Graph, neuron: int, y: Reals) -> str:
-    """From an input, or a bias, to the neuron: at each one the source of the largest \\|w·y\\|."""
+    r"""From an input, or a bias, to the neuron: at each one the source of the largest \|w·y\|."""
     links = [graph.name(neuron)]
     while not graph.is_input[neuron]:
         edges = slice(graph.row_start[neuron], graph.row_start[neuron + 1])

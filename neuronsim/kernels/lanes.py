@@ -918,9 +918,7 @@ def transpose(typingctx, source, starts, si, shift, target, ti, step):  # type: 
 
 @intrinsic
 def tile_dot(typingctx, tile, matrix, index, step, vectors, start, n):  # type: ignore[no-untyped-def]
-    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: partial sums of dot
-    products.
-    """
+    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: sums of a dot product."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes

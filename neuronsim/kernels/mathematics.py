@@ -309,7 +309,7 @@ class _Value:
         return self._intrinsic("fma", factor, summand)
 
     def polynomial(self, coefficients: tuple[float, ...]) -> "_Value":
-        """c₀ + c₁·self + c₂·self² + …"""
+        """c₀ + c₁·self + c₂·self² + … ."""
         *lower, last, highest = coefficients
         value = self.times_plus(highest, last)
         for coefficient in reversed(lower):
@@ -422,7 +422,7 @@ def _log1p_bounded(x: _Value, spare: int) -> _Value:
 
 
 def _sine(x: _Value, quarter: int) -> _Value:
-    """sin(x + quarter · π/2)"""
+    """sin(x + quarter · π/2)."""
     high, middle, low = x.format.half_pi
     x = x.absolute().where("<=", x.format.sin_limit, x, x * 0.0)
     n, number = _round(x, _2_OVER_PI)
@@ -452,14 +452,14 @@ def _lane_function(formula: Callable[[_Value], _Value]) -> Any:
 
 @_lane_function
 def exp(x: _Value) -> _Value:
-    """e^x"""
+    """e^x."""
     first, second = _exp_factors(x.at_most(x.format.exp_high).at_least(x.format.exp_low))
     return first * second
 
 
 @_lane_function
 def expm1(x: _Value) -> _Value:
-    """e^x − 1"""
+    """e^x − 1."""
     value = _expm1_bounded(x.at_most(x.format.exp_high).at_least(x.format.expm1_low))
     return x.absolute().where("<", x.format.tiny, x, value)
 
@@ -475,7 +475,7 @@ def log(x: _Value) -> _Value:
 
 @_lane_function
 def log1p(x: _Value) -> _Value:
-    """log(1 + x)"""
+    """log(1 + x)."""
     value = _log_limits(x + 1.0, _log1p_bounded(x, spare=2))
     return x.absolute().where("<", x.format.tiny, x, value)
 
@@ -501,7 +501,7 @@ def sigmoid(x: _Value) -> _Value:
 
 @_lane_function
 def softplus(x: _Value) -> _Value:
-    """log(1 + e^x) = max(x, 0) + log1p(e^−|x|)"""
+    """log(1 + e^x) = max(x, 0) + log1p(e^−|x|)."""
     first, second = _exp_factors((-x.absolute()).at_least(x.format.exp_low))
     e = first * second
     return x.at_least(0.0) + _log1p_bounded(e, spare=0)

@@ -82,7 +82,7 @@ class TestRun:
         assert cli.main(["run", str(xor), "-o", "out"]) == 4
         output = capsys.readouterr()
         assert "neuronsim: warning: " in output.err
-        assert "cli.py" not in output.err
+        assert ".py" not in output.err
         assert output.out.startswith("diverged after")
         assert Path("out", "network.safetensors").exists()
 
