@@ -115,12 +115,14 @@ class Network:
             globs, lists or arrays of them.
         activation : str
             A name from `neuronsim.formulas.activations`.
-        bias, b : float, optional
+        bias : float, optional
             Its bias, 0 unless given.
-        weight, w : float or array (n_sources,), optional
+        weight : float or array (n_sources,), optional
             For sources that are not a dict: one weight for all, or an array of one each.
         slope : float
             The slope of prelu.
+        b, w : optional
+            Short for ``bias`` and ``weight``.
 
         Raises
         ------
@@ -139,12 +141,7 @@ class Network:
         self.runtime.forget()
 
     def connect(
-        self,
-        source: Selection,
-        sink: Selection,
-        weight: ArrayLike | None = None,
-        *,
-        w: ArrayLike | None = None,
+        self, source: Selection, sink: Selection, weight: ArrayLike | None = None, *, w: ArrayLike | None = None
     ) -> None:
         """Add edges.
 
@@ -189,7 +186,7 @@ class Network:
 
         Parameters
         ----------
-        neurons : Selection
+        *neurons : Selection
             Names, ids or globs: neurons whose biases, slopes and incoming weights freeze.
         edges : list of pairs
             Pairs (source, sink) whose weights freeze.

@@ -29,11 +29,7 @@ class Search(NamedTuple):
 
 
 def gradient_descent(
-    start: ArrayLike,
-    gradient: Callable[[Any], ArrayLike],
-    learning_rate: float,
-    max_iter: int,
-    tol: float = 0.01,
+    start: ArrayLike, gradient: Callable[[Any], ArrayLike], learning_rate: float, max_iter: int, tol: float = 0.01
 ) -> Descent:
     """x := x - learning_rate · gradient(x), until the step is small (L4's routine).
 

@@ -376,11 +376,7 @@ class ReferenceNetwork:
         return gradients
 
     def gradients(
-        self,
-        X: Iterable[Sequence[float]],
-        T: Iterable[Any],
-        loss: str | Loss | None = None,
-        reduction: str = "mean",
+        self, X: Iterable[Sequence[float]], T: Iterable[Any], loss: str | Loss | None = None, reduction: str = "mean"
     ) -> ReferenceGradients:
         """The gradients of some samples, as the mean or the sum over them.
 

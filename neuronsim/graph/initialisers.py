@@ -42,10 +42,7 @@ class Initialiser:
 _TABLE = (
     Initialiser("he", 6.0, False, ("relu", "leaky_relu", "prelu", "elu", "softplus", "gelu", "silu")),
     Initialiser(
-        "glorot",
-        6.0,
-        True,
-        ("sigmoid", "tanh", "softsign", "hard_sigmoid", "sine", "gaussian", "step", "softmax"),
+        "glorot", 6.0, True, ("sigmoid", "tanh", "softsign", "hard_sigmoid", "sine", "gaussian", "step", "softmax")
     ),
     Initialiser("lecun", 3.0, False, ("identity", "scaled_tanh", "selu")),
 )

@@ -30,13 +30,7 @@ _LINE = {
     "name": str, "activation": str, "bias": float, "slope": float, "weights": dict,
     "frozen": list, "rates": dict, "frozen_weights": list, "weight_rates": dict,
 }  # fmt: skip
-_KINDS = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    list: "a list",
-    dict: "a table",
-}
+_KINDS = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 # What the bias and the slope are called in "frozen" and "rates".
 _OF_NEURONS = {"bias": "biases", "slope": "slopes"}

@@ -58,12 +58,7 @@ class Alarm:
     """
 
     def __init__(
-        self,
-        condition: str,
-        neurons: "Selection | None" = None,
-        *,
-        keep_last: int = 3,
-        stop: bool = False,
+        self, condition: str, neurons: "Selection | None" = None, *, keep_last: int = 3, stop: bool = False
     ) -> None:
         self._parsed = conditions.parse(condition)
         self.condition = self._parsed.text.strip()

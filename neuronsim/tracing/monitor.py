@@ -64,6 +64,10 @@ class Monitor:
     sample : int64 array (n_records,)
         The row of X that the step used; -1 for a batch.
 
+    Notes
+    -----
+    It holds the last run that used it. An input has z = y = x, and δ = ∂L/∂x.
+
     Examples
     --------
     >>> import neuronsim as ns
@@ -74,10 +78,6 @@ class Monitor:
     array([0, 2])
     >>> watch["y0"].delta.shape
     (2,)
-
-    Notes
-    -----
-    It holds the last run that used it. An input has z = y = x, and δ = ∂L/∂x.
     """
 
     def __init__(

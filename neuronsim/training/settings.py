@@ -18,10 +18,7 @@ from neuronsim.training.stop import Rule
 _NO_LIMIT = "{name}={value!r}: a positive number is needed, or None for no limit"
 
 # Later versions record and resume; until then these arguments take their defaults only.
-_RESERVED: dict[str, tuple[Any, ...]] = {
-    "checkpoint": (None,),
-    "resume": (False,),
-}
+_RESERVED: dict[str, tuple[Any, ...]] = {"checkpoint": (None,), "resume": (False,)}
 
 
 @dataclass(frozen=True)

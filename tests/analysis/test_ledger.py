@@ -159,14 +159,7 @@ def test_prints_and_refuses():
     run = net.fit(X, T, epochs=2, rng=0)
     ledger = run.ledger("x1", "h1.2")
     text = str(ledger)
-    for part in (
-        "ledger of w[x1→h1.2]",
-        "sgd, steps 0 to 39",
-        "by sample",
-        "by class",
-        "by epoch",
-        "the 8 largest of",
-    ):
+    for part in ("ledger of w[x1→h1.2]", "sgd, steps 0 to 39", "by sample", "by class", "by epoch", "the 8 largest of"):
         assert part in text
     assert "<table>" in ledger._repr_html_()
     sizes = [abs(entry.amount) for entry in ledger.by_sample.entries]

@@ -19,8 +19,7 @@ def idx_bytes(array: np.ndarray, code: int) -> bytes:
 class TestIdx:
     @pytest.mark.parametrize("zipped", [False, True])
     @pytest.mark.parametrize(
-        ("code", "dtype"),
-        [(0x08, "u1"), (0x09, "i1"), (0x0B, "i2"), (0x0C, "i4"), (0x0D, "f4"), (0x0E, "f8")],
+        ("code", "dtype"), [(0x08, "u1"), (0x09, "i1"), (0x0B, "i2"), (0x0C, "i4"), (0x0D, "f4"), (0x0E, "f8")]
     )
     def test_every_type(self, tmp_path: Path, code: int, dtype: str, zipped: bool) -> None:
         array = np.arange(-6, 18).reshape(2, 3, 4).astype(dtype)

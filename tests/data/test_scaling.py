@@ -43,9 +43,7 @@ class TestScalers:
         X = np.random.default_rng(0).normal(size=(50, 3)) * [1, 100, 1e-6]
         np.testing.assert_allclose(Standardizer().fit_transform(X), preprocessing.StandardScaler().fit_transform(X))
         np.testing.assert_allclose(
-            MinMaxScaler(-1, 1).fit_transform(X),
-            preprocessing.MinMaxScaler((-1, 1)).fit_transform(X),
-            atol=1e-14,
+            MinMaxScaler(-1, 1).fit_transform(X), preprocessing.MinMaxScaler((-1, 1)).fit_transform(X), atol=1e-14
         )
 
     @pytest.mark.parametrize(("scaler", "expected"), [(Standardizer(), 0.0), (MinMaxScaler(-1, 1), -1.0)])

@@ -32,15 +32,7 @@ def facts(net: Network) -> dict[str, Any]:
         "names": list(net.names),
         "arrays": [
             getattr(graph, name).tobytes()
-            for name in (
-                "row_start",
-                "sources",
-                "weights",
-                "biases",
-                "slopes",
-                "activation_codes",
-                "is_input",
-            )
+            for name in ("row_start", "sources", "weights", "biases", "slopes", "activation_codes", "is_input")
         ],
         "inputs": graph.inputs.tolist(),
         "outputs": graph.outputs.tolist(),
@@ -109,16 +101,7 @@ class TestThereAndBack:
     def test_numbers_that_are_hard_to_write(self, tmp_path: Path, ending: str) -> None:
         for dtype in (np.float32, np.float64):
             hard = np.array(
-                [
-                    -0.0,
-                    np.finfo(dtype).max,
-                    np.finfo(dtype).smallest_subnormal,
-                    np.inf,
-                    -np.inf,
-                    np.nan,
-                    1e16,
-                    0.1,
-                ],
+                [-0.0, np.finfo(dtype).max, np.finfo(dtype).smallest_subnormal, np.inf, -np.inf, np.nan, 1e16, 0.1],
                 dtype,
             )
             net = Network(np.dtype(dtype).name)

@@ -151,10 +151,7 @@ class TestMessages:
         """L3: y in with weights, y out, δ in with the old weights, δ out."""
         step = net_222().step(X, T, learning_rate=0.5)
         m = step.messages("h1")
-        assert [(r.neuron, r.signal, r.weight) for r in m.received] == [
-            ("i1", 0.05, 0.15),
-            ("i2", 0.10, 0.20),
-        ]
+        assert [(r.neuron, r.signal, r.weight) for r in m.received] == [("i1", 0.05, 0.15), ("i2", 0.10, 0.20)]
         assert [(s.neuron, s.signal) for s in m.sent] == [("o1", step["h1"].y), ("o2", step["h1"].y)]
         assert [(e.neuron, e.signal, e.weight) for e in m.errors_received] == [
             ("o1", step["o1"].delta, 0.40),
