@@ -14,10 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Integers
 from neuronsim.basics.checked import real, whole
-from neuronsim.errors import CycleError, SettingError, WiringError
+from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas import activations
-from neuronsim.graph.edges import blocks, duplicate, row_starts, sort
+from neuronsim.graph.arrays import Arrays
+from neuronsim.graph.edges import blocks, row_starts, sort
+from neuronsim.graph.edits import ordered
 from neuronsim.graph.graph import Graph
+from neuronsim.graph.initialisers import undrawn_weights
 from neuronsim.graph.names import Names
 from neuronsim.graph.values import check_dtype, checked_array
 from neuronsim.network import Network
@@ -226,29 +229,18 @@ def from_edges(
     ins, outs = _distinct("inputs", inputs, n), _distinct("outputs", outputs, n)
     if not len(outs):
         raise WiringError("outputs must hold at least one id")
-    names = _edge_names(n, ins, outs)
-    is_input = np.zeros(n, np.bool_)
-    is_input[ins] = True
-    _check_ends(froms, tos, is_input, names)
-    checked_dtype = check_dtype(dtype)
-    given = None if weights is None else checked_array("weights", weights, len(froms), checked_dtype)
-    froms, tos, given = sort(froms, tos, given)
-    twice = duplicate(froms, tos)
-    if twice is not None:
-        ends = names.name(int(froms[twice])), names.name(int(tos[twice]))
-        raise WiringError(f"the edge {ends[0]!r} → {ends[1]!r} is given twice")
-    assembled = Graph.assemble(
-        dtype,
-        names,
-        row_start=row_starts(tos, n),
-        sources=froms.astype(np.int32),
-        weights=given,
-        activation_codes=_codes(activation, output, is_input, outs),
-        inputs=ins,
-        outputs=outs,
-        biases=checked_array("biases", biases, n, checked_dtype),
-    )
-    return Network.from_graph(assembled, rng=rng, init=init)
+    names = Names()
+    names.append_series("n", n)
+    names.rename_series("x", ins)
+    names.rename_series("y", outs)  # an output that is an input as well is called x
+    is_input = np.isin(np.arange(n), ins)
+    real = check_dtype(dtype)
+    given = None if weights is None else checked_array("weights", weights, len(froms), real)
+    froms, tos, given = ordered(froms, tos, given, is_input, names)
+    given = undrawn_weights(len(froms), real) if given is None else given.copy()
+    wired = row_starts(tos, n), froms.astype(np.int32), _codes(activation, output, is_input, outs)
+    arrays = Arrays.of(*wired, given, checked_array("biases", biases, n, real))
+    return Network.from_graph(Graph.assemble(names, ins, outs, arrays), rng=rng, init=init)
 
 
 def _assemble(
@@ -263,20 +255,11 @@ def _assemble(
     seed: int,
 ) -> Network:
     """A network whose first part are the inputs and whose last part are the outputs."""
-    n = int(starts[-1])
-    is_input = np.arange(n) < starts[1]
-    outputs = np.arange(starts[-2], n)
-    graph = Graph.assemble(
-        dtype,
-        names,
-        row_start=row_start,
-        sources=sources,
-        weights=None,
-        activation_codes=_codes(activation, output, is_input, outputs),
-        inputs=np.arange(starts[1]),
-        outputs=outputs,
-    )
-    return Network.from_graph(graph, rng=seed, init=init)
+    ids = np.arange(starts[-1])
+    inputs, outputs = ids[: starts[1]], ids[starts[-2] :]
+    codes = _codes(activation, output, ids < starts[1], outputs)
+    arrays = Arrays.of(row_start, sources, codes, undrawn_weights(len(sources), check_dtype(dtype)))
+    return Network.from_graph(Graph.assemble(names, inputs, outputs, arrays), rng=seed, init=init)
 
 
 def _codes(
@@ -328,15 +311,6 @@ def _names(prefixes: Iterable[str], starts: Integers) -> Names:
     names = Names()
     for prefix, size in zip(prefixes, np.diff(starts).tolist(), strict=True):
         names.append_series(prefix, size)
-    return names
-
-
-def _edge_names(n: int, inputs: Integers, outputs: Integers) -> Names:
-    """``x<k>`` for inputs, ``y<k>`` for outputs that are not inputs as well, ``n<id>`` for the others."""
-    names = Names()
-    names.append_series("n", n)
-    names.rename_series("x", inputs)
-    names.rename_series("y", outputs)
     return names
 
 
@@ -452,18 +426,3 @@ def _distinct(what: str, ids: ArrayLike, n: int) -> Integers:
     if len(unique) < len(array):
         raise WiringError(f"{what} holds the id {unique[counts > 1][0]} twice")
     return array
-
-
-def _check_ends(
-    sources: NDArray[np.integer], sinks: NDArray[np.integer], is_input: NDArray[np.bool_], names: Names
-) -> None:
-    for block in blocks(len(sinks)):
-        loops = sources[block] == sinks[block]
-        if loops.any():
-            name = names.name(int(sinks[block][np.argmax(loops)]))
-            raise CycleError(f"{name!r} would feed itself: {name} → {name}")
-        into = is_input[sinks[block]]
-        if into.any():
-            at = block.start + int(np.argmax(into))
-            source, sink = names.name(int(sources[at])), names.name(int(sinks[at]))
-            raise WiringError(f"{sink!r} is an input: no edge can lead to it, and {source!r} should")

@@ -56,19 +56,18 @@ NUMBAS_NAMES = {
     "kernels/shapes.py": {"_get_host_cpu_features"},
 }
 
-# The most parameters of a function, self aside; and what takes more: settings that people give one by one, the twin of
-# `fit`, and a graph made of its arrays.
+# The most parameters of a function, self aside; and what takes more: settings that people give one by one, and the
+# twin of `fit`.
 MOST_PARAMETERS = 8
 LONGER = {
     "network.py": {"fit": 23},
     "formulas/reference.py": {"fit": 13},
     "verifying/foreign.py": {"check_foreign": 10},
-    "graph/graph.py": {"assemble": 10},
     "wiring.py": {"from_edges": 12, "random_dag": 9, "_assemble": 9},
 }
 
 # What does not hold yet; to be empty.
-LEFT_PRIVATE = {"_call", "_hold", "_suffix"}
+LEFT_PRIVATE = {"_call", "_suffix"}
 LEFT_LONG = {"kernels"}
 
 

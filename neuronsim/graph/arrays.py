@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Integers, Marks, Reals
+from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.graph.edges import merge, row_starts
-from neuronsim.graph.initialisers import undrawn_mark
+from neuronsim.graph.initialisers import undrawn, undrawn_mark
 from neuronsim.graph.rates import Rates
 
 
@@ -19,7 +20,6 @@ class NewNeuron(NamedTuple):
     code: int
     bias: float
     slope: float
-    is_input: bool
 
 
 class AllRates(NamedTuple):
@@ -28,11 +28,6 @@ class AllRates(NamedTuple):
     weights: Rates
     biases: Rates
     slopes: Rates
-
-    @classmethod
-    def of(cls, n_edges: int, n_neurons: int, dtype: np.dtype[np.floating]) -> "AllRates":
-        """Factors of 1, nothing frozen."""
-        return cls(Rates(n_edges, dtype), Rates(n_neurons, dtype), Rates(n_neurons, dtype))
 
 
 @dataclass(eq=False)
@@ -51,6 +46,7 @@ class Arrays:
     codes : array (n_neurons,)
         Of activations.
     is_input : array (n_neurons,)
+        As `Rows` has it.
     rates : AllRates
     may_lack : bool
         Whether some weights may not be drawn yet.
@@ -64,15 +60,35 @@ class Arrays:
     codes: NDArray[np.int16]
     is_input: Marks
     rates: AllRates
-    may_lack: bool = False
+    may_lack: bool
 
     @classmethod
-    def empty(cls, dtype: np.dtype[np.floating]) -> "Arrays":
-        """The arrays of no neurons and no edges."""
-        weights, biases, slopes = (np.empty(0, dtype) for _ in range(3))
-        row_start, sources = np.zeros(1, np.int64), np.empty(0, np.int32)
-        codes, is_input = np.empty(0, np.int16), np.empty(0, np.bool_)
-        return cls(row_start, sources, weights, biases, slopes, codes, is_input, AllRates.of(0, 0, dtype))
+    def of(
+        cls,
+        row_start: ArrayLike,
+        sources: ArrayLike,
+        codes: ArrayLike,
+        weights: Reals,
+        biases: ArrayLike = 0.0,
+        slopes: ArrayLike = INITIAL_SLOPE,
+    ) -> "Arrays":
+        """Those of edges in order, nothing frozen and no inputs yet; it takes the weights over.
+
+        One value may stand for all neurons; the dtype is that of the weights.
+        """
+        starts, dtype = np.ascontiguousarray(row_start, np.int64), weights.dtype
+        n = len(starts) - 1
+        return cls(
+            starts,
+            np.ascontiguousarray(sources, np.int32),
+            weights,
+            np.full(n, biases, dtype),
+            np.full(n, slopes, dtype),
+            np.full(n, codes, np.int16),
+            np.zeros(n, np.bool_),
+            AllRates(Rates(len(weights), dtype), Rates(n, dtype), Rates(n, dtype)),
+            bool(undrawn(weights).any()),
+        )
 
     def copy(self) -> "Arrays":
         """An independent copy; it shares the wiring's arrays."""
@@ -98,8 +114,8 @@ class Arrays:
         """Append neurons, then keep the rows that are ``alive``, shape (n_rows,), new ones included."""
         if not added and alive.all():
             return
-        new = zip(*added, strict=True) if added else ((),) * 4
-        for what, values in zip(("codes", "biases", "slopes", "is_input"), new, strict=True):
+        new = zip(*added, strict=True) if added else ((),) * 3
+        for what, values in zip(("codes", "biases", "slopes"), new, strict=True):
             old = getattr(self, what)
             setattr(self, what, np.append(old, np.array(values, old.dtype))[alive])
         for rates in self.rates[1:]:

@@ -4,16 +4,15 @@ A network can so be wired edge by edge in time proportional to the number of edi
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Integers, Reals
+from neuronsim.basics.arrays import Array, Integers, Marks, Reals
 from neuronsim.errors import CycleError, WiringError
 from neuronsim.graph.arrays import Arrays, NewNeuron
-from neuronsim.graph.edges import duplicate, search, sort
-from neuronsim.graph.names import valid_name
+from neuronsim.graph.edges import blocks, duplicate, search, sort
+from neuronsim.graph.names import Names, valid_name
 from neuronsim.graph.selection import Rows
 
 _MOST_NEURONS = 2**31 - 2
@@ -37,6 +36,29 @@ def check_not_itself(name: str, sources: object) -> None:
 
 def _feeds_itself(name: str) -> CycleError:
     return CycleError(f"{name!r} would feed itself: {name} → {name}")
+
+
+def _leads_into_input(source: str, sink: str) -> WiringError:
+    return WiringError(f"{sink!r} is an input: no edge can lead to it, and {source!r} should")
+
+
+def ordered(
+    sources: Array, sinks: Array, weights: Reals | None, is_input: Marks, names: Names
+) -> tuple[Array, Array, Reals | None]:
+    """New edges in order; or WiringError for one from a neuron to itself or into an input, or one given twice."""
+    for block in blocks(len(sinks)):
+        loops, into_input = sources[block] == sinks[block], is_input[sinks[block]]
+        if loops.any():
+            raise _feeds_itself(names.name(int(sinks[block][np.argmax(loops)])))
+        if into_input.any():
+            first = block.start + int(np.argmax(into_input))
+            raise _leads_into_input(names.name(int(sources[first])), names.name(int(sinks[first])))
+    sources, sinks, weights = sort(sources, sinks, weights)
+    twice = duplicate(sources, sinks)
+    if twice is not None:
+        ends = (names.name(int(row[twice])) for row in (sources, sinks))
+        raise WiringError(f"the edge {arrow(*ends)} is given twice")
+    return sources, sinks, weights
 
 
 class Edits:
@@ -85,28 +107,21 @@ class Edits:
 
     def check_edge(self, source: int, sink: int) -> None:
         """Raise WiringError unless there may be a new edge between two rows."""
-        if source != sink and not self._is_input(sink) and not self.has(source, sink):
+        into_input = sink in self._rows.inputs
+        if source != sink and not into_input and not self.has(source, sink):
             return
         ends = [self._rows.names.name(row) for row in (source, sink)]
         if source == sink:
             raise _feeds_itself(ends[1])
-        if self._is_input(sink):
-            raise WiringError(f"{ends[1]!r} is an input: no edge can lead to it, and {ends[0]!r} should")
+        if into_input:
+            raise _leads_into_input(*ends)
         raise WiringError(f"there is an edge {arrow(*ends)} already; net{ends}.weight = … changes it")
 
     def check_edges(
         self, sources: Integers, sinks: Integers, weights: Reals | None
     ) -> tuple[Integers, Integers, Reals | None]:
         """The edges in order, after raising WiringError if one cannot be."""
-        for bad in (sources == sinks, self._are_inputs()[sinks]):
-            if bad.any():
-                first = int(np.argmax(bad))
-                self.check_edge(int(sources[first]), int(sinks[first]))
-        sources, sinks, weights = sort(sources, sinks, weights)
-        twice = duplicate(sources, sinks)
-        if twice is not None:
-            ends = (self._rows.names.name(int(row[twice])) for row in (sources, sinks))
-            raise WiringError(f"the edge {arrow(*ends)} is given twice")
+        sources, sinks, weights = ordered(sources, sinks, weights, self._rows.are_inputs(), self._rows.names)
         for k in self._suspects(sources, sinks):
             self.check_edge(int(sources[k]), int(sinks[k]))
         return sources.astype(np.int64), sinks.astype(np.int64), weights
@@ -122,13 +137,6 @@ class Edits:
             suspects += [k for k, key in enumerate(keys) if key in self._edges]
         return suspects
 
-    def _are_inputs(self) -> NDArray[np.bool_]:
-        return np.append(self._arrays.is_input, np.array([new.is_input for new in self._neurons], np.bool_))
-
-    def _is_input(self, row: int) -> bool:
-        n = len(self._arrays.is_input)
-        return bool(self._arrays.is_input[row]) if row < n else self._neurons[row - n].is_input
-
     def has(self, source: int, sink: int) -> bool:
         """Whether there is an edge between two rows."""
         return (sink << 32 | source) in self._edges or self._position(source, sink) is not None
@@ -140,12 +148,12 @@ class Edits:
 
     # ── edits ──
 
-    def add_neuron(self, name: str, neuron: NewNeuron) -> int:
+    def add_neuron(self, name: str, neuron: NewNeuron, is_input: bool) -> int:
         """Add a neuron and return its row."""
         self._neurons.append(neuron)
         row = self._rows.names.append(name)
-        if neuron.is_input:
-            self._rows.inputs.append(row)
+        if is_input:
+            self._rows.inputs[row] = None
         return row
 
     def add_edge(self, source: int, sink: int, weight: float) -> None:
@@ -172,9 +180,9 @@ class Edits:
             self._removed.add(at)
         self._edges.pop(sink << 32 | source, None)
 
-    def remove_edges(self, positions: Integers) -> None:
+    def remove_edges(self, positions: Iterable[int]) -> None:
         """Remove edges, all edits being merged."""
-        self._removed.update(positions.tolist())
+        self._removed.update(positions)
 
     # ── merging ──
 
@@ -188,6 +196,7 @@ class Edits:
         if self._begun:
             self._merge(*self._waiting(), self._rows.alive())
             self._rows.close_up()
+            self._arrays.is_input = self._rows.are_inputs()
             self._begun = False
 
     def _waiting(self) -> tuple[Integers, Integers, Reals]:
@@ -198,7 +207,7 @@ class Edits:
         keys = keys[order]
         return keys & 0xFFFFFFFF, keys >> 32, weights[order]
 
-    def _merge(self, sources: Integers, sinks: Integers, weights: Reals, alive: NDArray[np.bool_]) -> None:
+    def _merge(self, sources: Integers, sinks: Integers, weights: Reals, alive: Marks) -> None:
         """Merge neurons and removals that wait, and the given new edges; rows that are not alive go."""
         self._arrays.merge_neurons(self._neurons, alive)
         self._arrays.merge_edges(sources, sinks, weights, self._removed, alive)

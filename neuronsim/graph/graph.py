@@ -6,77 +6,211 @@ order (`neuronsim.graph.plan`). A failed edit changes nothing.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuronsim.basics.arrays import Integers, Reals
-from neuronsim.errors import SettingError, WiringError
+from neuronsim.basics.arrays import Integers, Marks, Reals
+from neuronsim.basics.handed import handed
+from neuronsim.errors import SettingError, UnknownNameError, WiringError
 from neuronsim.formulas import activations
-from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE
+from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE, PRELU
 from neuronsim.graph import initialisers, values
-from neuronsim.graph.arrays import AllRates, Arrays, NewNeuron
-from neuronsim.graph.edges import incoming
-from neuronsim.graph.edits import Edits, check_not_itself
-from neuronsim.graph.names import Names
-from neuronsim.graph.queries import Queries
+from neuronsim.graph.arrays import Arrays, NewNeuron
+from neuronsim.graph.edges import incoming, reaching, search, sinks_of
+from neuronsim.graph.edits import Edits, arrow, check_not_itself
+from neuronsim.graph.names import NameList, Names
+from neuronsim.graph.plan import Plan, make_plan
+from neuronsim.graph.rates import Rates
 from neuronsim.graph.selection import Rows, Selection, is_one, listed_names
 
 
-class Graph(Queries):
-    """The wiring of one network and its parameters.
+class Graph:
+    """The wiring of one network and its parameters; `Arrays` says what its arrays hold.
 
     Attributes
     ----------
+    dtype : dtype
+        float32 or float64.
+    version : int
+        Grows with every change of the wiring, the outputs or an activation; freezing, rates and values of
+        parameters leave it.
     draws : int
         How often weights that had none were drawn.
     """
 
     def __init__(self, dtype: object = "float64") -> None:
-        super().__init__(values.check_dtype(dtype))
-        self.draws = 0
+        self.dtype = values.check_dtype(dtype)
+        self.version = self.draws = 0
+        self._hold(Arrays.of([0], [], [], np.empty(0, self.dtype)), Rows(Names(), {}, []))
+        self._plan: tuple[int, Plan] | None = None  # the version it is made for, and the plan
 
     @classmethod
-    def assemble(
-        cls,
-        dtype: object,
-        names: Names,
-        *,
-        row_start: Integers,
-        sources: NDArray[np.integer],
-        weights: ArrayLike | None,
-        activation_codes: ArrayLike,
-        inputs: ArrayLike,
-        outputs: ArrayLike,
-        biases: ArrayLike = 0.0,
-        slopes: ArrayLike = INITIAL_SLOPE,
-    ) -> "Graph":
-        """A graph from arrays that are already valid and in canonical order; values may be scalars.
-
-        Weights may be marked as not drawn yet; None leaves all to be drawn. Inputs and outputs are ids in the order of
-        the columns of X and Y.
-        """
-        graph, n, n_edges = cls(dtype), len(names), len(sources)
-        in_rows, out_rows = (np.asarray(rows, np.int64) for rows in (inputs, outputs))
-        arrays = Arrays(
-            np.ascontiguousarray(row_start, np.int64),
-            np.ascontiguousarray(sources, np.int32),
-            np.full(n_edges, initialisers.undrawn_mark(graph.dtype) if weights is None else weights, graph.dtype),
-            np.full(n, biases, graph.dtype),
-            np.full(n, slopes, graph.dtype),
-            np.full(n, activation_codes, np.int16),
-            np.zeros(n, np.bool_),
-            AllRates.of(n_edges, n, graph.dtype),
-        )
-        arrays.is_input[in_rows] = True
-        arrays.biases[in_rows] = 0.0
-        arrays.may_lack = bool(initialisers.undrawn(arrays.weights).any())
-        graph._hold(arrays, Rows(names, in_rows.tolist(), out_rows.tolist()))
+    def assemble(cls, names: Names, inputs: ArrayLike, outputs: ArrayLike, arrays: Arrays) -> "Graph":
+        """A graph from valid arrays in canonical order; inputs and outputs are ids, by column of X and Y."""
+        graph = cls(arrays.weights.dtype)
+        in_rows, out_rows = (np.asarray(ids, np.int64).tolist() for ids in (inputs, outputs))
+        graph._hold(arrays, Rows(names, dict.fromkeys(in_rows), out_rows))
+        arrays.is_input = graph._rows.are_inputs()
+        arrays.biases[arrays.is_input] = 0.0
         graph.version = 1
         return graph
+
+    def _hold(self, arrays: Arrays, rows: Rows) -> None:
+        self._arrays, self._rows, self._edits = arrays, rows, Edits(arrays, rows)
+
+    # ── what there is ──
+
+    row_start: Integers = handed("arrays.row_start")
+    sources: NDArray[np.int32] = handed("arrays.sources")
+    weights: Reals = handed("arrays.weights")
+    biases: Reals = handed("arrays.biases")
+    slopes: Reals = handed("arrays.slopes")
+    activation_codes: NDArray[np.int16] = handed("arrays.codes")
+    is_input: Marks = handed("arrays.is_input")
+    weight_rates: Reals | None = handed("arrays.rates.weights.combined")
+    bias_rates: Reals | None = handed("arrays.rates.biases.combined")
+    slope_rates: Reals | None = handed("arrays.rates.slopes.combined")
+
+    def consolidate(self) -> None:
+        """Merge all edits, so that rows are ids and all arrays canonical; does nothing if there are none."""
+        self._edits.merge()
+
+    @property
+    def arrays(self) -> Arrays:
+        """All arrays, every edit being merged."""
+        self._edits.merge()
+        return self._arrays
+
+    @property
+    def names(self) -> Names:
+        """Names by id."""
+        self.consolidate()
+        return self._rows.names
+
+    @property
+    def inputs(self) -> NDArray[np.int32]:
+        """Ids of the inputs in the order in which they were added, shape (n_inputs,)."""
+        self.consolidate()
+        return np.array(list(self._rows.inputs), np.int32)
+
+    @property
+    def outputs(self) -> NDArray[np.int32]:
+        """Ids of the outputs in the order in which they were set, shape (n_outputs,)."""
+        self.consolidate()
+        return np.array(self._rows.outputs, np.int32)
+
+    @property
+    def n_neurons(self) -> int:
+        """How many neurons there are, inputs included."""
+        return len(self._rows)
+
+    @property
+    def n_edges(self) -> int:
+        """How many edges there are."""
+        if self._rows.removed:
+            self.consolidate()
+        return self._edits.n_edges
+
+    @property
+    def n_inputs(self) -> int:
+        """How many inputs there are."""
+        return len(self._rows.inputs)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many outputs have been set."""
+        return len(self._rows.outputs)
+
+    @property
+    def n_parameters(self) -> int:
+        """Edges, biases of neurons that are not inputs, and learned slopes."""
+        codes = self.activation_codes
+        return len(self.sources) + len(codes) - self.n_inputs + int(np.count_nonzero(codes == PRELU))
+
+    def rates(self, of: str) -> Rates:
+        """Factors and freeze marks of the "weights", "biases" or "slopes"."""
+        rates: Rates = getattr(self.arrays.rates, of)
+        return rates
+
+    def plan(self) -> Plan:
+        """In which order neurons are computed, and which together, made once for each wiring; or CycleError."""
+        arrays = self.arrays
+        if self._plan is None or self._plan[0] != self.version:
+            plan = make_plan(arrays.row_start, arrays.sources, arrays.is_input, self._rows.names.name)
+            self._plan = self.version, plan
+        return self._plan[1]
+
+    def sink(self, edge: int) -> int:
+        """The sink of the edge at a position."""
+        return int(np.searchsorted(self.row_start, edge, side="right")) - 1
+
+    def sinks(self) -> NDArray[np.int32]:
+        """The sink of every edge, shape (n_edges,)."""
+        return sinks_of(self.row_start)
+
+    def reaches_output(self) -> NDArray[np.bool_]:
+        """Which neurons have a path to an output, outputs included, shape (n_neurons,)."""
+        return reaching(self.row_start, self.sources, self.outputs)
+
+    # ── finding neurons and edges ──
+
+    def name(self, neuron: int) -> str:
+        """The name of the neuron with an id."""
+        return self._rows.names.name(self._rows.of_id(int(neuron)))
+
+    def name_list(self, neurons: Sequence[int] | NDArray[np.integer]) -> NameList:
+        """Names of several ids, made when looked at."""
+        return NameList(self.names, neurons)
+
+    def ids(self, selection: Selection) -> Integers:
+        """Ids of the neurons meant, in the order given, a glob's by id; or UnknownNameError."""
+        self.consolidate()
+        return self._rows.chosen(selection)
+
+    def all_ids(self, selections: Iterable[Selection]) -> Integers:
+        """Ids of the neurons that several selections mean, one after the other."""
+        return np.concatenate([np.empty(0, np.int64), *map(self.ids, selections)])
+
+    def id(self, neuron: object) -> int:
+        """The id of one neuron, given by name or id."""
+        self.consolidate()
+        return self._rows.one(neuron)
+
+    def edge(self, source: object, sink: object) -> int:
+        """The position of one edge, its ends given by name or id; or UnknownNameError."""
+        ends = self.id(source), self.id(sink)
+        at = self._arrays.position(*ends)
+        if at is None:
+            raise self._no_edge(*ends)
+        return at
+
+    def edges_between(self, sources: Selection, sinks: Selection) -> Integers:
+        """Positions of the edges that two selections mean: pairs, or with globs those that exist."""
+        arrays = self.arrays
+        from_rows, to_rows, crossed = self._rows.pairs(sources, sinks)
+        at, there = search(arrays.row_start, arrays.sources, from_rows, to_rows)
+        if there.all():
+            return at
+        if crossed and there.any():
+            return at[there]
+        first = int(np.argmin(there))
+        raise self._no_edge(int(from_rows[first]), int(to_rows[first]))
+
+    def edge_positions(self, pairs: Iterable[tuple[Selection, Selection]]) -> Integers:
+        """Positions, ascending, of the edges that pairs (sources, sinks) mean."""
+        found = (self.edges_between(*pair) for pair in pairs)
+        return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+
+    def _no_edge(self, source_row: int, sink_row: int) -> UnknownNameError:
+        source, sink = self._rows.names.name(source_row), self._rows.names.name(sink_row)
+        at = self.id(sink)
+        known = self.name_list(self.sources[self.row_start[at] : self.row_start[at + 1]])
+        what = f"listens to {known}" if len(known) else "listens to no neuron"
+        return UnknownNameError(f"no edge {arrow(source, sink)}; {sink!r} {what}")
 
     # ── edits of the wiring ──
 
@@ -92,7 +226,7 @@ class Graph(Queries):
         for name in checked:
             if checked.count(name) > 1:
                 raise WiringError(f"the name {name!r} is given twice; names are unique")
-        return [self._append(name, NewNeuron(0, 0.0, INITIAL_SLOPE, True)) for name in checked]
+        return [self._append(name, NewNeuron(0, 0.0, INITIAL_SLOPE), is_input=True) for name in checked]
 
     def add_neuron(
         self,
@@ -109,7 +243,7 @@ class Graph(Queries):
         name = self._edits.check_free(name)
         self._edits.check_room(1)
         code = activations.resolve(activation).code
-        neuron = NewNeuron(code, self._checked("bias", bias), self._checked("slope", slope), False)
+        neuron = NewNeuron(code, self._checked("bias", bias), self._checked("slope", slope))
         check_not_itself(name, sources)
         if isinstance(sources, Mapping):
             if weights is not None:
@@ -117,14 +251,14 @@ class Graph(Queries):
             rows, given = self._from_dict(sources)
         else:
             rows = self._rows.chosen(() if sources is None else sources)
-            given = self._given(weights, len(rows))
+            given = None if weights is None else values.checked_array("weight", weights, len(rows), self.dtype)
         self._edits.check_distinct(rows, name)
         added = self._append(name, neuron)
         self._edits.add_edges(rows, np.full(len(rows), len(self._rows.names) - 1), given)
         return added
 
-    def _append(self, name: str, neuron: NewNeuron) -> int:
-        return self._begin().add_neuron(name, neuron) - len(self._rows.removed)
+    def _append(self, name: str, neuron: NewNeuron, is_input: bool = False) -> int:
+        return self._begin().add_neuron(name, neuron, is_input) - len(self._rows.removed)
 
     def _from_dict(self, sources: Mapping[Any, Any]) -> tuple[Integers, Reals | None]:
         found = [self._rows.chosen(source) for source in sources]
@@ -134,10 +268,6 @@ class Graph(Queries):
 
     def _checked(self, what: str, value: object) -> float:
         return values.checked(what, value, self.dtype)
-
-    def _given(self, weights: ArrayLike | None, n: int) -> Reals | None:
-        """Weights of n new edges, shape (n,); None: to be drawn."""
-        return None if weights is None else values.checked_array("weight", weights, n, self.dtype)
 
     def connect(self, sources: Selection, sinks: Selection, weights: ArrayLike | None = None) -> None:
         """Add edges; see `Network.connect`."""
@@ -149,7 +279,8 @@ class Graph(Queries):
             self._begin().add_edge(source, sink, weight)
             return
         from_rows, to_rows, _ = self._rows.pairs(sources, sinks)
-        edges = self._edits.check_edges(from_rows, to_rows, self._given(weights, len(from_rows)))
+        given = None if weights is None else values.checked_array("weight", weights, len(from_rows), self.dtype)
+        edges = self._edits.check_edges(from_rows, to_rows, given)
         self._begin().add_edges(*edges)
 
     def disconnect(self, sources: Selection, sinks: Selection) -> None:
@@ -160,7 +291,7 @@ class Graph(Queries):
                 raise self._no_edge(source, sink)
             self._begin().remove_edge(source, sink)
             return
-        positions = self.edges_between(sources, sinks)
+        positions = self.edges_between(sources, sinks).tolist()
         self._begin().remove_edges(positions)
 
     def remove(self, selection: Selection) -> None:

@@ -61,6 +61,11 @@ def undrawn_mark(dtype: np.dtype[np.floating]) -> Any:
     return np.array(0x7FF8000000000D0D, np.uint64).view(np.float64)[()]
 
 
+def undrawn_weights(n: int, dtype: np.dtype[np.floating]) -> NDArray[np.floating]:
+    """Weights of n edges, none drawn yet."""
+    return np.full(n, undrawn_mark(dtype), dtype)
+
+
 def undrawn(weights: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Which weights are not drawn yet, shape (n_edges,)."""
     bits = np.dtype(f"u{weights.dtype.itemsize}")

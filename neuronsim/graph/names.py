@@ -188,16 +188,12 @@ class Names:
                 numbers = np.arange(series.count)
             else:
                 numbers = np.array([i for i in range(series.count) if matches(f"{series.prefix}{i}")], np.int64)
-            found.append(self._rows(self._own(series, series.labels(numbers))))
+            labels = series.labels(numbers)
+            if series.members is None:
+                for renamed in self._listed:
+                    labels = np.setdiff1d(labels, renamed.labels(np.arange(renamed.count)))
+            found.append(self._rows(labels))
         return np.unique(np.concatenate(found))
-
-    def _own(self, series: Series, labels: Integers) -> Integers:
-        """The labels that no listed series has renamed."""
-        if series.members is not None:
-            return labels
-        for listed in self._listed:
-            labels = np.setdiff1d(labels, listed.labels(np.arange(listed.count)))
-        return labels
 
     def _rows(self, labels: Integers) -> Integers:
         """The rows of labels, without those that are gone."""

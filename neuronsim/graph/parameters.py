@@ -71,5 +71,5 @@ class ParameterRef:
 
     def rate_factor(self, graph: Graph) -> float:
         """The factor on its learning rate, negative where it is frozen."""
-        factors = graph.rates(self.array).combined()
+        factors = graph.rates(self.array).combined
         return 1.0 if factors is None else float(factors[self.row])

@@ -66,6 +66,7 @@ class Rates:
         factor = 1.0 if self._factors is None else float(self._factors[position])
         return factor, self._frozen is not None and bool(self._frozen[position])
 
+    @property
     def combined(self) -> NDArray[np.floating] | None:
         """What kernels read: factors, -1 where frozen, shape (n,); None while all are 1 and none frozen."""
         if self._frozen is None:

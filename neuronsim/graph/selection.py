@@ -3,12 +3,13 @@
 import numbers
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Integers
+from neuronsim.basics.arrays import Integers, Marks
 from neuronsim.errors import SettingError, UnknownNameError, WiringError, suggest
 from neuronsim.graph.names import Names, is_pattern
 
@@ -44,6 +45,7 @@ def edge_pairs(edges: Iterable[Any]) -> list[Any]:
     return pairs
 
 
+@dataclass(eq=False)
 class Rows:
     """The rows of a graph: what their neurons are called, which are inputs and outputs, and which are gone.
 
@@ -53,26 +55,30 @@ class Rows:
     ----------
     names : Names
         By row.
-    inputs, outputs : list of int
+    inputs : dict with keys of int
+    outputs : list of int
         Rows, in the order of the columns of X and Y.
     removed : list of int
         Rows that are gone at the next merge, ascending.
     """
 
-    def __init__(self, names: Names, inputs: list[int], outputs: list[int]) -> None:
-        self.names = names
-        self.inputs = inputs
-        self.outputs = outputs
-        self.removed: list[int] = []
+    names: Names
+    inputs: dict[int, None]
+    outputs: list[int]
+    removed: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.names) - len(self.removed)
 
     def copy(self) -> "Rows":
         """An independent copy."""
-        other = Rows(self.names.copy(), self.inputs.copy(), self.outputs.copy())
-        other.removed = self.removed.copy()
-        return other
+        return Rows(self.names.copy(), self.inputs.copy(), self.outputs.copy(), self.removed.copy())
+
+    def are_inputs(self) -> Marks:
+        """Which rows are inputs."""
+        marks = np.zeros(len(self.names), np.bool_)
+        marks[list(self.inputs)] = True
+        return marks
 
     # ── finding ──
 
@@ -173,10 +179,10 @@ class Rows:
         else:
             for row in gone:
                 insort(self.removed, row)
-        self.inputs = [row for row in self.inputs if row not in gone]
+        self.inputs = dict.fromkeys(row for row in self.inputs if row not in gone)
         self.outputs = [row for row in self.outputs if row not in gone]
 
-    def alive(self) -> NDArray[np.bool_]:
+    def alive(self) -> Marks:
         """Which rows are not gone."""
         alive = np.ones(len(self.names), np.bool_)
         alive[self.removed] = False
@@ -188,6 +194,6 @@ class Rows:
             alive = self.alive()
             new_row = np.cumsum(alive) - 1
             self.names.keep(alive)
-            self.inputs = new_row[np.array(self.inputs, np.int64)].tolist()
-            self.outputs = new_row[np.array(self.outputs, np.int64)].tolist()
+            self.inputs = dict.fromkeys(new_row[list(self.inputs)].tolist())
+            self.outputs = new_row[self.outputs].tolist()
             self.removed = []

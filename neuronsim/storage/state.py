@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neuronsim.basics.arrays import Reals
 from neuronsim.errors import FileError, NeuronsimError, suggest
 from neuronsim.formulas import activations
+from neuronsim.graph.arrays import Arrays
 from neuronsim.graph.edges import in_order, sinks_of
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.initialisers import check_name, undrawn
@@ -105,7 +106,7 @@ def state_of(net: Network) -> State:
 
 def _rates_of(graph: Graph, kind: str) -> RateArrays:
     rates = graph.rates(kind)
-    if rates.combined() is None:
+    if rates.combined is None:
         return RateArrays()
     factors, frozen = rates.factors(), rates.frozen()
     return RateArrays(factors if (factors != 1).any() else None, frozen if frozen.any() else None)
@@ -122,16 +123,10 @@ def network_of(state: State) -> Network:
     codes = np.array([_code(name) for name in state.activations], np.int16)
     _check(state)
     graph = Graph.assemble(
-        state.dtype,
         state.names,
-        row_start=state.row_start,
-        sources=state.sources,
-        weights=state.weights,
-        activation_codes=codes[state.codes] if len(codes) else state.codes,
-        inputs=state.inputs,
-        outputs=state.outputs,
-        biases=state.biases,
-        slopes=state.slopes,
+        state.inputs,
+        state.outputs,
+        Arrays.of(state.row_start, state.sources, codes[state.codes], state.weights, state.biases, state.slopes),
     )
     graph.draws = state.draws
     for kind, (factors, frozen) in state.rates.items():

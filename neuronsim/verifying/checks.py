@@ -13,6 +13,7 @@ from neuronsim.engine.engine import Engine
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import CheckError, SettingError
 from neuronsim.formulas.losses import Loss
+from neuronsim.graph.arrays import Arrays
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
 from neuronsim.seeds import NOISE, generator
@@ -159,18 +160,9 @@ def check_step(step: StepResult, most: int = MOST_PARAMETERS) -> Check:
 
 def in_float64(graph: Graph) -> Graph:
     """The same wiring and parameters in float64."""
-    return Graph.assemble(
-        "float64",
-        graph.names.copy(),
-        row_start=graph.row_start,
-        sources=graph.sources,
-        weights=graph.weights,
-        activation_codes=graph.activation_codes,
-        inputs=graph.inputs,
-        outputs=graph.outputs,
-        biases=graph.biases,
-        slopes=graph.slopes,
-    )
+    parameters = (getattr(graph, of).astype(np.float64) for of in ARRAYS)
+    arrays = Arrays.of(graph.row_start, graph.sources, graph.activation_codes, *parameters)
+    return Graph.assemble(graph.names.copy(), graph.inputs, graph.outputs, arrays)
 
 
 def compare(

@@ -36,7 +36,7 @@ class Layout:
     @cached_property
     def factors(self) -> Floats:
         """Rate factors, 1 where none are set, negative where frozen."""
-        set_ones = (self.graph.rates(array).combined() for array in ARRAYS)
+        set_ones = (self.graph.rates(array).combined for array in ARRAYS)
         sizes = self.n_edges, self.graph.n_neurons, self.graph.n_neurons
         return self.flat(*(np.ones(n) if f is None else f for f, n in zip(set_ones, sizes, strict=True)))
 

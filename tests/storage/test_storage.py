@@ -12,6 +12,7 @@ from nets import small_net
 
 from neuronsim.errors import FileError, NeuronsimError, SettingError
 from neuronsim.formulas import activations
+from neuronsim.graph.arrays import Arrays
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.names import Names
 from neuronsim.network import Network
@@ -120,16 +121,8 @@ class TestThereAndBack:
         names.append_series("x", len(values))
         names.append("y")
         n = len(values)
-        graph = Graph.assemble(
-            "float32",
-            names,
-            row_start=np.array([0] * (n + 1) + [n]),
-            sources=np.arange(n),
-            weights=values,
-            activation_codes=0,
-            inputs=np.arange(n)[::-1],
-            outputs=[n],
-        )
+        arrays = Arrays.of([0] * (n + 1) + [n], np.arange(n), 0, values)
+        graph = Graph.assemble(names, np.arange(n)[::-1], [n], arrays)
         net = Network.from_graph(graph, rng=0)
         assert facts(there_and_back(net, tmp_path, ending)) == facts(net)
 
