@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Reals
+from neuronsim.basics.handed import handed
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import SettingError
@@ -64,20 +65,9 @@ class Network:
         network.runtime = Runtime(graph, rng, init)
         return network
 
-    @property
-    def graph(self) -> Graph:
-        """The wiring and the parameters as data."""
-        return self.runtime.graph
-
-    @property
-    def seed(self) -> int:
-        """The seed of the weights that are not drawn yet."""
-        return self.runtime.seed
-
-    @property
-    def init(self) -> str:
-        """How weights are drawn."""
-        return self.runtime.init
+    graph: Graph = handed("runtime.graph", "The wiring and the parameters as data.")
+    seed: int = handed("runtime.seed", "The seed of the weights that are not drawn yet.")
+    init: str = handed("runtime.init", "How weights are drawn.")
 
     # ── wire ──
 
@@ -271,10 +261,7 @@ class Network:
         """
         return self.graph.ids(selection)
 
-    @property
-    def dtype(self) -> np.dtype[np.floating]:
-        """float32 or float64."""
-        return self.graph.dtype
+    dtype: np.dtype[np.floating] = handed("graph.dtype", "float32 or float64.")
 
     @property
     def names(self) -> NameList:
@@ -320,40 +307,13 @@ class Network:
     def slopes(self, values: ArrayLike) -> None:
         write(self.slopes, values, "slopes")
 
-    @property
-    def inputs(self) -> NDArray[np.int32]:
-        """Ids of the inputs, the columns of X, shape (n_inputs,)."""
-        return self.graph.inputs
-
-    @property
-    def outputs(self) -> NDArray[np.int32]:
-        """Ids of the outputs, the columns of Y and T, shape (n_outputs,)."""
-        return self.graph.outputs
-
-    @property
-    def n_neurons(self) -> int:
-        """How many neurons there are, inputs included."""
-        return self.graph.n_neurons
-
-    @property
-    def n_edges(self) -> int:
-        """How many edges there are."""
-        return self.graph.n_edges
-
-    @property
-    def n_inputs(self) -> int:
-        """How many inputs there are."""
-        return self.graph.n_inputs
-
-    @property
-    def n_outputs(self) -> int:
-        """How many outputs have been set."""
-        return self.graph.n_outputs
-
-    @property
-    def n_parameters(self) -> int:
-        """Edges, biases of neurons that are not inputs, and learned slopes."""
-        return self.graph.n_parameters
+    inputs: NDArray[np.int32] = handed("graph.inputs", "Ids of the inputs, the columns of X, shape (n_inputs,).")
+    outputs: NDArray[np.int32] = handed("graph.outputs", "Ids of the outputs, columns of Y and T, shape (n_outputs,).")
+    n_neurons: int = handed("graph.n_neurons", "How many neurons there are, inputs included.")
+    n_edges: int = handed("graph.n_edges", "How many edges there are.")
+    n_inputs: int = handed("graph.n_inputs", "How many inputs there are.")
+    n_outputs: int = handed("graph.n_outputs", "How many outputs have been set.")
+    n_parameters: int = handed("graph.n_parameters", "Edges, biases of all neurons but inputs, and learned slopes.")
 
     @property
     def depth(self) -> int:

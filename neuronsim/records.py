@@ -1,6 +1,5 @@
 """One neuron, one edge, gradients and evaluations as people see them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from neuronsim.graph.graph import Graph
 __all__ = ["Edge", "Evaluation", "Gradients", "Neuron", "edge_table", "neuron_table"]
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Neuron:
     """One neuron of a network, found by its name: what it is now.
 
@@ -23,11 +23,8 @@ class Neuron:
     last ``step()`` or 1-D ``forward``.
     """
 
-    __slots__ = ("_runtime", "name")
-
-    def __init__(self, runtime: Runtime, name: str) -> None:
-        self._runtime = runtime
-        self.name = name
+    _runtime: Runtime
+    name: str
 
     @property
     def _graph(self) -> Graph:
@@ -132,23 +129,16 @@ class Neuron:
         return f"<neuron {self.name!r}, id {self.id}, {kind}: {', '.join(values)}>"
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Edge:
     """One edge of a network, found by the names of its ends: what it is now.
 
     ``weight`` (``w``) can be set.
     """
 
-    __slots__ = ("_runtime", "sink", "source")
-
-    def __init__(self, runtime: Runtime, source: str, sink: str) -> None:
-        self._runtime = runtime
-        self.source = source
-        self.sink = sink
-
-    @property
-    def _drawn(self) -> NDArray[np.floating]:
-        self._runtime.draw()
-        return self._runtime.graph.weights
+    _runtime: Runtime
+    source: str
+    sink: str
 
     @property
     def _at(self) -> int:
@@ -157,7 +147,8 @@ class Edge:
     @property
     def weight(self) -> float:
         """Its weight."""
-        return float(self._drawn[self._at])
+        self._runtime.draw()
+        return float(self._runtime.graph.weights[self._at])
 
     @weight.setter
     def weight(self, value: float) -> None:
@@ -253,21 +244,16 @@ class Evaluation:
     outputs: NDArray[np.floating] = field(repr=False)
 
 
-def _text(values: Sequence[str]) -> NDArray[np.str_]:
-    return np.array(values, np.str_) if len(values) else np.empty(0, "U1")
-
-
 def neuron_table(graph: Graph) -> NDArray[Any]:
     """A read-only row for each neuron: name, activation, bias, slope, is_input, is_output, rate, frozen."""
     codes, which = np.unique(graph.activation_codes, return_inverse=True)
-    names = _text(list(graph.names))
-    kinds = _text([activations.by_code(int(code)).name for code in codes])
+    kinds = np.array([activations.by_code(int(code)).name for code in codes], np.str_)
     is_output = np.zeros(graph.n_neurons, np.bool_)
     is_output[graph.outputs] = True
     rates = graph.rates("biases")
     columns = {
-        "name": names,
-        "activation": kinds[which] if len(kinds) else kinds,
+        "name": np.array(list(graph.names), np.str_),
+        "activation": kinds[which],
         "bias": graph.biases,
         "slope": graph.slopes,
         "is_input": graph.is_input,

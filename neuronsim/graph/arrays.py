@@ -1,7 +1,8 @@
 """The arrays of a graph: neurons by row, edges by sink, then source, and how edits change them."""
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuronsim.basics.arrays import Integers, Marks, Reals
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.graph.edges import merge, row_starts
-from neuronsim.graph.initialisers import undrawn, undrawn_mark
+from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.graph.rates import Rates
 
 
@@ -45,9 +46,9 @@ class Arrays:
     biases, slopes : array (n_neurons,)
     codes : array (n_neurons,)
         Of activations.
-    is_input : array (n_neurons,)
-        As `Rows` has it.
     rates : AllRates
+    is_input : array (n_neurons,)
+        As `Rows` has it after the last merge.
     may_lack : bool
         Whether some weights may not be drawn yet.
     """
@@ -58,9 +59,9 @@ class Arrays:
     biases: Reals
     slopes: Reals
     codes: NDArray[np.int16]
-    is_input: Marks
     rates: AllRates
-    may_lack: bool
+    is_input: Marks = field(default_factory=lambda: np.empty(0, np.bool_))
+    may_lack: bool = True
 
     @classmethod
     def of(
@@ -85,15 +86,13 @@ class Arrays:
             np.full(n, biases, dtype),
             np.full(n, slopes, dtype),
             np.full(n, codes, np.int16),
-            np.zeros(n, np.bool_),
             AllRates(Rates(len(weights), dtype), Rates(n, dtype), Rates(n, dtype)),
-            bool(undrawn(weights).any()),
         )
 
     def copy(self) -> "Arrays":
         """An independent copy; it shares the wiring's arrays."""
         parameters = {what: getattr(self, what).copy() for what in ("weights", "biases", "slopes")}
-        return replace(self, **parameters, rates=AllRates(*(rates.copy() for rates in self.rates)))
+        return replace(self, **parameters, rates=deepcopy(self.rates))
 
     def position(self, source: int, sink: int) -> int | None:
         """Where the edge between two rows is, or None."""

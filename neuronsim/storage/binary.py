@@ -12,12 +12,13 @@ from safetensors.numpy import save_file
 
 from neuronsim.basics.arrays import Array
 from neuronsim.errors import FileError
+from neuronsim.graph.arrays import AllRates, Arrays
+from neuronsim.graph.rates import Rates
 from neuronsim.storage.namelist import named, short_names
-from neuronsim.storage.state import RATE_KINDS, RateArrays, State
+from neuronsim.storage.state import State
 
 FORMAT = 1
 _KEY = "neuronsim network"
-
 
 _DTYPES: dict[str, str] = {
     "row_start": "i8",
@@ -28,19 +29,21 @@ _DTYPES: dict[str, str] = {
     "names": "u1",
 }
 _VALUES = ("weights", "biases", "slopes")
-_RATES = {f"{kind}.{what}": kind for kind in RATE_KINDS for what in ("factors", "frozen")}
+_FIELDS = ("row_start", "sources", "codes", *_VALUES)  # of the graph's arrays
+_RATES = {f"{kind}.{what}" for kind in _VALUES for what in ("factors", "frozen")}
 
 
 def write(state: State, path: Path) -> None:
     """Write a state; the same state gives the same bytes."""
-    arrays = {name: getattr(state, name) for name in (*_DTYPES, *_VALUES) if name != "names"}
+    arrays: dict[str, Array] = {name: getattr(state.arrays, name) for name in _FIELDS}
+    arrays |= {"inputs": state.inputs, "outputs": state.outputs}
     names = json.dumps(list(short_names(state.names)), ensure_ascii=False, separators=(",", ":"))
     arrays["names"] = np.frombuffer(names.encode(), np.uint8)
-    for kind, (factors, frozen) in state.rates.items():
-        if factors is not None:
-            arrays[f"{kind}.factors"] = factors
-        if frozen is not None:
-            arrays[f"{kind}.frozen"] = frozen.view(np.uint8)
+    for kind, rates in state.arrays.rates._asdict().items():
+        if (rates.factors() != 1).any():
+            arrays[f"{kind}.factors"] = rates.factors()
+        if rates.n_frozen:
+            arrays[f"{kind}.frozen"] = rates.frozen().view(np.uint8)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     facts = {
         "format": FORMAT,
@@ -117,27 +120,23 @@ def _state(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> State:
         entry if isinstance(entry, str) else (str(entry[0]), int(entry[1]), int(entry[2]))
         for entry in json.loads(arrays["names"].tobytes())
     ]
+    fields: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
     return State(
         names=named(entries, len(arrays["biases"])),
-        row_start=arrays["row_start"],
-        sources=arrays["sources"],
-        weights=arrays["weights"],
-        biases=arrays["biases"],
-        slopes=arrays["slopes"],
+        arrays=Arrays(**fields, rates=AllRates(*(_rates(arrays, kind) for kind in _VALUES))),
         activations=[str(name) for name in facts["activations"]],
-        codes=arrays["codes"],
         inputs=arrays["inputs"],
         outputs=arrays["outputs"],
         seed=int(facts["seed"]),
         init=str(facts["init"]),
         draws=int(facts["draws"]),
-        rates={kind: _rates(arrays, kind) for kind in RATE_KINDS},
     )
 
 
-def _rates(arrays: Mapping[str, Array], kind: str) -> RateArrays:
+def _rates(arrays: Mapping[str, Array], kind: str) -> Rates:
     frozen = arrays.get(f"{kind}.frozen")
-    return RateArrays(arrays.get(f"{kind}.factors"), None if frozen is None else frozen.astype(np.bool_))
+    marks = None if frozen is None else frozen.astype(np.bool_)
+    return Rates(len(arrays[kind]), arrays["weights"].dtype, arrays.get(f"{kind}.factors"), marks)
 
 
 def _digest(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> str:

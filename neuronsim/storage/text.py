@@ -13,9 +13,11 @@ import numpy as np
 from neuronsim.basics.arrays import Reals
 from neuronsim.errors import FileError, suggest
 from neuronsim.formulas.activations import INITIAL_SLOPE
-from neuronsim.graph.initialisers import undrawn_mark
+from neuronsim.graph.arrays import AllRates, Arrays
+from neuronsim.graph.initialisers import undrawn, undrawn_mark
+from neuronsim.graph.rates import Rates
 from neuronsim.storage.namelist import named, short_names
-from neuronsim.storage.state import RateArrays, State
+from neuronsim.storage.state import State
 
 FORMAT = 1
 _KIND = "neuronsim network"
@@ -50,7 +52,7 @@ def _lines(state: State) -> Iterator[str]:
     head = {
         "kind": _KIND,
         "format": FORMAT,
-        "dtype": state.dtype.name,
+        "dtype": state.arrays.weights.dtype.name,
         "seed": state.seed,
         "init": state.init,
         "draws": state.draws,
@@ -68,19 +70,20 @@ def _lines(state: State) -> Iterator[str]:
 
 def _neurons(state: State, names: Sequence[str]) -> Iterator[dict[str, str]]:
     """What stands on each neuron's line: keys, and values as JSON text."""
-    weights, biases, slopes = _numbers(state.weights), _numbers(state.biases), _numbers(state.slopes)
-    for missing in np.flatnonzero(state.undrawn).tolist():
+    arrays, inputs = state.arrays, set(state.inputs.tolist())
+    weights, biases, slopes = (_numbers(values) for values in (arrays.weights, arrays.biases, arrays.slopes))
+    for missing in np.flatnonzero(undrawn(arrays.weights)).tolist():
         weights[missing] = "null"
-    factors, frozen = _all_rates(state)
-    inputs = set(state.inputs.tolist())
+    factors = {kind: _numbers(rates.factors()) for kind, rates in arrays.rates._asdict().items()}
+    frozen = {kind: rates.frozen().tolist() for kind, rates in arrays.rates._asdict().items()}
     for k, name in enumerate(names):
         line = {"name": name}
         if k not in inputs:
-            line |= {"activation": _text(state.activations[state.codes[k]]), "bias": biases[k]}
+            line |= {"activation": _text(state.activations[arrays.codes[k]]), "bias": biases[k]}
         if slopes[k] != repr(INITIAL_SLOPE) or line.get("activation") == '"prelu"':
             line["slope"] = slopes[k]
-        edges = range(int(state.row_start[k]), int(state.row_start[k + 1]))
-        source = {e: names[state.sources[e]] for e in edges}
+        edges = range(int(arrays.row_start[k]), int(arrays.row_start[k + 1]))
+        source = {e: names[arrays.sources[e]] for e in edges}
         line["weights"] = _table((source[e], weights[e]) for e in edges)
         line["frozen"] = _list(_text(what) for what, kind in _OF_NEURONS.items() if frozen[kind][k])
         line["rates"] = _table(
@@ -91,20 +94,6 @@ def _neurons(state: State, names: Sequence[str]) -> Iterator[dict[str, str]]:
             (source[e], factors["weights"][e]) for e in edges if factors["weights"][e] != "1.0"
         )
         yield {key: value for key, value in line.items() if value not in ("[]", "{}")}
-
-
-def _all_rates(state: State) -> tuple[dict[str, list[str]], dict[str, list[bool]]]:
-    """Factors as text and freeze marks, 1.0 and False where nothing is set."""
-    sizes = {kind: len(getattr(state, kind)) for kind in state.rates}
-    factors = {
-        kind: ["1.0"] * sizes[kind] if rates.factors is None else _numbers(rates.factors)
-        for kind, rates in state.rates.items()
-    }
-    frozen = {
-        kind: [False] * sizes[kind] if rates.frozen is None else rates.frozen.tolist()
-        for kind, rates in state.rates.items()
-    }
-    return factors, frozen
 
 
 def _numbers(values: Reals) -> list[str]:
@@ -213,24 +202,26 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
     sources = [source for incoming in edges for source in incoming]
     used = sorted({line["activation"] for line in lines})
     weights = [line["weights"][lines[s]["name"]] for line, into in zip(lines, edges, strict=True) for s in into]
-    return State(
-        names=names,
+    arrays = Arrays(
         row_start=np.cumsum([0, *map(len, edges)], dtype=np.int64),
         sources=np.array(sources, np.int32),
         weights=_reals("the weights", weights, dtype, gaps=True),
         biases=_reals("the biases", [line["bias"] for line in lines], dtype),
         slopes=_reals("the slopes", [line["slope"] for line in lines], dtype),
-        activations=used,
         codes=np.array([used.index(line["activation"]) for line in lines], np.int16),
+        rates=AllRates(
+            _weight_rates(lines, edges, dtype), *(_neuron_rates(lines, what, dtype) for what in _OF_NEURONS)
+        ),
+    )
+    return State(
+        names=names,
+        arrays=arrays,
+        activations=used,
         inputs=np.array([_id(ids, name, "the inputs") for name in head["inputs"]], np.int32),
         outputs=np.array([_id(ids, name, "the outputs") for name in head["outputs"]], np.int32),
         seed=head["seed"],
         init=head["init"],
         draws=head["draws"],
-        rates={
-            "weights": _weight_rates(lines, edges, dtype),
-            **{kind: _neuron_rates(lines, what, dtype) for what, kind in _OF_NEURONS.items()},
-        },
     )
 
 
@@ -267,7 +258,7 @@ def _reals(what: str, values: Sequence[object], dtype: np.dtype[Any], gaps: bool
     return reals
 
 
-def _neuron_rates(lines: Sequence[Mapping[str, Any]], what: str, dtype: np.dtype[Any]) -> RateArrays:
+def _neuron_rates(lines: Sequence[Mapping[str, Any]], what: str, dtype: np.dtype[Any]) -> Rates:
     """Rates of biases or slopes."""
     for line in lines:
         for key in ("frozen", "rates"):
@@ -278,9 +269,7 @@ def _neuron_rates(lines: Sequence[Mapping[str, Any]], what: str, dtype: np.dtype
     return _rate_arrays(factors, [what in line.get("frozen", ()) for line in lines], dtype)
 
 
-def _weight_rates(
-    lines: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[int]], dtype: np.dtype[Any]
-) -> RateArrays:
+def _weight_rates(lines: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[int]], dtype: np.dtype[Any]) -> Rates:
     factors, frozen = [], []
     for line, sources in zip(lines, edges, strict=True):
         scaled, held = line.get("weight_rates", {}), line.get("frozen_weights", ())
@@ -291,8 +280,10 @@ def _weight_rates(
     return _rate_arrays(factors, frozen, dtype)
 
 
-def _rate_arrays(factors: Sequence[object], frozen: Sequence[bool], dtype: np.dtype[Any]) -> RateArrays:
-    return RateArrays(
+def _rate_arrays(factors: Sequence[object], frozen: Sequence[bool], dtype: np.dtype[Any]) -> Rates:
+    return Rates(
+        len(factors),
+        dtype,
         _reals("the rates", factors, dtype) if any(factor != 1.0 for factor in factors) else None,
         np.array(frozen, np.bool_) if any(frozen) else None,
     )
