@@ -26,6 +26,9 @@ from neuronsim.graph.values import check_dtype, checked_array
 from neuronsim.network import Network
 from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
 
+# So many numbers at most are drawn at once: rows × the widest of them.
+_MOST_DRAWN = 1 << 22
+
 __all__ = ["from_edges", "layered", "random_dag", "shortcut", "small_world", "sparse_layered"]
 
 
@@ -351,26 +354,15 @@ def _subsets(stream: np.random.Generator, population: Integers, degree: Integers
     start = _starts(degree)
     chosen = np.empty(start[-1], np.int64)
     crowded = 2 * degree > population
-    for rows in _row_blocks(np.flatnonzero(crowded), population):
-        _fill(chosen, start, rows, _by_keys(stream, population[rows], degree[rows]), degree[rows])
-    for rows in _row_blocks(np.flatnonzero(~crowded), degree):
-        _fill(chosen, start, rows, _by_repetition(stream, population[rows], degree[rows]), degree[rows])
+    for draw, those, width in ((_by_keys, crowded, population), (_by_repetition, ~crowded, degree)):
+        all_rows = np.flatnonzero(those)
+        for block in blocks(len(all_rows), max(_MOST_DRAWN // int(width[those].max(initial=1)), 1)):
+            rows = all_rows[block]
+            table = draw(stream, population[rows], degree[rows])
+            columns = np.arange(table.shape[1])
+            valid = columns < degree[rows][:, None]
+            chosen[(start[rows][:, None] + columns)[valid]] = table[valid]
     return chosen
-
-
-def _row_blocks(rows: Integers, width: Integers, most: int = 1 << 22) -> list[Integers]:
-    """Consecutive rows in pieces whose widest row × number of rows stays below ``most``."""
-    if not len(rows):
-        return []
-    per_block = max(most // max(int(width[rows].max()), 1), 1)
-    return [rows[block] for block in blocks(len(rows), per_block)]
-
-
-def _fill(chosen: Integers, start: Integers, rows: Integers, table: Integers, degree: Integers) -> None:
-    """Write the first ``degree`` numbers of each row of a table to where the row belongs."""
-    columns = np.arange(table.shape[1])
-    valid = columns < degree[:, None]
-    chosen[(start[rows][:, None] + columns)[valid]] = table[valid]
 
 
 def _by_keys(stream: np.random.Generator, population: Integers, degree: Integers) -> Integers:

@@ -14,13 +14,8 @@ from neuronsim.graph.edges import merge, row_starts
 from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.graph.rates import Rates
 
-
-class NewNeuron(NamedTuple):
-    """A neuron to be added."""
-
-    code: int
-    bias: float
-    slope: float
+NewNeuron = tuple[int, float, float]
+"""A neuron to be added: its activation's code, bias and slope."""
 
 
 class AllRates(NamedTuple):

@@ -226,7 +226,7 @@ class Graph:
         for name in checked:
             if checked.count(name) > 1:
                 raise WiringError(f"the name {name!r} is given twice; names are unique")
-        return [self._append(name, NewNeuron(0, 0.0, INITIAL_SLOPE), is_input=True) for name in checked]
+        return [self._append(name, (0, 0.0, INITIAL_SLOPE), is_input=True) for name in checked]
 
     def add_neuron(
         self,
@@ -243,7 +243,7 @@ class Graph:
         name = self._edits.check_free(name)
         self._edits.check_room(1)
         code = activations.resolve(activation).code
-        neuron = NewNeuron(code, self._checked("bias", bias), self._checked("slope", slope))
+        neuron = code, self._checked("bias", bias), self._checked("slope", slope)
         check_not_itself(name, sources)
         if isinstance(sources, Mapping):
             if weights is not None:

@@ -33,20 +33,18 @@ _BLOCK = 1 << 19
 class Initialiser:
     """Uniform on ±sqrt(numerator / (fan_in + fan_out)), fan_out counted or not."""
 
-    name: str
     numerator: float
     counts_fan_out: bool
     activations: tuple[str, ...]
 
 
-_TABLE = (
-    Initialiser("he", 6.0, False, ("relu", "leaky_relu", "prelu", "elu", "softplus", "gelu", "silu")),
-    Initialiser(
-        "glorot", 6.0, True, ("sigmoid", "tanh", "softsign", "hard_sigmoid", "sine", "gaussian", "step", "softmax")
+INITIALISERS = {
+    "he": Initialiser(6.0, False, ("relu", "leaky_relu", "prelu", "elu", "softplus", "gelu", "silu")),
+    "glorot": Initialiser(
+        6.0, True, ("sigmoid", "tanh", "softsign", "hard_sigmoid", "sine", "gaussian", "step", "softmax")
     ),
-    Initialiser("lecun", 3.0, False, ("identity", "scaled_tanh", "selu")),
-)
-INITIALISERS: dict[str, Initialiser] = {initialiser.name: initialiser for initialiser in _TABLE}
+    "lecun": Initialiser(3.0, False, ("identity", "scaled_tanh", "selu")),
+}
 
 
 def check_name(init: object) -> str:
@@ -73,16 +71,6 @@ def undrawn(weights: NDArray[np.floating]) -> NDArray[np.bool_]:
     return marked
 
 
-def _choices(codes: NDArray[np.integer], init: str) -> list[tuple[Initialiser, NDArray[np.bool_]]]:
-    """The initialisers in use, and which neurons each is for."""
-    if init != AUTO:
-        return [(INITIALISERS[init], np.ones(len(codes), np.bool_))]
-    by_name = {a: initialiser for initialiser in _TABLE for a in initialiser.activations}
-    by_code = {ACTIVATIONS[a].code: initialiser for a, initialiser in by_name.items()}
-    kind = {int(code): by_code.get(int(code), INITIALISERS["glorot"]) for code in np.unique(codes)}
-    return [(i, np.isin(codes, [code for code, used in kind.items() if used is i])) for i in _TABLE]
-
-
 def draw(
     weights: NDArray[np.floating],
     missing: NDArray[np.bool_],
@@ -99,24 +87,21 @@ def draw(
     ----------
     weights, missing : array (n_edges,)
         The weights and which of them to draw.
-    row_start : array (n_neurons + 1,)
-    sources : array (n_edges,)
-        The wiring.
-    codes : array (n_neurons,)
-        Of activations.
+    row_start, sources, codes : array
+        As `Arrays` has them.
     init : str
         "auto" or the name of an initialiser.
     seed, turn : int
         The first draw of a network (turn 0) reads the stream (seed, WEIGHTS), later ones a child of it each.
     """
     stream = generator(seed, WEIGHTS) if turn == 0 else generator(seed, WEIGHTS, turn)
-    n_neurons = len(codes)
     fan_in = np.diff(row_start)
-    numerator, counts = np.zeros(n_neurons), np.zeros(n_neurons, np.bool_)
-    for initialiser, theirs in _choices(codes, init):
-        numerator[theirs] = initialiser.numerator
-        counts[theirs] = initialiser.counts_fan_out
-    fan_out = _fan_out(sources, n_neurons) if counts.any() else None
+    general = INITIALISERS["glorot" if init == AUTO else init]  # glorot: for the user's own
+    numerator, counts = np.full(len(codes), general.numerator), np.full(len(codes), general.counts_fan_out)
+    for initialiser in INITIALISERS.values() if init == AUTO else ():
+        theirs = np.isin(codes, [ACTIVATIONS[name].code for name in initialiser.activations])
+        numerator[theirs], counts[theirs] = initialiser.numerator, initialiser.counts_fan_out
+    fan_out = _fan_out(sources, len(codes)) if counts.any() else None
     for block in blocks(len(weights), _BLOCK):
         wanted = missing[block]
         if not wanted.any():

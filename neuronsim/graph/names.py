@@ -8,8 +8,10 @@ looking ``h1.17`` up is arithmetic. Rows move when a neuron is removed, names do
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import translate
-from typing import overload
+from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,32 +46,31 @@ def valid_name(name: object) -> str:
     return str(name)
 
 
+@dataclass(eq=False)
 class Series:
     """Names ``prefix0, prefix1, …`` of consecutive labels, or of the labels listed in ``members``."""
 
-    def __init__(self, prefix: str, first: int, count: int, members: Integers | None = None) -> None:
-        self.prefix = prefix
-        self.first = first
-        self.count = count
-        self.members = members
-        self._order = None if members is None else np.argsort(members, kind="stable")
+    prefix: str
+    first: int
+    count: int
+    members: Integers | None = None
 
-    def label(self, number: int) -> int:
-        """The label of the name ``prefix<number>``."""
-        return self.first + number if self.members is None else int(self.members[number])
-
-    def labels(self, numbers: Integers) -> Integers:
-        """The labels of the names ``prefix<number>``, shape (n,)."""
+    def labels(self, numbers: Any) -> Any:
+        """The labels of the names ``prefix<number>``, of one number or an array."""
         return self.first + numbers if self.members is None else self.members[numbers]
+
+    @cached_property
+    def _by_label(self) -> tuple[Integers, Integers]:
+        """The labels, ascending, and the number of each."""
+        labels = self.labels(np.arange(self.count))
+        numbers = np.argsort(labels, kind="stable")
+        return labels[numbers], numbers
 
     def number(self, label: int) -> int | None:
         """The number after the prefix in the name of ``label``, if this series names it."""
-        if self.members is None or self._order is None:
-            return label - self.first if 0 <= label - self.first < self.count else None
-        at = int(np.searchsorted(self.members, label, sorter=self._order))
-        if at < self.count and self.members[self._order[at]] == label:
-            return int(self._order[at])
-        return None
+        labels, numbers = self._by_label
+        at = int(np.searchsorted(labels, label))
+        return int(numbers[at]) if at < self.count and labels[at] == label else None
 
 
 class Names:
@@ -85,8 +86,8 @@ class Names:
         self._listed: list[Series] = []
         self._consecutive: list[Series] = []
         self._by_prefix: dict[str, list[Series]] = {}
-        # Rows below len(_kept) have the labels listed there, later ones follow on; None: label = row.
-        self._kept: Integers | None = None
+        # Rows below len(_kept) have the labels listed there, later ones follow on.
+        self._kept: Integers = np.empty(0, np.int64)
         self._shift = 0
         self._n_rows = 0
 
@@ -104,9 +105,6 @@ class Names:
         other._listed, other._consecutive = self._listed.copy(), self._consecutive.copy()
         other._by_prefix = {prefix: series.copy() for prefix, series in self._by_prefix.items()}
         return other
-
-    def __deepcopy__(self, memo: object) -> "Names":
-        return self.copy()
 
     def append(self, name: str) -> int:
         """Name the next row; the caller has checked that the name is valid and free."""
@@ -133,13 +131,9 @@ class Names:
         self._by_prefix.setdefault(series.prefix, []).append(series)
 
     def _label(self, row: int) -> int:
-        if self._kept is None:
-            return row
         return int(self._kept[row]) if row < len(self._kept) else row + self._shift
 
     def _row(self, label: int) -> int | None:
-        if self._kept is None:
-            return label
         if label >= len(self._kept) + self._shift:
             return label - self._shift
         row = bisect_left(self._kept, label)
@@ -170,7 +164,7 @@ class Names:
         number = int(match[2])
         for series in self._by_prefix.get(match[1], ()):
             if number < series.count:
-                row = self._row(series.label(number))
+                row = self._row(int(series.labels(number)))
                 if row is not None and self.name(row) == name:
                     return row
         return None
@@ -197,21 +191,13 @@ class Names:
 
     def _rows(self, labels: Integers) -> Integers:
         """The rows of labels, without those that are gone."""
-        if self._kept is None:
-            return labels
-        old = labels[labels < len(self._kept) + self._shift]
-        if len(self._kept):
-            at = np.minimum(np.searchsorted(self._kept, old), len(self._kept) - 1)
-            at = at[self._kept[at] == old]
-        else:
-            at = old[:0]
-        return np.concatenate([at, labels[labels >= len(self._kept) + self._shift] - self._shift])
+        later = labels >= len(self._kept) + self._shift
+        there = labels[np.isin(labels, self._kept)]
+        return np.concatenate([np.searchsorted(self._kept, there), labels[later] - self._shift])
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop the rows where ``kept``, shape (n_rows,), is False; those after them move up."""
-        n_kept = len(self._kept) if self._kept is not None else 0
-        later = np.arange(n_kept, self._n_rows, dtype=np.int64) + self._shift
-        labels = later if self._kept is None else np.concatenate([self._kept, later])
+        labels = np.concatenate([self._kept, np.arange(len(self._kept), self._n_rows) + self._shift])
         next_label = self._n_rows + self._shift
         for label in labels[~kept].tolist():
             name = self._name_of.pop(label, None)

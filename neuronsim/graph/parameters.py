@@ -23,11 +23,6 @@ def bias_label(neuron: str) -> str:
     return f"b[{neuron}]"
 
 
-def slope_label(neuron: str) -> str:
-    """``slope[h1]``."""
-    return f"slope[{neuron}]"
-
-
 @dataclass(frozen=True)
 class ParameterRef:
     """Where a parameter lies.
@@ -63,7 +58,7 @@ class ParameterRef:
         sink, source = name(graph.name(self.sink(graph))), self.source(graph)
         if source is not None:
             return weight_label(name(graph.name(source)), sink)
-        return bias_label(sink) if self.array == "biases" else slope_label(sink)
+        return bias_label(sink) if self.array == "biases" else f"slope[{sink}]"
 
     def value(self, parameters: Any) -> float:
         """What it holds in anything that has ``weights``, ``biases`` and ``slopes``: a graph, a step, gradients."""

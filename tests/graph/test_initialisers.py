@@ -23,7 +23,7 @@ BUILT_IN = [name for name, activation in ACTIVATIONS.items() if activation.code 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_auto_follows_the_table(name):
-    named = next(i.name for i in INITIALISERS.values() if name in i.activations)
+    named = next(init for init, i in INITIALISERS.items() if name in i.activations)
     auto = wiring.layered([5, 4], activation=name, rng=3).weights
     assert np.array_equal(auto, wiring.layered([5, 4], activation=name, init=named, rng=3).weights)
 
