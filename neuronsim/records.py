@@ -65,6 +65,8 @@ class Neuron:
         self._runtime.forget()
         self._graph.set_bias(self.name, value)
 
+    b = bias
+
     @property
     def slope(self) -> float:
         """Its slope for negative z, which prelu learns and reads."""
@@ -74,15 +76,6 @@ class Neuron:
     def slope(self, value: float) -> None:
         self._runtime.forget()
         self._graph.set_slope(self.name, value)
-
-    @property
-    def b(self) -> float:
-        """Short for ``bias``."""
-        return self.bias
-
-    @b.setter
-    def b(self, value: float) -> None:
-        self.bias = value
 
     @property
     def z(self) -> float:
@@ -155,14 +148,7 @@ class Edge:
         self._runtime.forget()
         self._runtime.graph.set_weight(self.source, self.sink, value)
 
-    @property
-    def w(self) -> float:
-        """Short for ``weight``."""
-        return self.weight
-
-    @w.setter
-    def w(self, value: float) -> None:
-        self.weight = value
+    w = weight
 
     @property
     def gradient(self) -> float:

@@ -1,10 +1,9 @@
 """Random streams: one seed, one independent stream for each purpose."""
 
-import numbers
-
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import is_whole
 from neuronsim.errors import SettingError
 
 __all__ = ["NOISE", "ORDER", "SPLITS", "WEIGHTS", "WIRING", "RandomSource", "generator", "sample_order", "seed_of"]
@@ -39,7 +38,7 @@ def seed_of(rng: RandomSource) -> int:
         return int(rng.generate_state(1, np.uint64)[0] >> np.uint64(1))
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(0, 2**63 - 1, endpoint=True))
-    if isinstance(rng, numbers.Integral) and not isinstance(rng, (bool, np.bool_)):
+    if is_whole(rng):
         if rng < 0:
             raise SettingError(f"rng={rng} is negative; a seed is an integer from 0 on")
         return int(rng)

@@ -23,9 +23,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         beside.touch()
-        usual_mode = beside.stat().st_mode
+        common_mode = beside.stat().st_mode
         yield beside
-        beside.chmod(usual_mode)  # some writers make files that only their owner can read
+        beside.chmod(common_mode)  # some writers make files that only their owner can read
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)

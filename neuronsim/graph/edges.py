@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Array, Integers
+from neuronsim.basics.arrays import Array, Integers, Marks, Reals
 
 _BLOCK = 1 << 22
 
@@ -29,9 +29,7 @@ def in_order(sources: Array, sinks: Array) -> bool:
     return True
 
 
-def sort(
-    sources: Array, sinks: Array, weights: NDArray[np.floating] | None
-) -> tuple[Array, Array, NDArray[np.floating] | None]:
+def sort(sources: Array, sinks: Array, weights: Reals | None) -> tuple[Array, Array, Reals | None]:
     """The same edges, and their weights, in order."""
     if in_order(sources, sinks):
         return sources, sinks, weights
@@ -69,13 +67,13 @@ def sinks_of(row_start: Integers) -> NDArray[np.int32]:
 
 
 def incoming(row_start: Integers, rows: Array) -> Integers:
-    """Integers of all edges into ``rows``, row after row."""
+    """Positions of all edges into ``rows``, row after row."""
     first, count = row_start[rows], row_start[rows + 1] - row_start[rows]
     before = np.cumsum(count) - count
     return np.repeat(first - before, count) + np.arange(count.sum())
 
 
-def reaching(row_start: Integers, sources: Array, ends: Array) -> NDArray[np.bool_]:
+def reaching(row_start: Integers, sources: Array, ends: Array) -> Marks:
     """Which rows have a path to one of ``ends``, those included, shape (n_rows,)."""
     reached = np.zeros(len(row_start) - 1, np.bool_)
     front = ends.astype(np.int64)
@@ -86,9 +84,7 @@ def reaching(row_start: Integers, sources: Array, ends: Array) -> NDArray[np.boo
     return reached
 
 
-def search(
-    row_start: Integers, sources: Array, of_sources: Array, of_sinks: Array
-) -> tuple[Integers, NDArray[np.bool_]]:
+def search(row_start: Integers, sources: Array, of_sources: Array, of_sinks: Array) -> tuple[Integers, Marks]:
     """Where the given edges are, or would have to be inserted, and which of them are there.
 
     Parameters
@@ -113,11 +109,7 @@ def search(
 
 
 def merge(
-    row_start: Integers,
-    sources: NDArray[np.int32],
-    added: tuple[Array, Array],
-    removed: Integers,
-    alive: NDArray[np.bool_],
+    row_start: Integers, sources: NDArray[np.int32], added: tuple[Array, Array], removed: Integers, alive: Marks
 ) -> tuple[Integers, NDArray[np.int32], Integers]:
     """The edges after an edit.
 
@@ -129,7 +121,7 @@ def merge(
     added : pair of array (k,)
         Sources and sinks of new edges, in order.
     removed : array of int
-        Integers of edges that go.
+        Positions of edges that go.
     alive : array (n_rows,)
         Which rows stay, new rows included; edges from and to the others go as well.
 

@@ -100,8 +100,8 @@ class Edits:
     def check_distinct(self, sources: Integers, sink: str) -> None:
         """Raise WiringError if a new neuron lists a source twice."""
         if len(sources) > 1:
-            ordered = np.sort(sources)
-            twice = ordered[:-1][ordered[1:] == ordered[:-1]]
+            ascending = np.sort(sources)
+            twice = ascending[:-1][ascending[1:] == ascending[:-1]]
             if len(twice):
                 raise WiringError(f"the edge {arrow(self._rows.names.name(int(twice[0])), sink)} is given twice")
 

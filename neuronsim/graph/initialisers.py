@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers, Marks, Reals
 from neuronsim.errors import choose
 from neuronsim.formulas.activations import ACTIVATIONS
 from neuronsim.graph.edges import blocks
@@ -27,6 +28,7 @@ from neuronsim.seeds import WEIGHTS, generator
 AUTO = "auto"
 
 _BLOCK = 1 << 19
+_MARKS: dict[int, np.unsignedinteger] = {4: np.uint32(0x7FC00D0D), 8: np.uint64(0x7FF8000000000D0D)}
 
 
 @dataclass(frozen=True)
@@ -54,27 +56,25 @@ def check_name(init: object) -> str:
 
 def undrawn_mark(dtype: np.dtype[np.floating]) -> Any:
     """The NaN that stands for a weight not drawn yet: its payload tells it from one that was computed."""
-    if dtype.itemsize == 4:
-        return np.array(0x7FC00D0D, np.uint32).view(np.float32)[()]
-    return np.array(0x7FF8000000000D0D, np.uint64).view(np.float64)[()]
+    return _MARKS[dtype.itemsize].view(dtype)
 
 
-def undrawn_weights(n: int, dtype: np.dtype[np.floating]) -> NDArray[np.floating]:
+def undrawn_weights(n: int, dtype: np.dtype[np.floating]) -> Reals:
     """Weights of n edges, none drawn yet."""
     return np.full(n, undrawn_mark(dtype), dtype)
 
 
-def undrawn(weights: NDArray[np.floating]) -> NDArray[np.bool_]:
+def undrawn(weights: Reals) -> Marks:
     """Which weights are not drawn yet, shape (n_edges,)."""
-    bits = np.dtype(f"u{weights.dtype.itemsize}")
-    marked: NDArray[np.bool_] = weights.view(bits) == undrawn_mark(weights.dtype).view(bits)
+    mark = _MARKS[weights.dtype.itemsize]
+    marked: Marks = weights.view(mark.dtype) == mark
     return marked
 
 
 def draw(
-    weights: NDArray[np.floating],
-    missing: NDArray[np.bool_],
-    row_start: NDArray[np.int64],
+    weights: Reals,
+    missing: Marks,
+    row_start: Integers,
     sources: NDArray[np.integer],
     codes: NDArray[np.integer],
     init: str,
@@ -114,14 +114,14 @@ def draw(
         weights[block][wanted] = (2.0 * u - 1.0) * np.sqrt(numerator[sinks] / fan)
 
 
-def _fan_out(sources: NDArray[np.integer], n_neurons: int) -> NDArray[np.int64]:
+def _fan_out(sources: NDArray[np.integer], n_neurons: int) -> Integers:
     count = np.zeros(n_neurons, np.int64)
     for block in blocks(len(sources)):
         count += np.bincount(sources[block], minlength=n_neurons)
     return count
 
 
-def _sinks(row_start: NDArray[np.int64], block: slice) -> NDArray[np.int64]:
+def _sinks(row_start: Integers, block: slice) -> Integers:
     """The sinks of a block of edges."""
     first = int(np.searchsorted(row_start, block.start, side="right")) - 1
     last = int(np.searchsorted(row_start, block.stop, side="left"))

@@ -1,6 +1,5 @@
 """Which neurons and edges are meant: by name, id, glob, or lists, arrays and pairs of those."""
 
-import numbers
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.arrays import Integers, Marks
+from neuronsim.basics.checked import is_whole
 from neuronsim.errors import SettingError, UnknownNameError, WiringError, suggest
 from neuronsim.graph.names import Names, is_pattern
 
@@ -105,7 +105,7 @@ class Rows:
                 raise UnknownNameError(f"{neuron!r} is a pattern, and one neuron is meant here: give its name or id")
             near = suggest(neuron, (name for row, name in enumerate(self.names) if not self._is_gone(row)))
             raise UnknownNameError(f"no neuron {neuron!r}{near}")
-        if isinstance(neuron, numbers.Integral) and not isinstance(neuron, (bool, np.bool_)):
+        if is_whole(neuron):
             return self.of_id(int(neuron))
         kind = type(neuron).__name__
         raise UnknownNameError(f"a neuron is given by its name (str) or id (int), not by {neuron!r} ({kind})")
