@@ -3,6 +3,7 @@
 import numpy as np
 
 import neuronsim as ns
+from neuronsim.graph.graph import Graph
 
 N = 14
 X222, T222 = (0.05, 0.10), (0.01, 0.99)  # the sample of L4's net
@@ -81,6 +82,27 @@ def small_net(dtype: str = "float64") -> ns.Network:
     net.freeze("h1")
     net.freeze(edges=[("h1", "o1")])
     net.scale_rate("o1", 0.1)
+    return net
+
+
+def small_graph() -> Graph:
+    """Two inputs, a hidden neuron, an output."""
+    graph = Graph()
+    graph.add_inputs(["i1", "i2"])
+    graph.add_neuron("h1", {"i1": 0.15, "i2": 0.2}, activation="sigmoid", bias=0.35)
+    graph.add_neuron("o1", ["h1"], [0.5], activation="identity")
+    graph.set_outputs("o1")
+    return graph
+
+
+def shortcut_net() -> ns.Network:
+    """Two inputs, a hidden neuron, an output that listens to one of the inputs, too."""
+    net = ns.Network(rng=0)
+    net.add_inputs("i1", "i2")
+    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
+    net.add_neuron("o1", ["h1"], activation="identity", w=0.5)
+    net.connect("i2", "o1", weight=0.3)
+    net.set_outputs("o1")
     return net
 
 

@@ -48,7 +48,7 @@ def test_names_stay_when_rows_move(names):
     assert names.match("h1.*").tolist() == [*range(1, 12), 13]
 
 
-def test_renamed_runs_cover_the_general_one():
+def test_renamed_ranges_cover_the_general_one():
     names = Names()
     names.append_series("n", 5)
     names.rename_series("x", np.array([3, 0]))

@@ -1,4 +1,4 @@
-"""Names in a file: runs of numbered ones stay short."""
+"""Names in a file: ranges of numbered ones stay short."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ class TestNames:
         st.integers(0, 30),
     )
     def test_come_back_by_name_and_by_row(self, single: list[str], at: int, first: int) -> None:
-        run = [f"h{k}" for k in range(first, first + 30)]
-        kept = [name for name in single if name not in run]
-        names = [*kept[:at], *run, *kept[at:]]
+        numbered = [f"h{k}" for k in range(first, first + 30)]
+        kept = [name for name in single if name not in numbered]
+        names = [*kept[:at], *numbered, *kept[at:]]
         entries = list(short_names(names))
         back = named(entries, len(names))
         assert list(back) == names

@@ -1,0 +1,26 @@
+"""Properties that hand on."""
+
+import pytest
+
+from neuronsim.basics.handed import handed
+
+
+class Inner:
+    size = 3
+
+
+class Outer:
+    size: int = handed("inner.size", "How large it is.")
+
+    def __init__(self):
+        self.inner = Inner()
+
+
+def test_handed_reads_the_part_and_cannot_be_set():
+    outer = Outer()
+    assert outer.size == 3
+    outer.inner.size = 4
+    assert outer.size == 4
+    assert Outer.size.__doc__ == "How large it is."
+    with pytest.raises(AttributeError):
+        outer.size = 5
