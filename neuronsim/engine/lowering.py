@@ -1,4 +1,4 @@
-"""A plan lowered to the flat arrays that kernels take: which bundles are dense, which want no δ, which run together."""
+"""A plan lowered to the flat arrays that kernels take: what is dense, what wants no δ, what learns together."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
 from neuronsim.kernels import codes, shapes
-from neuronsim.kernels.activations import USUAL
+from neuronsim.kernels.activations import COMMON
 from neuronsim.kernels.arguments import Wiring
 from neuronsim.kernels.online import steps as online
-from neuronsim.kernels.order import count_leading
+from neuronsim.kernels.planning import count_leading
 
 Array = npt.NDArray[Any]
 
@@ -21,7 +21,7 @@ DENSE_ROWS = 4
 DENSE_SOURCES = 64
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4
-# Those that listen to inputs alone run forward by neurons, not by samples, where they hold this much of all edges.
+# Those that listen to inputs alone go forward by neurons, not by samples, where they hold this much of all edges.
 _LEADING_SHARE = 0.25
 # Each thread then copies the inputs, whose ids may be this many times as many as they are.
 _INPUTS_SPREAD = 4
@@ -41,36 +41,36 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     first, size = plan.bundle_first, plan.bundle_size
     count = graph.row_start[first + 1] - graph.row_start[first]
     dense, columns = _dense(graph, first, size, count)
-    unasked = np.zeros_like(first)
+    n_leading = np.zeros_like(first)
     if not wants_inputs:
-        count_leading(graph.row_start, graph.sources, graph.is_input, first, unasked)
+        count_leading(graph.row_start, graph.sources, graph.is_input, first, n_leading)
     shared = dense & (size >= _SHARED_ROWS * shapes.ROWS)
-    leading = _leading(graph, shared & (unasked == count), size * count)
+    leading = _leading(graph, shared & (n_leading == count), size * count)
     groups = _groups(plan, first, size)
-    runs, run_size = _runs(first, size, dense)
+    ranges, range_size = _ranges(first, size, dense)
     is_output_input = bool(graph.is_input[graph.outputs].any())
     output_codes = graph.activation_codes[graph.outputs]
     softmax_rows = np.flatnonzero(output_codes == codes.SOFTMAX)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    short = (count < online.SHORT) & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], USUAL)
+    short = (count < online.SHORT) & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], COMMON)
     return Wiring(
         row_start=graph.row_start,
         sources=graph.sources,
         bundle_first=first,
         bundle_size=size,
-        bundle_pushes=unasked < count,
+        bundle_pushes=n_leading < count,
         bundle_shared=shared,
         groups=groups,
         tiny=bool(short.all()) and not len(softmax_rows),
-        run_end=_run_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
-        bundle_leading=unasked,
-        run_first=first[runs],
-        run_size=run_size,
-        run_dense=dense[runs],
-        run_shared=shared[runs],
-        run_leading=runs < leading,
-        leading=leading,
-        inputs_heard_later=is_output_input or _hear_inputs(graph, first[:leading], size[:leading]),
+        activation_end=_activation_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
+        n_leading_sources=n_leading,
+        range_first=first[ranges],
+        range_size=range_size,
+        range_dense=dense[ranges],
+        range_shared=shared[ranges],
+        range_leading=ranges < leading,
+        n_leading_bundles=leading,
+        inputs_read_later=is_output_input or _read_inputs(graph, first[:leading], size[:leading]),
         inputs_end=int(graph.inputs.max(initial=-1)) + 1,
         codes=graph.activation_codes.astype(np.int64),
         user=_user_addresses(graph),
@@ -108,9 +108,9 @@ def _dense(graph: Graph, first: Array, size: Array, count: Array) -> tuple[Array
     return dense, np.flatnonzero((np.cumsum(ends)[:-1] > 0) & ~graph.is_input)
 
 
-def _leading(graph: Graph, alone: Array, edges: Array) -> int:
-    """How many bundles from the first run forward by neurons: those that may, ``alone``, if that is worth it."""
-    leading = len(alone) if alone.all() else int(alone.argmin())
+def _leading(graph: Graph, allowed: Array, edges: Array) -> int:
+    """How many bundles from the first run forward by neurons: those that are ``allowed`` to, if that is worth it."""
+    leading = len(allowed) if allowed.all() else int(allowed.argmin())
     small = edges[:leading].sum() < _LEADING_SHARE * edges.sum()
     gaps = (
         graph.inputs.max(initial=-1) + 1 > _INPUTS_SPREAD * graph.n_inputs
@@ -118,13 +118,13 @@ def _leading(graph: Graph, alone: Array, edges: Array) -> int:
     return 0 if small or gaps else leading
 
 
-def _hear_inputs(graph: Graph, first: Array, size: Array) -> bool:
+def _read_inputs(graph: Graph, first: Array, size: Array) -> bool:
     """Whether neurons behind the leading bundles listen to inputs too."""
     later = np.ones(graph.n_neurons, bool)
     for begin, n in zip(first, size, strict=True):
         later[begin : begin + n] = False
-    heard = graph.is_input[graph.sources] & np.repeat(later, np.diff(graph.row_start)) if len(first) else later[:0]
-    return bool(heard.any())
+    read = graph.is_input[graph.sources] & np.repeat(later, np.diff(graph.row_start)) if len(first) else later[:0]
+    return bool(read.any())
 
 
 def _groups(plan: Plan, first: Array, size: Array) -> Array:
@@ -144,20 +144,20 @@ def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
     return alike
 
 
-def _run_ends(graph: Graph, starts: Array, ends: Array) -> Array:
-    """By neuron, where the run ends in which all have one activation, without parameters of their own."""
+def _activation_ends(graph: Graph, starts: Array, ends: Array) -> Array:
+    """By neuron, where the neurons end that have one activation, without parameters of their own."""
     codes_ = graph.activation_codes
-    alone = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
+    single = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
     begins = np.ones(graph.n_neurons + 1, np.bool_)
-    begins[1:-1] = (codes_[1:] != codes_[:-1]) | alone[1:]
+    begins[1:-1] = (codes_[1:] != codes_[:-1]) | single[1:]
     begins[starts] = True
     begins[ends] = True
     begin = np.flatnonzero(begins)
     return np.repeat(begin[1:], np.diff(begin))
 
 
-def _runs(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
-    """Bundles by id, neighbours joined where neither is dense: the first bundle of each run, and how many neurons."""
+def _ranges(first: Array, size: Array, dense: Array) -> tuple[Array, Array]:
+    """Bundles by id, neighbours joined where neither is dense: the first bundle of each range, and how many neurons."""
     by_id = np.argsort(first)
     first, size, dense = first[by_id], size[by_id], dense[by_id]
     joined = ~dense[1:] & ~dense[:-1] & (first[1:] == first[:-1] + size[:-1])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsim.errors import CycleError
-from neuronsim.kernels import order as kernels
+from neuronsim.kernels import planning as kernels
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph

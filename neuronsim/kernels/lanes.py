@@ -418,7 +418,7 @@ def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def few(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
+def pack(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
     """A vector of four lanes from four scalars that are in registers."""
     lanes = LanesType(a, 4)
 
@@ -432,7 +432,7 @@ def few(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store_few(typingctx, array, index, value, n):  # type: ignore[no-untyped-def]
+def store_packed(typingctx, array, index, value, n):  # type: ignore[no-untyped-def]
     """Write the first ``n`` ≤ 4 lanes to ``array[index:]``, one by one."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
@@ -645,21 +645,36 @@ def tile_fma(typingctx, tile, n, scalars, index, step, vectors, start, stride): 
 
 
 @intrinsic
-def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
-    """``tile[r, c] += scalars[index + r·step + u] · vectors[ids[first + u]·stride + lane + c·lanes :]`` for u = 0, …, n
-    − 1.
+def tile_gather_fma(typingctx, tile, n, edges, k, vectors, stride, lane):  # type: ignore[no-untyped-def]
+    """``tile[r, c] +=`` weight k + u of row r · ``vectors[source·stride + lane + c·lanes :]`` for u < n, in order.
+
+    ``edges`` are `Edges`, whose ``sources`` are int32; source k + u is the weight's.
     """
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         rows = _tile_parts(builder, args[0], tile)
         for u in range(n.count):
-            scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
-            rows = _multiply_add(builder, rows, tile, scalar, args[4], pointer)
+            scalar, step, place = _edge(context, builder, sig, args, u)
+            pointer = _element_pointer(context, builder, vectors, args[4], place)
+            rows = _multiply_add(builder, rows, tile, scalar, step, pointer)
         return _tile_value(builder, rows)
 
-    integer = types.int64
-    return tile(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
+    return tile(tile, n, edges, types.int64, vectors, types.int64, types.int64), codegen
+
+
+def _edge(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, u: int) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Of the (k + u)th edges of all rows: a pointer to the first weight, how far apart they are, the source's row.
+
+    The arguments are those of ``tile_gather_fma`` and ``tile_push``.
+    """
+    _, _, edges, k, _, stride, lane = args
+    weights, w0, sources, s0, count = (builder.extract_value(edges, i) for i in range(5))
+    weights_type, _, sources_type, _, _ = sig.args[2]
+    nth = builder.add(k, _i64(u))
+    weight = _element_pointer(context, builder, weights_type, weights, builder.add(w0, nth))
+    source = builder.load(_element_pointer(context, builder, sources_type, sources, builder.add(s0, nth)))
+    row = builder.mul(builder.sext(source, ir.IntType(64)), stride)
+    return weight, count, builder.add(row, lane)
 
 
 def _row_pointer(context: Any, builder: ir.IRBuilder, types_: Any, args: Any, u: int) -> ir.Value:
@@ -725,79 +740,47 @@ def tile_prefetch(typingctx, shape, array, index, step):  # type: ignore[no-unty
 
 
 @intrinsic
-def tile_sgd(typingctx, tile, weights, index, step, scale, decay, rate):  # type: ignore[no-untyped-def]
-    """w := w − μ·(g·scale + λ·w) for ``weights[index + r·step + c·lanes :]``; the tile is the gradient g."""
+def tile_use(typingctx, function, tile, index, step, arguments):  # type: ignore[no-untyped-def]
+    """``function(index + r·step + c·lanes, tile[r, c], *arguments)`` for each of a tile's lane vectors, row by row."""
+    given = (types.int64, tile.lanes, *(types.unliteral(t) for t in arguments))
+    called = typingctx.resolve_function_type(function, given, {})
 
-    def rule(builder, old, grad, place, numbers):  # type: ignore[no-untyped-def]
-        return _fma_value(builder, builder.fneg(numbers[2]), grad, old)
-
-    codegen = _tile_rule(tile, 0, rule)
-    scalar = tile.lanes.element
-    return types.none(tile, weights, types.int64, types.int64, scalar, scalar, scalar), codegen
-
-
-@intrinsic
-def tile_momentum(typingctx, tile, weights, state, index, step, scale, decay, rate, beta):  # type: ignore[no-untyped-def]
-    """v := β·v − μ·(g·scale + λ·w), w := w + v; the tile is the gradient g, v lies in ``state`` as w in ``weights``."""
-
-    def rule(builder, old, grad, place, numbers):  # type: ignore[no-untyped-def]
-        before = _load_vector(builder, place, old.type, _itemsize(tile.lanes))
-        v = _fma_value(builder, builder.fneg(numbers[2]), grad, builder.fmul(before, numbers[3]))
-        _store_vector(builder, v, place, _itemsize(tile.lanes))
-        return builder.fadd(old, v)
-
-    codegen = _tile_rule(tile, 1, rule)
-    scalar = tile.lanes.element
-    signature_ = types.none(tile, weights, state, types.int64, types.int64, scalar, scalar, scalar, scalar)
-    return signature_, codegen
-
-
-def _tile_rule(tile: TileType, n_state: int, rule: Any) -> Any:
-    """Code that gives each vector of weights its new value, from g·scale + λ·w and the optimiser's state there."""
-    lanes = tile.lanes
-
-    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        index, step, *scalars = args[2 + n_state :]
-        numbers = [_splat_value(builder, s, lanes.count) for s in scalars]
-        arrays = [_element_pointer(context, builder, sig.args[1 + a], args[1 + a], index) for a in range(1 + n_state)]
-        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
-            for c, grad in enumerate(row):
-                offset = builder.add(builder.mul(step, _i64(r)), _i64(c * lanes.count))
-                place, *state = (builder.gep(a, [offset]) for a in arrays)
-                old = _load_vector(builder, place, _vector(lanes), _itemsize(lanes))
-                grad = _fma_value(builder, old, numbers[1], builder.fmul(grad, numbers[0]))
-                new = rule(builder, old, grad, state[0] if state else None, numbers)
-                _store_vector(builder, new, place, _itemsize(lanes))
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        rest = [builder.extract_value(args[4], i) for i in range(len(arguments))]
+        use = context.get_function(function, called)
+        for r, row in enumerate(_tile_parts(builder, args[1], tile)):
+            for c, value in enumerate(row):
+                offset = builder.add(builder.mul(args[3], _i64(r)), _i64(c * tile.lanes.count))
+                use(builder, [builder.add(args[2], offset), value, *rest])
         return context.get_dummy_value()
 
-    return codegen
+    return types.none(function, tile, types.int64, types.int64, arguments), codegen
 
 
 @intrinsic
-def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
-    """``vectors[ids[first + u]·stride + lane + c·lanes :] += Σ_r scalars[index + r·step + u] · tile[r, c]``, u < n.
+def tile_push(typingctx, tile, n, edges, k, vectors, stride, lane):  # type: ignore[no-untyped-def]
+    """``vectors[source·stride + lane + c·lanes :] += Σ_r`` weight k + u of row r · ``tile[r, c]``, u < n.
 
-    Rows are added in ascending order; the ids are distinct.
+    ``edges`` as in ``tile_gather_fma``. Rows are added in ascending order; the ids are distinct.
     """
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes
         rows = _tile_parts(builder, args[0], tile)
         for u in range(n.count):
-            scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
+            scalar, step, place = _edge(context, builder, sig, args, u)
+            pointer = _element_pointer(context, builder, vectors, args[4], place)
             places = [builder.gep(pointer, [_i64(c * lanes.count)]) for c in range(tile.columns)]
             sums = [_load_vector(builder, p, _vector(lanes), _itemsize(lanes)) for p in places]
             for r in range(tile.rows):
-                offset = builder.mul(args[4], _i64(r))
+                offset = builder.mul(step, _i64(r))
                 w = _splat_value(builder, builder.load(builder.gep(scalar, [offset])), lanes.count)
                 sums = [_fma_value(builder, w, rows[r][c], sums[c]) for c in range(tile.columns)]
             for place, value in zip(places, sums, strict=True):
                 _store_vector(builder, value, place, _itemsize(lanes))
         return context.get_dummy_value()
 
-    integer = types.int64
-    return types.none(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
+    return types.none(tile, n, edges, types.int64, vectors, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -952,9 +935,9 @@ def tile_finish(typingctx, tile, biases, first, out):  # type: ignore[no-untyped
 
 
 @intrinsic
-def tile_descend(typingctx, steps, matrix, index, step, y, yi, n):  # type: ignore[no-untyped-def]
-    """``matrix[index + r·step :] += steps[r] · y[yi :]`` in the first ``n`` lanes: w := w − μ·δ·y."""
-    tile = steps
+def tile_descend(typingctx, changes, matrix, index, step, y, yi, n):  # type: ignore[no-untyped-def]
+    """``matrix[index + r·step :] += changes[r] · y[yi :]`` in the first ``n`` lanes: w := w − μ·δ·y."""
+    tile = changes
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes
@@ -967,12 +950,12 @@ def tile_descend(typingctx, steps, matrix, index, step, y, yi, n):  # type: igno
             _masked_store(builder, _fma_value(builder, change, message, old), place, lanes, mask)
         return context.get_dummy_value()
 
-    return types.none(steps, matrix, types.int64, types.int64, y, types.int64, types.int64), codegen
+    return types.none(changes, matrix, types.int64, types.int64, y, types.int64, types.int64), codegen
 
 
 @intrinsic
-def tile_push_descend(typingctx, deltas, steps, matrix, index, step, y, sums, at, n):  # type: ignore[no-untyped-def]
-    """The fused online pass for rows of consecutive sources: first ``sums[at:] += w·δ``, then ``w += steps·y[at:]``.
+def tile_push_descend(typingctx, deltas, changes, matrix, index, step, y, sums, at, n):  # type: ignore[no-untyped-def]
+    """The fused online pass for rows of consecutive sources: first ``sums[at:] += w·δ``, then ``w += changes·y[at:]``.
 
     The sums see the old weights: each row is read once, used for both, and written once.
     """
@@ -994,5 +977,5 @@ def tile_push_descend(typingctx, deltas, steps, matrix, index, step, y, sums, at
         _masked_store(builder, total_value, place, lanes, mask)
         return context.get_dummy_value()
 
-    signature_ = types.none(deltas, steps, matrix, types.int64, types.int64, y, sums, types.int64, types.int64)
+    signature_ = types.none(deltas, changes, matrix, types.int64, types.int64, y, sums, types.int64, types.int64)
     return signature_, codegen

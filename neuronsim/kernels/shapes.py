@@ -36,8 +36,8 @@ SUMMED = 8
 SUMS = Shape(SUMMED, 1)
 
 #: Terms of a sum taken together.
-FEW = 4
-TERMS = Count(FEW)
+TOGETHER = 4
+TERMS = Count(TOGETHER)
 TERM = Count(1)
 
 #: Rows taken together online, where a lane is a source.

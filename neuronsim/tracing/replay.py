@@ -20,7 +20,6 @@ from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
-from neuronsim.kernels.update import SCALE
 from neuronsim.tracing.steps import StepResult, desired
 from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import Recording, State, sealed
@@ -262,7 +261,7 @@ class Replay:
         after = self._copies() if made else sealed([np.full_like(values, np.nan) for values in before])
         learning, clip_factor = session.learning, 1.0
         if self._settings.clip_norm is not None:
-            clip_factor = float(learning.numbers[SCALE]) * (len(rows) if self.mean else 1)
+            clip_factor = session.scale * (len(rows) if self.mean else 1)
         step = self._made(
             self.graph.showing(*before[:3]),
             **looked,
@@ -276,7 +275,7 @@ class Replay:
             rule=self.rule,
             state=self._rule_state(before),
             state_after=self._rule_state(after),
-            powers=(float(learning.powers[0]), float(learning.powers[1])),
+            powers=(float(learning.rule.powers[0]), float(learning.rule.powers[1])),
             clip_factor=clip_factor,
             weight_decay=self._settings.weight_decay,
             clip_value=self._settings.clip_value,

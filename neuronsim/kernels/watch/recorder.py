@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from neuronsim.kernels.arguments import Parameters, Samples, Workspace
 from neuronsim.kernels.batch.gather import place_of
-from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import fma, lane_count, load, total
 
 Array = npt.NDArray[Any]
@@ -95,7 +95,7 @@ def signal(
     place = place_of(i, stride, work.pitch)
     at = neuron * stride + place
     if field == DELTA:
-        return work.delta[at] + work.own[output * stride + place] if output >= 0 else work.delta[at]
+        return work.delta[at] + work.loss_delta[output * stride + place] if output >= 0 else work.delta[at]
     if column >= 0:  # from X: threads' y of inputs are copies of their own
         return samples.inputs[samples.order[position + i] * recorder.clock[N_INPUTS] + column]
     return work.z[at] if field == Z else work.y[at]
@@ -473,15 +473,6 @@ def look(
     collect(recorder, work, samples, position, start, count, stride)
     if recorder.alarms.shape[0] > 0:
         judge(recorder, work, samples, position, count, stride)
-
-
-@leaf
-def look_at_block(
-    recorder: Recorder, work: Workspace, samples: Samples, position: int, start: int, count: int, stride: int
-) -> None:
-    """``look``, of a step that may not be watched."""
-    if recorder.clock[NOW] >= 0:
-        look(recorder, work, samples, position, start, count, stride)
 
 
 @inlined
