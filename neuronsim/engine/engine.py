@@ -236,8 +236,8 @@ class Engine:
     def _sum_gradients(self, block: BlockSignals, sums: Parameters, mode: int, n_threads: int) -> None:
         """Write a block's gradients to ``sums``, or add them."""
         none, unused, cuts = self.no_parameters(), np.zeros(2), self.cuts(n_threads)
-        rule = Rule(codes.SGD, np.zeros(N_RULE, self.dtype), unused, unused, self.dtype.type(0))
-        learning = Learning(rule, np.full(1, mode), none, none, none, none, gradient=sums)
+        rule = Rule(codes.SGD, np.zeros(N_RULE, self.dtype), self.dtype.type(0))
+        learning = Learning(rule, unused, unused, np.full(1, mode), none, none, none, none, gradient=sums)
         with parallel_regions(cuts):
             batch.block_neurons(block.wiring, block.work, learning, block.count, cuts)
 

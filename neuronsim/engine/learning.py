@@ -63,8 +63,11 @@ def make_learning(engine: Engine, settings: SessionSettings) -> Learning:
     """The optimiser, its numbers, and its state at the start."""
     optimizer, none = settings.optimizer, engine.no_parameters()
     buffered = settings.clip_norm is not None or settings.batch_size > BLOCK_SAMPLES
+    numbers = _numbers(settings)
     learning = Learning(
-        rule=_rule(settings, engine.dtype),
+        rule=Rule(optimizer.code, numbers.astype(engine.dtype), engine.dtype.type(settings.weight_decay)),
+        settings=numbers,
+        powers=np.ones(2),
         mode=np.full(1, UPDATE),
         parameters=engine.parameters,
         first_state=engine.like_parameters() if optimizer.n_state > 0 else none,
@@ -80,8 +83,8 @@ def make_learning(engine: Engine, settings: SessionSettings) -> Learning:
     return learning
 
 
-def _rule(settings: SessionSettings, dtype: np.dtype[Any]) -> Rule:
-    """The optimiser and its numbers, by place, in float64 and in the network's dtype."""
+def _numbers(settings: SessionSettings) -> Array:
+    """The numbers of a step, by place."""
     optimizer = settings.optimizer
     numbers = np.zeros(N_RULE)
     numbers[CLIP] = np.inf if settings.clip_value is None else settings.clip_value
@@ -95,5 +98,4 @@ def _rule(settings: SessionSettings, dtype: np.dtype[Any]) -> Rule:
         places = (FIRST, SECOND, EPSILON)[: len(values)]
     numbers[list(places)] = values
     numbers[FIRST_REST], numbers[SECOND_REST] = 1.0 - numbers[FIRST], 1.0 - numbers[SECOND]
-    decay = dtype.type(settings.weight_decay)
-    return Rule(optimizer.code, numbers.astype(dtype), numbers, np.ones(2), decay)
+    return numbers

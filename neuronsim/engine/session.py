@@ -92,7 +92,7 @@ class Session:
         """Everything that a step changes: parameters, optimiser state, running products, the sum of losses."""
         learning = self.learning
         parts = (learning.parameters, learning.first_state, learning.second_state)
-        return [*(values for part in parts for values in part), learning.rule.powers, self.loss_sum]
+        return [*(values for part in parts for values in part), learning.powers, self.loss_sum]
 
     def signals(self) -> Signals:
         """What an online step with the full wiring, before which the sum of losses was 0, was made with."""

@@ -52,19 +52,19 @@ class Parameters(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """An optimiser and its numbers."""
+    """An optimiser and its numbers of one step."""
 
     optimizer: int
-    numbers: Array  # of one step, in the network's dtype; their places are in ``update.py``
-    settings: Array  # float64, the same before rounding
-    powers: Array  # float64 (2,): β₁ᵗ and β₂ᵗ as running products
-    decay: Any  # of weights
+    numbers: Array  # in the network's dtype; their places are in ``update.py``
+    decay: Any  # of weights; 0 for biases and slopes
 
 
 class Learning(NamedTuple):
     """How parameters change: the rule, and everything that lies beside each parameter."""
 
     rule: Rule
+    settings: Array  # float64, ``Rule.numbers`` before rounding
+    powers: Array  # float64 (2,): β₁ᵗ and β₂ᵗ as running products
     mode: Array  # int64 (1,): parameters are updated, or their gradients written or added to ``gradient``
     parameters: Parameters
     first_state: Parameters

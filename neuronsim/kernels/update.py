@@ -184,7 +184,7 @@ def update_weights(learning: Learning, at: int, g: Array, gi: int, n: int) -> No
 @inlined
 def without_decay(rule: Rule) -> Rule:
     """The rule for biases and slopes."""
-    return Rule(rule.optimizer, rule.numbers, rule.settings, rule.powers, decay=type(rule.decay)(0))
+    return Rule(rule.optimizer, rule.numbers, type(rule.decay)(0))
 
 
 @inlined
@@ -246,12 +246,12 @@ def squared_norm(wiring: Wiring, gradient: Parameters, rates: Parameters) -> flo
 
 
 @kernel
-def begin_step(rule: Rule, rate: float) -> None:
+def begin_step(learning: Learning, rate: float) -> None:
     """Set the numbers of this step: its rate, and for Adam 1 − β₁ᵗ and √(1 − β₂ᵗ) from running products."""
-    numbers, powers = rule.numbers, rule.powers
+    optimizer, numbers, powers = learning.rule.optimizer, learning.rule.numbers, learning.powers
     numbers[RATE] = rate
-    if rule.optimizer == ADAM or rule.optimizer == ADAMW:
-        powers[0] *= rule.settings[FIRST]
-        powers[1] *= rule.settings[SECOND]
+    if optimizer == ADAM or optimizer == ADAMW:
+        powers[0] *= learning.settings[FIRST]
+        powers[1] *= learning.settings[SECOND]
         numbers[CORRECTION_1] = 1.0 - powers[0]
         numbers[CORRECTION_2] = np.sqrt(1.0 - powers[1])

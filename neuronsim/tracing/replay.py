@@ -275,7 +275,7 @@ class Replay:
             rule=self.rule,
             state=self._rule_state(before),
             state_after=self._rule_state(after),
-            powers=(float(learning.rule.powers[0]), float(learning.rule.powers[1])),
+            powers=(float(learning.powers[0]), float(learning.powers[1])),
             clip_factor=clip_factor,
             weight_decay=self._settings.weight_decay,
             clip_value=self._settings.clip_value,

@@ -12,7 +12,7 @@ from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import bias_of, slope_of, weight_of
 from neuronsim.formulas.rounding import gradient_magnitudes, signal_magnitudes
 from neuronsim.kernels import codes, update
-from neuronsim.kernels.arguments import Learning, Parameters
+from neuronsim.kernels.arguments import Learning, Parameters, Rule
 
 # ARCHITECTURE: of the sum of the absolute values of the terms that make a value up.
 TOLERANCE = {np.dtype("float64"): 1e-12, np.dtype("float32"): 1e-5}
@@ -110,7 +110,7 @@ RULES = [
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
-    from neuronsim.engine.learning import SessionSettings, _rule
+    from neuronsim.engine.learning import SessionSettings, _numbers
 
     n, rate, decay = 37, 0.1, 0.0 if rule.name == "rprop" else 0.01
     rng = np.random.default_rng(3)
@@ -118,17 +118,19 @@ def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
     factors = rng.choice([1.0, 0.5, 0.0, -1.0], n).astype(dtype)
     expected = w.astype(float)
     states = [[0.0] * rule.n_state for _ in range(n)]
-    numbers = _rule(SessionSettings(rule, weight_decay=decay), np.dtype(dtype))
-    numbers.numbers[update.SCALE] = 1.0
+    settings_ = _numbers(SessionSettings(rule))
+    numbers = settings_.astype(dtype)
+    numbers[update.SCALE] = 1.0
     s1, s2 = np.zeros(n, dtype), np.zeros(n, dtype)
     if rule.name == "rprop":
         s2[:] = rate * np.maximum(factors, 0)
     start, none = w.copy(), np.empty(0, dtype)
     triples = [Parameters(values, none, none) for values in (w, s1, s2, factors, none)]
-    learning = Learning(numbers, np.full(1, update.UPDATE), *triples)
+    step_rule = Rule(rule.code, numbers, w.dtype.type(decay))
+    learning = Learning(step_rule, settings_, np.ones(2), np.full(1, update.UPDATE), *triples)
     for t in range(1, 6):
         g = rng.normal(size=n).astype(dtype)
-        update.begin_step(numbers, rate)
+        update.begin_step(learning, rate)
         update.update_weights(learning, 0, g, 0, n)
         for i in range(n):
             if factors[i] >= 0:

@@ -257,7 +257,7 @@ def train_batches(
         position = (span.first_step + s) * task.batch
         m = min(task.batch, samples.order.size - position)
         scale = 1.0 / m if task.mean else 1.0
-        begin_step(learning.rule, span.step_rates[s])
+        begin_step(learning, span.step_rates[s])
         numbers[SCALE] = scale
         step_sum = 0.0
         for start in range(0, m, BLOCK_SAMPLES):

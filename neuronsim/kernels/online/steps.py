@@ -424,7 +424,7 @@ def train_online(
         watched = before_step(recorder, parameters, s)
         position = span.first_step + s
         row = samples.order[position]
-        begin_step(learning.rule, span.step_rates[s])
+        begin_step(learning, span.step_rates[s])
         forward_one(wiring, parameters, work, samples, row)
         start_deltas(wiring, work, task.loss)
         if not np.isfinite(work.losses[0]):

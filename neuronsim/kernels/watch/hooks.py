@@ -1,11 +1,10 @@
 """The hooks that step loops call before and after each step, for whoever watches; with no recorder they vanish.
 
-A step is watched when it is the next that somebody asked for. What a watched step needs is compiled apart, once for all
-loops, and lies out of the way of the others.
+How a step is watched changes no bit. All is inlined: of a small network, passing arrays costs more than reading them.
 """
 
 from neuronsim.kernels.arguments import Block, Parameters, Samples, Workspace
-from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.watch.recorder import FIRST, NEXT, NOW, STOPPED, Recorder, conclude, judge, look, prepare
 
 
@@ -16,7 +15,7 @@ def before_step(recorder: Recorder | None, parameters: Parameters, s: int) -> bo
         return False
     watched = bool(recorder.clock[NEXT] - recorder.clock[FIRST] <= s)
     if watched:
-        _begin(recorder, parameters)
+        prepare(recorder, parameters, recorder.clock[NEXT])
     return watched
 
 
@@ -28,7 +27,7 @@ def after_block(recorder: Recorder | None, work: Workspace, samples: Samples, bl
     """
     if recorder is None:
         return
-    _look(recorder, work, samples, block)
+    look(recorder, work, samples, block.position, block.start, block.n_samples, work.stride)
 
 
 @inlined
@@ -39,23 +38,8 @@ def after_step(recorder: Recorder | None, parameters: Parameters, scale: float, 
     """
     if recorder is None:
         return False
-    _conclude(recorder, parameters, scale, m_samples, row)
-    return bool(recorder.clock[STOPPED] > 0)
-
-
-@leaf
-def _begin(recorder: Recorder, parameters: Parameters) -> None:
-    prepare(recorder, parameters, recorder.clock[NEXT])
-
-
-@leaf
-def _look(recorder: Recorder, work: Workspace, samples: Samples, block: Block) -> None:
-    look(recorder, work, samples, block.position, block.start, block.n_samples, work.stride)
-
-
-@leaf
-def _conclude(recorder: Recorder, parameters: Parameters, scale: float, m_samples: int, row: int) -> None:
     conclude(recorder, parameters, scale, m_samples, row)
+    return bool(recorder.clock[STOPPED] > 0)
 
 
 @kernel
