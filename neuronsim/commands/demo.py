@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from neuronsim import data, wiring
 from neuronsim.basics.atomic import replacing
 from neuronsim.formulas.descent import gradient_descent, numerical_gradient
 from neuronsim.network import Network
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
+from neuronsim.run import Run
 
 __all__ = ["Row", "lectures", "rows", "spirals"]
 
@@ -31,15 +29,15 @@ class Row:
 
     Attributes
     ----------
-    lecture
+    lecture : str
         L0 … L4.
-    quantity
+    quantity : str
         What it is.
-    expected
+    expected : str
         As printed; its digits say how closely to compare, up to the 15 that float64 is good for.
-    value
+    value : float
         Ours.
-    correction
+    correction : str or None
         What should be printed, where the printed number is known to be off.
     """
 
@@ -239,9 +237,9 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
 
     Parameters
     ----------
-    directory
+    directory : str or path
         Gets ``neuronsim-demo.png``, and ``neuronsim-demo.html``, the page of the run.
-    show
+    show : function of str
         Gets lines for people.
 
     Returns
@@ -285,7 +283,7 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
     }
 
 
-def _picture(net: Network, run: "Run", samples: data.Dataset, path: Path) -> Path:
+def _picture(net: Network, run: Run, samples: data.Dataset, path: Path) -> Path:
     from neuronsim import plots
 
     path.parent.mkdir(parents=True, exist_ok=True)

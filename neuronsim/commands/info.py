@@ -1,7 +1,7 @@
 """Facts about this installation and about a network, as plain values."""
 
 import platform
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import llvmlite.binding
 import numba
@@ -10,9 +10,7 @@ import numpy as np
 from neuronsim.experiment.versions import versions
 from neuronsim.formulas import activations
 from neuronsim.kernels.jit import cache_folder
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
+from neuronsim.network import Network
 
 __all__ = ["installation", "network_facts"]
 
@@ -36,7 +34,7 @@ def threading_layer() -> str:
     return str(numba.threading_layer())
 
 
-def network_facts(net: "Network") -> dict[str, Any]:
+def network_facts(net: Network) -> dict[str, Any]:
     """Sizes and settings of a network."""
     graph = net.graph
     codes, counts = np.unique(graph.activation_codes[~graph.is_input], return_counts=True)

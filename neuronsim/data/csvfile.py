@@ -36,17 +36,17 @@ def read_csv(
 
     Parameters
     ----------
-    path
+    path : str or path
         The file, in UTF-8.
-    targets
+    targets : str, int or sequence of them
         The columns that become T, by name, or by position from 0 (negative from the end); the others, in
         their order, become X.
-    header
+    header : bool or None
         Whether the first line holds names. None: it does where none of its cells is a number. Without a
         header columns are called ``c0``, ``c1``, ….
-    delimiter
+    delimiter : str
         The character between cells.
-    classes
+    classes : bool
         Whether the one target column holds class numbers 0, 1, …; then T is (n_samples,).
 
     Returns

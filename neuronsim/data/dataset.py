@@ -19,17 +19,17 @@ class Dataset:
 
     Attributes
     ----------
-    X
-        Samples, (n_samples, n_features).
-    T
-        Targets, (n_samples, n_targets); or class numbers, (n_samples,), where ``classes`` names them.
-    X_test, T_test
+    X : array (n_samples, n_features)
+        Samples.
+    T : array (n_samples, n_targets) or (n_samples,)
+        Targets; or class numbers, where ``classes`` names them.
+    X_test, T_test : arrays or None
         The same for testing, or None.
-    features, targets
+    features, targets : tuple of str
         Names of the columns of X and of T (of class numbers: of the one thing they tell).
-    classes
+    classes : tuple of str
         Name of each class, by number; empty where T holds no class numbers.
-    name, description
+    name, description : str
         What it is, in a word and in a sentence.
     """
 
@@ -59,9 +59,9 @@ class Dataset:
 
         Parameters
         ----------
-        test
+        test : float
             Fraction of the samples that become test data.
-        rng
+        rng : int or None
             Seed; the order comes from its stream for splits.
 
         Raises

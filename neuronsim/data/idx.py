@@ -25,7 +25,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
 
     Parameters
     ----------
-    path
+    path : str or path
         The file; gzip is recognised by its content, whatever the name says.
 
     Returns

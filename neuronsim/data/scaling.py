@@ -108,7 +108,7 @@ class MinMaxScaler(_Scaler):
 
     Parameters
     ----------
-    lo, hi
+    lo, hi : float
         Where the training data's minimum and maximum go.
 
     Examples

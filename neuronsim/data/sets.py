@@ -7,13 +7,13 @@ draws.
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import real, whole
 from neuronsim.data.dataset import Dataset
 from neuronsim.errors import SettingError, choose, suggest
 from neuronsim.seeds import NOISE, generator, seed_of
@@ -23,6 +23,7 @@ __all__ = ["DATA_SETS", "load"]
 FloatArray = NDArray[np.float64]
 
 _PI = 3.141592653589793
+_FROM_0_ON = "{name} is a finite number from 0 on, not {value!r}"
 
 
 def load(name: str, **arguments: Any) -> Dataset:
@@ -30,10 +31,10 @@ def load(name: str, **arguments: Any) -> Dataset:
 
     Parameters
     ----------
-    name
+    name : str
         ``"fever"`` (L0), ``"xor"``, ``"spirals"``, ``"moons"``; with scikit-learn installed also ``"iris"``,
         ``"digits"``, ``"wine"``, ``"breast_cancer"`` and ``"diabetes"``.
-    **arguments
+    **arguments : object
         What the set takes: ``n``, ``noise`` and ``rng`` for spirals and moons, ``turns`` for spirals.
 
     Raises
@@ -41,7 +42,7 @@ def load(name: str, **arguments: Any) -> Dataset:
     SettingError
         There is no such set, it does not take an argument, or scikit-learn is needed and missing.
     """
-    make = choose("data set", name, DATA_SETS).make
+    make = choose("data set", name, DATA_SETS)
     allowed = list(inspect.signature(make).parameters)
     for argument in arguments:
         if argument not in allowed:
@@ -80,16 +81,16 @@ def spirals(n: int = 400, noise: float = 0.0, turns: float = 1.5, rng: int | Non
 
     Parameters
     ----------
-    n
+    n : int
         Samples in all, both classes together, at least 4.
-    noise
+    noise : float
         Standard deviation of the normal noise on each coordinate.
-    turns
+    turns : float
         How often each spiral winds around the centre.
-    rng
+    rng : int or None
         Seed of the noise.
     """
-    _number("turns", turns)
+    real("turns", turns, message=_FROM_0_ON)
     arms = []
     for count, sign in zip(_halves(n), (1.0, -1.0), strict=True):
         way = 0.1 + 0.9 * (np.arange(count) / (count - 1))  # the very centre belongs to neither arm
@@ -102,11 +103,11 @@ def moons(n: int = 200, noise: float = 0.0, rng: int | None = 0) -> Dataset:
 
     Parameters
     ----------
-    n
+    n : int
         Samples in all, both classes together, at least 4.
-    noise
+    noise : float
         Standard deviation of the normal noise on each coordinate.
-    rng
+    rng : int or None
         Seed of the noise.
     """
     upper, lower = (_circle(_PI * (np.arange(count) / (count - 1))) for count in _halves(n))
@@ -118,7 +119,7 @@ def _two_classes(name: str, arms: list[FloatArray], noise: float, rng: int | Non
     n = sum(map(len, arms))
     X = np.empty((n, 2))
     X[0::2], X[1::2] = arms
-    _number("noise", noise)
+    real("noise", noise, message=_FROM_0_ON)
     if noise:
         X += noise * generator(seed_of(rng), NOISE).standard_normal((n, 2))
     return Dataset(
@@ -153,14 +154,8 @@ def _circle(angles: FloatArray) -> FloatArray:
 
 def _halves(n: Any) -> tuple[int, int]:
     """How many samples each of the two classes gets."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 4:
-        raise SettingError(f"n is a whole number from 4 on, not {n!r}")
-    return int(n + 1) // 2, int(n) // 2
-
-
-def _number(argument: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise SettingError(f"{argument} is a finite number from 0 on, not {value!r}")
+    n = whole("n", n, 4, message="{name} is a whole number from {least} on, not {value!r}")
+    return (n + 1) // 2, n // 2
 
 
 def _from_sklearn(name: str) -> Callable[[], Dataset]:
@@ -194,21 +189,11 @@ _SKLEARN_SETS = {
 }
 
 
-@dataclass(frozen=True)
-class DataSet:
-    """How a data set of this name is made."""
-
-    name: str
-    make: Callable[..., Dataset]
-
-
-DATA_SETS: dict[str, DataSet] = {
-    name: DataSet(name, make)
-    for name, make in (
-        ("fever", fever),
-        ("xor", xor),
-        ("spirals", spirals),
-        ("moons", moons),
-        *((name, _from_sklearn(name)) for name in _SKLEARN_SETS),
-    )
+DATA_SETS: dict[str, Callable[..., Dataset]] = {
+    "fever": fever,
+    "xor": xor,
+    "spirals": spirals,
+    "moons": moons,
+    **{name: _from_sklearn(name) for name in _SKLEARN_SETS},
 }
+"""How the data set of each name is made."""

@@ -5,19 +5,17 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neuronsim.basics.atomic import replacing
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.experiment.versions import versions
+from neuronsim.network import Network
+from neuronsim.run import Run
 from neuronsim.storage.traces import save_trace
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
-    from neuronsim.run import Run
-    from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.monitor import Monitor
 
 __all__ = ["Outcome", "again", "run"]
 
@@ -28,19 +26,19 @@ class Outcome:
 
     Attributes
     ----------
-    status, reason
+    status, reason : str
         "finished", "stopped", "interrupted" or "diverged", and the same in a sentence.
-    seed
+    seed : int
         That of the experiment.
-    epochs, n_steps, n_samples, n_neurons, n_parameters
+    epochs, n_steps, n_samples, n_neurons, n_parameters : int
         How much was done, and on what.
-    loss
+    loss : float or None
         Mean over the last epoch, None before the first is complete.
-    test_loss, test_accuracy
+    test_loss, test_accuracy : float or None
         Of the trained network on the test data; None where there are none, or no classes.
-    seconds
+    seconds : float
         Wall time of the training, in which kernels may have been compiled.
-    directory
+    directory : str
         Where the files are.
     """
 
@@ -83,9 +81,9 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
 
     Parameters
     ----------
-    experiment
+    experiment : Experiment
         A checked experiment.
-    directory
+    directory : str or path
         Made if need be. Gets ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``,
         ``history.png`` (of at least one epoch), ``network.safetensors``, and ``trace.safetensors`` where the
         experiment has a ``[trace]``.
@@ -104,7 +102,7 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
     return _outcome(experiment, ready.net, ready.prepared, done, seconds, directory)
 
 
-def again(experiment: Experiment) -> tuple["Network", "Run"]:
+def again(experiment: Experiment) -> tuple[Network, Run]:
     """Train once more, with the same bits, in memory and such that every step can be looked at."""
     ready = _ready(experiment)
     return ready.net, ready.fit(snapshots="auto")
@@ -114,12 +112,12 @@ def again(experiment: Experiment) -> tuple["Network", "Run"]:
 class _Ready:
     """An experiment about to be run."""
 
-    net: "Network"
+    net: Network
     prepared: Prepared
-    watch: "Monitor | None"
+    watch: Monitor | None
     arguments: dict[str, Any]
 
-    def fit(self, *, snapshots: Any) -> "Run":
+    def fit(self, *, snapshots: Any) -> Run:
         data, monitors = self.prepared.data, () if self.watch is None else self.watch
         return self.net.fit(
             data.X,
@@ -156,7 +154,7 @@ def _as_run(experiment: Experiment) -> dict[str, Any]:
     return settings | {"versions": versions()}
 
 
-def _write(directory: Path, net: "Network", done: "Run") -> None:
+def _write(directory: Path, net: Network, done: Run) -> None:
     with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(done.history)
@@ -170,7 +168,7 @@ def _write(directory: Path, net: "Network", done: "Run") -> None:
 
 
 def _outcome(
-    experiment: Experiment, net: "Network", prepared: Prepared, done: "Run", seconds: float, directory: Path
+    experiment: Experiment, net: Network, prepared: Prepared, done: Run, seconds: float, directory: Path
 ) -> Outcome:
     data, losses = prepared.data, done.history["loss"]
     tested = None

@@ -33,9 +33,9 @@ class Prepared:
 
     Attributes
     ----------
-    data
+    data : Dataset
         Training data in X and T; test data in X_test and T_test, if there are any.
-    validation
+    validation : pair of arrays or None
         (X, T) to look at after each epoch, or None.
     """
 
@@ -50,15 +50,15 @@ def prepare(
 
     Parameters
     ----------
-    table
+    table : dict
         ``[data]``.
-    folder
+    folder : Path
         What its paths are relative to.
-    seed
+    seed : int
         Of generated samples and of the division.
-    dtype
+    dtype : dtype
         The network's.
-    validation
+    validation : bool, float or None
         What to look at after each epoch: a fraction of the training data, which is held out; True, the test
         data; False, nothing; None, the test data if there are any.
     """

@@ -25,13 +25,13 @@ def check_table(where: str, table: object, allowed: Mapping[str, Any], required:
 
     Parameters
     ----------
-    where
+    where : str
         What the table is called in the file, "training" or "data.train"; "" is the file's top level.
-    table
+    table : object
         The table as TOML gave it.
-    allowed
+    allowed : mapping of str to type hints
         The type hint of each key that may be there.
-    required
+    required : iterable of str
         Keys that must be there.
 
     Raises
@@ -115,12 +115,5 @@ def _is_sequence(origin: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    kinds = {
-        bool: "a boolean",
-        str: "a string",
-        int: "a number",
-        float: "a number",
-        list: "a list",
-        dict: "a table",
-    }
+    kinds = {bool: "a boolean", str: "a string", int: "a number", float: "a number", list: "a list", dict: "a table"}
     return f"{value!r} ({kinds.get(type(value), type(value).__name__)})"

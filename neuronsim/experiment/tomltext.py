@@ -15,7 +15,7 @@ def toml_text(table: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    table
+    table : mapping
         Its values are booleans, numbers, strings, lists and such tables; None is left out.
     """
     return "\n".join(_lines(table, "")).lstrip("\n") + "\n"

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import DataError, SettingError
 from neuronsim.seeds import NOISE, generator, seed_of
 
@@ -60,10 +61,8 @@ def gradient_descent(
     >>> gradient_descent(-4.0, lambda x: 2 * x, 0.8, 3, tol=0).steps
     [-4.0, 2.4000000000000004, -1.4400000000000004, 0.8640000000000003]
     """
-    if not learning_rate >= 0.0 or not np.isfinite(learning_rate):
-        raise SettingError(f"the learning rate is {learning_rate!r}; it must be a finite number, at least 0")
-    if max_iter < 0:
-        raise SettingError(f"max_iter is {max_iter!r}; it must be at least 0")
+    real("the learning rate", learning_rate, message="{name} is {value!r}; it must be a finite number, at least 0")
+    whole("max_iter", max_iter, 0, message="{name} is {value!r}; it must be at least {least}")
     x = np.array(start, dtype=np.float64)
     steps = [_as_given(x)]
     for _ in range(max_iter):
@@ -99,8 +98,7 @@ def numerical_gradient(f: Callable[[Any], float], x: ArrayLike, eps: float = 1e-
     >>> round(numerical_gradient(lambda x: x**3, 2.0), 6)
     12.0
     """
-    if not eps > 0.0:
-        raise SettingError(f"eps is {eps!r}; it must be above 0")
+    real("eps", eps, "(0, inf]", "{name} is {value!r}; it must be above 0")
     at = np.array(x, dtype=np.float64)
     slopes = np.empty_like(at)
     for index in np.ndindex(at.shape):
@@ -141,8 +139,7 @@ def random_search(
     Search
         The best ``x`` and its ``value``; ``tried`` (n, ...) and ``values`` (n,).
     """
-    if n < 1:
-        raise SettingError(f"n is {n!r}; it must be at least 1")
+    whole("n", n, message="{name} is {value!r}; it must be at least {least}")
     draws = generator(seed_of(rng), NOISE)
     if start is not None and low is None and high is None:
         centre, width = np.broadcast_arrays(np.asarray(start, np.float64), np.asarray(scale, np.float64))

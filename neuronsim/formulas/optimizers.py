@@ -9,10 +9,10 @@ decay is added (weights only); the optimiser moves the parameter.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
+from neuronsim.basics.checked import real
 from neuronsim.errors import SettingError, choose
 
 
@@ -84,7 +84,7 @@ class Momentum(Optimizer):
     n_state: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _within_0_1(self, "momentum")
+        _check(self, "[0, 1)", "momentum")
 
     def reference_update(
         self, w: float, g: float, state: list[float], rate: float, t: int
@@ -104,7 +104,7 @@ class Nesterov(Optimizer):
     n_state: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _within_0_1(self, "momentum")
+        _check(self, "[0, 1)", "momentum")
 
     def reference_update(
         self, w: float, g: float, state: list[float], rate: float, t: int
@@ -125,8 +125,8 @@ class RMSprop(Optimizer):
     n_state: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _within_0_1(self, "alpha")
-        _positive(self, "eps", or_zero=True)
+        _check(self, "[0, 1)", "alpha")
+        _check(self, "[0, inf)", "eps")
 
     def reference_update(
         self, w: float, g: float, state: list[float], rate: float, t: int
@@ -148,8 +148,8 @@ class Adam(Optimizer):
     n_state: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        _within_0_1(self, "beta1", "beta2")
-        _positive(self, "eps", or_zero=True)
+        _check(self, "[0, 1)", "beta1", "beta2")
+        _check(self, "[0, inf)", "eps")
 
     def reference_update(
         self, w: float, g: float, state: list[float], rate: float, t: int
@@ -172,7 +172,7 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _positive(self, "weight_decay", or_zero=True)
+        _check(self, "[0, inf)", "weight_decay")
 
     def settings(self) -> tuple[float, ...]:
         """β₁, β₂, ε; the decay travels by itself (`effective_weight_decay`)."""
@@ -197,7 +197,7 @@ class Rprop(Optimizer):
     n_state: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        _positive(self, "eta_minus", "eta_plus", "step_min", "step_max")
+        _check(self, "(0, inf)", "eta_minus", "eta_plus", "step_min", "step_max")
         if not self.eta_minus < 1.0 < self.eta_plus:
             raise SettingError(
                 f"rprop needs eta_minus < 1 < eta_plus, not eta_minus={self.eta_minus}, eta_plus={self.eta_plus}"
@@ -270,12 +270,11 @@ def effective_weight_decay(optimizer: Optimizer, weight_decay: float) -> float:
     SettingError
         If it is negative or not finite, or the optimiser takes none.
     """
-    number = _is_number(weight_decay) and not isinstance(weight_decay, bool)
-    if not number or not (math.isfinite(weight_decay) and weight_decay >= 0.0):
-        raise SettingError(f"weight_decay is {weight_decay!r}; it must be a finite number, at least 0")
-    if weight_decay and isinstance(optimizer, Rprop):
+    message = "{name} is {value!r}; it must be a finite number, at least 0"
+    given = real("weight_decay", weight_decay, message=message)
+    if given and isinstance(optimizer, Rprop):
         raise SettingError("the optimizer 'rprop' takes no weight_decay: it reads only the gradient's sign")
-    return float(weight_decay or getattr(optimizer, "weight_decay", 0.0))
+    return given or float(getattr(optimizer, "weight_decay", 0.0))
 
 
 def decayed(optimizer: Optimizer, w: float, g: float, rate: float, weight_decay: float) -> tuple[float, float]:
@@ -292,21 +291,10 @@ def _divide(a: float, b: float) -> float:
     return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a)
 
 
-def _within_0_1(optimizer: Optimizer, *names: str) -> None:
+_ALLOWED = {"[0, 1)": "in [0, 1)", "[0, inf)": "finite and at least 0", "(0, inf)": "finite and above 0"}
+
+
+def _check(optimizer: Optimizer, interval: str, *names: str) -> None:
+    message = f"{{name}} of {optimizer.name!r} is {{value!r}}; it must be {_ALLOWED[interval]}"
     for name in names:
-        value = getattr(optimizer, name)
-        if isinstance(value, bool) or not _is_number(value) or not 0.0 <= value < 1.0:
-            raise SettingError(f"{name} of {optimizer.name!r} is {value!r}; it must be in [0, 1)")
-
-
-def _positive(optimizer: Optimizer, *names: str, or_zero: bool = False) -> None:
-    for name in names:
-        value = getattr(optimizer, name)
-        fits = _is_number(value) and math.isfinite(value) and (value > 0.0 or (or_zero and value == 0.0))
-        if isinstance(value, bool) or not fits:
-            bound = "at least 0" if or_zero else "above 0"
-            raise SettingError(f"{name} of {optimizer.name!r} is {value!r}; it must be finite and {bound}")
-
-
-def _is_number(value: object) -> bool:
-    return hasattr(value, "__float__") and not isinstance(value, Sequence)
+        real(name, getattr(optimizer, name), interval, message)

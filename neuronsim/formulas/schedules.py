@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError, choose, suggest
 
 Floats = NDArray[np.float64]
@@ -266,26 +267,16 @@ def _polynomial(square: Floats, terms: list[float]) -> Floats:
 
 
 def _rate(value: Any) -> float:
-    if isinstance(value, bool) or not _is_real(value) or not math.isfinite(value) or value < 0.0:
-        raise SettingError(
-            f"the learning rate is {value!r}; it must be a finite number, at least 0, or a schedule "
-            f"({', '.join(SCHEDULES)})"
-        )
-    return float(value)
+    message = "{name} is {value!r}; it must be a finite number, at least 0, or a schedule "
+    return real("the learning rate", value, message=f"{message}({', '.join(SCHEDULES)})")
 
 
 def _count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise SettingError(f"{name} is {value!r}; it must be a whole number, at least 1")
+    whole(name, value, message="{name} is {value!r}; it must be a whole number, at least {least}")
 
 
 def _at_least_0(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not _is_real(value) or not math.isfinite(value) or value < 0.0:
-        raise SettingError(f"{name} is {value!r}; it must be a finite number, at least 0")
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating))
+    real(name, value, message="{name} is {value!r}; it must be a finite number, at least 0")
 
 
 def _required(cls: type[Schedule]) -> list[str]:

@@ -3,20 +3,17 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from neuronsim.basics.atomic import replacing
 from neuronsim.page.content import content
 from neuronsim.page.document import document
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
+from neuronsim.run import Run
 
 __all__ = ["content", "document", "write"]
 
 
 def write(
-    run: "Run", path: str | os.PathLike[str], *, steps: Iterable[int] | None = None, title: str | None = None
+    run: Run, path: str | os.PathLike[str], *, steps: Iterable[int] | None = None, title: str | None = None
 ) -> Path:
     """Write the page of a run; see `Run.to_html`."""
     name = f"A run of {run.n_steps:,} steps" if title is None else title

@@ -1,15 +1,14 @@
 """The curves of a page: losses by step, and what monitors recorded."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.page.numbers import plain
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
-    from neuronsim.tracing.monitor import Monitor
+from neuronsim.run import Run
+from neuronsim.tracing.monitor import Monitor
 
 __all__ = ["loss_curves", "traces"]
 
@@ -20,10 +19,10 @@ _SYMBOLS = {"delta": "δ", "gradient": "∂L/∂w", "dw": "Δw", "db": "Δb"}
 _MOST_POINTS = 500
 
 
-def loss_curves(run: "Run") -> list[dict[str, Any]]:
+def loss_curves(run: Run) -> list[dict[str, Any]]:
     """The losses of the history, at the last step of each epoch."""
     ends = (np.arange(run.n_epochs) + 1) * run.replay.steps_per_epoch - 1
-    at = _some(len(ends))
+    at = evenly_spread(len(ends), _MOST_POINTS, nearest=True)
     return [
         {"name": text, "x": ends[at].tolist(), "y": plain(np.array(run.history[name])[at])}
         for name, text in _LOSSES.items()
@@ -31,7 +30,7 @@ def loss_curves(run: "Run") -> list[dict[str, Any]]:
     ]
 
 
-def traces(monitors: "Sequence[Monitor]") -> list[dict[str, Any]]:
+def traces(monitors: Sequence[Monitor]) -> list[dict[str, Any]]:
     """What monitors recorded, a curve for each neuron or edge and field; of chosen samples for each of them."""
     found = []
     for watch in monitors:
@@ -51,10 +50,5 @@ def traces(monitors: "Sequence[Monitor]") -> list[dict[str, Any]]:
 
 
 def _curve(name: str, step: Any, values: Any) -> dict[str, Any]:
-    at = _some(len(step))
+    at = evenly_spread(len(step), _MOST_POINTS, nearest=True)
     return {"name": name, "x": step[at].tolist(), "y": plain(values[at])}
-
-
-def _some(n: int) -> Any:
-    """Places of at most so many points, the first and the last among them."""
-    return np.unique(np.linspace(0, n - 1, min(n, _MOST_POINTS)).round().astype(np.int64))

@@ -1,19 +1,18 @@
-"""Which neurons, edges and steps a page holds: all of a small network; of a large one the telling few."""
+"""Which neurons, edges and steps a page holds: all of a small network; of a large one what matters."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.graph.plan import make_plan
+from neuronsim.basics.spread import evenly_spread
+from neuronsim.graph.folding import Folding, fold
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.plan import Plan, make_plan
 
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-
-__all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread"]
+__all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread", "with_findings"]
 
 MOST_NEURONS = 300
 """A network with more neurons is folded."""
@@ -38,17 +37,17 @@ class Kept:
 
     Attributes
     ----------
-    neurons
-        Ids, ascending, shape (n_kept,).
-    edges
-        Positions, ascending, shape (n_kept_edges,).
-    level
-        Of every neuron kept, shape (n_kept,).
-    members
+    neurons : int64 (n_kept,)
+        Ids, ascending.
+    edges : int64 (n_kept_edges,)
+        Positions, ascending.
+    level : int64 (n_kept,)
+        Of every neuron kept.
+    members : tuple of int64 arrays
         The ids of every neuron of each level.
-    folded
+    folded : bool
         Whether anything was left out.
-    other_sources, other_sinks
+    other_sources, other_sinks : tuple of int64 arrays
         For every neuron kept, the positions of its edges that were left out.
     """
 
@@ -61,26 +60,24 @@ class Kept:
     other_sinks: tuple[Integers, ...]
 
 
-def keep(graph: "Graph", importance: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
+def keep(graph: Graph, scores: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
     """What to keep of a graph.
 
     Parameters
     ----------
-    graph
+    graph : Graph
         The wiring.
-    importance
-        Shape (n_neurons,): of too many neurons those with the largest are kept, beside outputs and watched ones.
-    watched
+    scores : array (n_neurons,)
+        Of too many neurons those with the largest are kept, beside outputs and watched ones.
+    watched : collection of int
         Ids to keep in any case.
     """
     plan = make_plan(graph)
-    starts = np.searchsorted(plan.levels[plan.order], np.arange(plan.n_levels + 1))
-    members = tuple(plan.order[a:b].astype(np.int64) for a, b in pairwise(starts))
     folded = graph.n_neurons > MOST_NEURONS or graph.n_edges > MOST_EDGES
-    everyone = np.arange(graph.n_neurons)
-    neurons = _telling(graph, members, importance, watched) if folded else everyone
+    folding = _fold(graph, plan, scores, watched) if folded else fold(plan, None, graph.n_neurons)
+    neurons = folding.neurons
     sinks, sources = graph.sinks(), graph.sources
-    here = np.isin(everyone, neurons)
+    here = np.isin(np.arange(graph.n_neurons), neurons)
     edges = np.flatnonzero(here[sinks] & here[sources])
     if len(edges) > MOST_EDGES:
         largest = np.argsort(-np.abs(graph.weights[edges]), kind="stable")[:MOST_EDGES]
@@ -93,25 +90,20 @@ def keep(graph: "Graph", importance: NDArray[np.floating], watched: Collection[i
         neurons,
         edges,
         plan.levels[neurons].astype(np.int64),
-        members,
+        folding.members,
         folded,
         _grouped(others, sinks[others], neurons) if folded else none,
         _grouped(others, sources[others], neurons) if folded else none,
     )
 
 
-def _telling(
-    graph: "Graph", members: tuple[Integers, ...], importance: NDArray[np.floating], watched: Collection[int]
-) -> Integers:
-    """Outputs, watched neurons, and of each level those with the largest importance."""
-    chosen = set(graph.outputs[: 2 * _FOLDED_LEVEL].tolist()) | set(watched)
-    n_levels = min(len(members), _FOLDED_LEVELS)
-    of_each = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
-    # Of too many levels, those spread evenly from the first to the last.
-    for level in np.unique(np.linspace(0, len(members) - 1, n_levels).round().astype(int)):
-        ids = members[level]
-        chosen.update(ids[np.argsort(-importance[ids], kind="stable")[:of_each]].tolist())
-    return np.array(sorted(chosen), np.int64)
+def _fold(graph: Graph, plan: Plan, scores: NDArray[np.floating], watched: Collection[int]) -> Folding:
+    """Of too many levels those spread evenly; outputs and watched neurons of every level."""
+    n_levels = min(plan.n_levels, _FOLDED_LEVELS)
+    levels = evenly_spread(plan.n_levels, n_levels, nearest=True).tolist()
+    room = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
+    required = {*graph.outputs[: 2 * _FOLDED_LEVEL].tolist(), *watched}
+    return fold(plan, levels, room, required=required, scores=scores)
 
 
 def _grouped(positions: Integers, ends: NDArray[Any], neurons: Integers) -> tuple[Integers, ...]:
@@ -129,15 +121,24 @@ def spread(n_steps: int, n: int) -> list[int]:
     if n < 2:
         return [n_steps - 1][:n]
     chosen = {0, n_steps - 1} | set(range(min(_IN_A_ROW, n - 2)))
-    chosen |= set(_some(np.linspace(0, n_steps - 1, max(n // 2, 2)), n - len(chosen), chosen))
+    chosen |= set(_some(evenly_spread(n_steps, max(n // 2, 2), nearest=True), n - len(chosen), chosen))
     for count in (n, 4 * n, 16 * n):
         chosen |= set(_some(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
     return sorted(chosen)
 
 
-def _some(places: NDArray[np.floating], n: int, known: set[int]) -> list[int]:
+def _some(places: NDArray[Any], n: int, known: set[int]) -> list[int]:
     """At most n of the places that are not known yet, spread evenly among them."""
     new = sorted(set(places.round().astype(int).tolist()) - known)
-    if len(new) <= n:
-        return new
-    return [new[k] for k in np.linspace(0, len(new) - 1, n).round().astype(int).tolist()] if n > 0 else []
+    return [new[k] for k in evenly_spread(len(new), n, nearest=True)]
+
+
+def with_findings(chosen: list[int], findings: list[dict[str, Any]], n: int) -> list[int]:
+    """The steps with those of findings in place of as many others, so that their links lead there."""
+    last = chosen[-1]
+    wanted = sorted({f["step"] for f in findings if f["step"] is not None and f["step"] <= last})[: n // 4]
+    missing = [q for q in wanted if q not in chosen]
+    spare = [q for q in chosen[1:-1] if q not in wanted]
+    room = n - len(chosen)
+    gone = set(spare[:: max(1, len(spare) // max(1, len(missing)))][: max(0, len(missing) - room)])
+    return sorted({*(q for q in chosen if q not in gone), *missing})

@@ -109,12 +109,10 @@ const edgeLink = (e, text) => link(text, () => choose({ edge: e }), `edge from $
 
 // ── colours ──
 
-/** Blue below 0, orange above, as strong as the value is large. */
-function signed(v, most, soft = 0.5) {
-  if (v === null || !Number.isFinite(v) || !most) return "var(--neutral)";
-  const share = Math.round(100 * Math.min(1, Math.abs(v) / most) ** soft);
-  return `color-mix(in oklab, var(--${v < 0 ? "negative" : "positive"}) ${share}%, var(--neutral))`;
-}
+const mixed = (v, percent) => `color-mix(in oklab, var(--${v < 0 ? "negative" : "positive"}) ${percent}%, var(--neutral))`;
+
+/** Orange below 0, blue above, as strong as the value is large. */
+const signed = (v, most) => v === null || !Number.isFinite(v) || !most ? "var(--neutral)" : mixed(v, Math.round(100 * Math.min(1, Math.abs(v) / most) ** 0.5));
 const largest = values => Math.max(0, ...values.filter(v => v !== null && Number.isFinite(v)).map(Math.abs));
 
 // ── the picture: where everything stands ──
@@ -156,63 +154,69 @@ function curve(e) {
 }
 
 function drawOnce() {
-  const { columns, x, y, wide, height, unit, radius, image } = picture;
-  const svg = el("svg", { viewBox: `0 0 ${wide} ${height}`, role: "group", "aria-label": "The network by levels, inputs at the left" });
-  const edges = el("g"), touch = el("g"), labels = el("g"), neurons = el("g"), words = el("g");
-  picture.edges = N.sources.map((source, e) => {
-    const path = el("path", { d: curve(e), class: "edge", style: `--turn:${N.level[source]}` });
-    const wider = el("path", { d: curve(e), class: "touch", onclick: () => choose({ edge: e }) },
-      el("title", {}, `${N.names[source]} → ${N.names[N.sinks[e]]}`));
-    edges.append(path);
-    touch.append(wider);
-    return path;
-  });
-  if (N.sources.length <= MOST_WEIGHTS) picture.weights = N.sources.map((a, e) => {
-    const b = N.sinks[e], share = 0.3;
-    const text = el("text", { class: "weight halo", x: x[a] + share * (x[b] - x[a]), y: y[a] + share * (y[b] - y[a]), "font-size": 12 });
-    labels.append(text);
-    return text;
-  });
-  const inside = radius * 0.72 >= 8 * unit && largestName() * 0.45 * radius < 1.9 * radius;
-  picture.neurons = N.names.map((name, r) => {
-    const kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
-    const label = name.length > 12 ? name.slice(0, 11) + "…" : name;
-    const shown = inside || picture.pitch > 2 * radius + 16 * unit && picture.apart > 60 * unit || kind !== "neuron";
-    const place = inside ? { x: x[r], y: y[r] } : N.is_input[r] ? { x: x[r] - radius - 5, y: y[r], "text-anchor": "end", style: "text-anchor:end" }
-      : outputAt.has(r) ? { x: x[r] + radius + 5, y: y[r], style: "text-anchor:start" } : { x: x[r], y: y[r] - radius - 7 };
-    const made = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => choose({ neuron: r }), style: `--turn:${N.level[r]}` },
-      el("title", {}, name), el("circle", { cx: x[r], cy: y[r], r: radius }),
-      shown ? el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5 * unit, ...place }, label) : null,
-      el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14 * unit, "font-size": 12 * unit }));
-    made.addEventListener("keydown", event => { if (event.key === "Enter") choose({ neuron: r }); });
-    neurons.append(made);
-    return made;
-  });
-  picture.inside = inside;
-  picture.numbered = N.ids.length <= MOST_NUMBERED && picture.pitch >= 40 && picture.apart > 62;
-  // where levels are close, only some have room for words
-  const every = Math.ceil(92 * unit / picture.apart);
-  for (const [c, column] of columns.entries()) {
-    const n = column.n, first = column.level === 0, last = column === columns.at(-1);
-    if (picture.apart > 66 * unit || first || last) words.append(el("text", { class: "column", x: column.x, y: 18 * unit, "font-size": 13 * unit },
-      first ? counted(n, "input") : last ? counted(n, "output") : N.folded ? counted(n, "neuron") : `level ${column.level}`));
-    if (N.folded && n > column.rows.length && c % every === 0) words.append(el("text", { class: "column", x: column.x, y: height - 40 * unit, "font-size": 12 * unit },
-      `… ${(n - column.rows.length).toLocaleString("en")} more`));
-    if (!N.folded || c % every !== 0) continue;
-    column.says = el("text", { class: "column value", x: column.x, y: height - 22 * unit, "font-size": 11.5 * unit });
-    column.says2 = el("text", { class: "column value", x: column.x, y: height - 7 * unit, "font-size": 11.5 * unit });
-    words.append(column.says, column.says2);
-  }
-  if (image) {
-    picture.bitmap = el("image", { x: 10, y: height / 2 - image / 2, width: image, height: image, style: "image-rendering:pixelated", role: "img", "aria-label": "the inputs as a picture" });
-    words.append(picture.bitmap, el("text", { class: "column", x: 10 + image / 2, y: height / 2 + image / 2 + 16, "font-size": 12 }, `the inputs, ${N.image} × ${N.image}`));
-  }
-  svg.append(edges, touch, labels, neurons, words);
-  find("picture").append(svg);
-  picture.svg = svg;
+  const { wide, height, unit, radius, image, pitch, apart } = picture;
+  picture.inside = radius * 0.72 >= 8 * unit && longestName() * 0.45 * radius < 1.9 * radius;
+  picture.numbered = N.ids.length <= MOST_NUMBERED && pitch >= 40 && apart > 62;
+  picture.edges = N.sources.map((source, e) => el("path", { d: curve(e), class: "edge", style: `--turn:${N.level[source]}` }));
+  picture.weights = N.sources.length <= MOST_WEIGHTS ? N.sources.map((_, e) => weightText(e)) : null;
+  picture.neurons = N.ids.map((_, r) => neuronMark(r));
+  const groups = [picture.edges, N.sources.map((_, e) => touchPath(e)), picture.weights, picture.neurons, [columnWords(), image ? inputsImage() : null]];
+  picture.svg = el("svg", { viewBox: `0 0 ${wide} ${height}`, role: "group", "aria-label": "The network by levels, inputs at the left" },
+    groups.map(children => el("g", {}, children)));
+  find("picture").append(picture.svg);
 }
 
-const largestName = () => Math.max(2, ...N.names.map(name => Math.min(name.length, 12)));
+/** A wider path, not seen, that is easier to click. */
+const touchPath = e => el("path", { d: curve(e), class: "touch", onclick: () => choose({ edge: e }) },
+  el("title", {}, `${N.names[N.sources[e]]} → ${N.names[N.sinks[e]]}`));
+
+function weightText(e) {
+  const { x, y } = picture, a = N.sources[e], b = N.sinks[e], share = 0.3;
+  return el("text", { class: "weight halo", x: x[a] + share * (x[b] - x[a]), y: y[a] + share * (y[b] - y[a]), "font-size": 12 });
+}
+
+function neuronMark(r) {
+  const { x, y, unit, radius, inside, pitch, apart } = picture, kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
+  const named = inside || pitch > 2 * radius + 16 * unit && apart > 60 * unit || kind !== "neuron";
+  const mark = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => choose({ neuron: r }), style: `--turn:${N.level[r]}` },
+    el("title", {}, N.names[r]), el("circle", { cx: x[r], cy: y[r], r: radius }), named ? nameText(r) : null,
+    el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14 * unit, "font-size": 12 * unit }));
+  mark.addEventListener("keydown", event => { if (event.key === "Enter") choose({ neuron: r }); });
+  return mark;
+}
+
+/** A name in its neuron where all fit, else beside an input or output, above others. */
+function nameText(r) {
+  const { x, y, unit, radius, inside } = picture, name = N.names[r];
+  const place = inside ? { x: x[r], y: y[r] } : N.is_input[r] ? { x: x[r] - radius - 5, y: y[r], "text-anchor": "end", style: "text-anchor:end" }
+    : outputAt.has(r) ? { x: x[r] + radius + 5, y: y[r], style: "text-anchor:start" } : { x: x[r], y: y[r] - radius - 7 };
+  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5 * unit, ...place },
+    name.length > 12 ? name.slice(0, 11) + "…" : name);
+}
+
+/** Above each level its size, below it what is left out and the means; where levels are close, only some have room for words. */
+function columnWords() {
+  const { columns, height, unit, apart } = picture, every = Math.ceil(92 * unit / apart);
+  const text = (column, y, size, ...words) => el("text", { class: "column", x: column.x, y, "font-size": size * unit }, ...words);
+  return columns.map((column, c) => {
+    const n = column.n, first = column.level === 0, last = column === columns.at(-1), left = n - column.rows.length, made = [];
+    if (apart > 66 * unit || first || last) made.push(text(column, 18 * unit, 13,
+      first ? counted(n, "input") : last ? counted(n, "output") : N.folded ? counted(n, "neuron") : `level ${column.level}`));
+    if (!N.folded || c % every !== 0) return made;
+    if (left > 0) made.push(text(column, height - 40 * unit, 12, `… ${left.toLocaleString("en")} more`));
+    column.means = [22, 7].map(below => text(column, height - below * unit, 11.5));
+    column.means.forEach(mean => mean.classList.add("value"));
+    return [made, column.means];
+  });
+}
+
+function inputsImage() {
+  const { image, height } = picture;
+  picture.bitmap = el("image", { x: 10, y: height / 2 - image / 2, width: image, height: image, style: "image-rendering:pixelated", role: "img", "aria-label": "the inputs as a picture" });
+  return [picture.bitmap, el("text", { class: "column", x: 10 + image / 2, y: height / 2 + image / 2 + 16, "font-size": 12 }, `the inputs, ${N.image} × ${N.image}`)];
+}
+
+const longestName = () => Math.max(2, ...N.names.map(name => Math.min(name.length, 12)));
 
 // ── the picture: what it shows now ──
 
@@ -234,35 +238,38 @@ function drawNow(wave) {
   const [symbol, values] = shownValues(), most = largest(values), updating = PHASES[view.phase] === "update";
   const edgeValues = N.sources.map((_, e) => updating ? change(e) : weight(e));
   const mostEdge = updating ? largest(edgeValues) : mostWeight;
-  const thick = Math.min(7, 1.5 + 24 / Math.sqrt(N.sources.length || 1)), chosen = view.neuron, edge = view.edge;
-  const quiet = PHASES[view.phase] === "error" ? 0.25 : 1, crowd = Math.max(0.35, Math.min(0.9, 12 / Math.sqrt(N.sources.length || 1)));
-  picture.edges.forEach((path, e) => {
-    const share = mostEdge ? Math.min(1, Math.abs(edgeValues[e]) / mostEdge) : 0;
-    const near = edge === e || chosen === N.sources[e] || chosen === N.sinks[e];
-    path.style.stroke = share === 0 ? "var(--line)" : `color-mix(in oklab, var(--${edgeValues[e] < 0 ? "negative" : "positive"}) ${Math.round(35 + 65 * Math.sqrt(share))}%, var(--neutral))`;
-    path.style.strokeWidth = (0.7 + thick * share).toFixed(2) + (edge === e ? 2 : 0);
-    path.style.opacity = (near ? 1 : quiet * crowd * (0.35 + 0.65 * Math.sqrt(share))).toFixed(3);
-    path.classList.toggle("dim", (chosen !== null || edge !== null) && !near && N.sources.length > 30);
-    if (picture.weights) picture.weights[e].textContent = short(edgeValues[e], 3);
+  picture.edges.forEach((path, e) => showEdge(path, e, edgeValues[e], mostEdge));
+  picture.neurons.forEach((mark, r) => showNeuron(mark, r, symbol, values[r], most));
+  for (const column of picture.columns) column.means?.forEach((text, k) => {
+    text.textContent = `mean |${"yδ"[k]}| ${short(Number(step().levels[column.level][k]), 3)}`;
   });
-  picture.neurons.forEach((g, r) => {
-    const [, circle] = g.children, v = values[r], strong = most && Number.isFinite(v) && (Math.abs(v) / most) ** 0.5 > 0.62;
-    circle.style.fill = signed(v, most);
-    g.classList.toggle("chosen", chosen === r);
-    g.querySelector(".name")?.classList.toggle("light", Boolean(picture.inside && strong));
-    const text = g.querySelector(".value");
-    text.textContent = v !== null && (picture.numbered || chosen === r) ? `${symbol} ${short(v, picture.apart > 100 ? 4 : 3)}` : "";
-    g.setAttribute("aria-label", `${N.is_input[r] ? "input" : outputAt.has(r) ? "output" : "neuron"} ${N.names[r]}${v === null ? "" : `, ${symbol} = ${short(v, 4)}`}`);
-    g.setAttribute("aria-pressed", String(chosen === r));
-  });
-  for (const column of picture.columns) if (column.says) {
-    const [y, d] = step().levels[column.level];
-    column.says.textContent = `mean |y| ${short(Number(y), 3)}`;
-    column.says2.textContent = `mean |δ| ${short(Number(d), 3)}`;
-  }
   if (picture.image) picture.bitmap.setAttribute("href", bitmap(sample().image));
   drawLegend(symbol, most, updating ? "Δw" : "w", mostEdge, updating);
   if (wave) ripple();
+}
+
+/** Colour, width and weight of an edge; those not chosen step back. */
+function showEdge(path, e, v, most) {
+  const n = N.sources.length || 1, thick = Math.min(7, 1.5 + 24 / Math.sqrt(n)), crowd = Math.max(0.35, Math.min(0.9, 12 / Math.sqrt(n)));
+  const quiet = PHASES[view.phase] === "error" ? 0.25 : 1, share = most ? Math.min(1, Math.abs(v) / most) : 0;
+  const chosen = view.neuron !== null || view.edge !== null;
+  const near = view.edge === e || view.neuron === N.sources[e] || view.neuron === N.sinks[e];
+  path.style.stroke = share === 0 ? "var(--line)" : mixed(v, Math.round(35 + 65 * Math.sqrt(share)));
+  path.style.strokeWidth = (0.7 + thick * share).toFixed(2) + (view.edge === e ? 2 : 0);
+  path.style.opacity = (near ? 1 : quiet * crowd * (0.35 + 0.65 * Math.sqrt(share))).toFixed(3);
+  path.classList.toggle("dim", chosen && !near && N.sources.length > 30);
+  if (picture.weights) picture.weights[e].textContent = short(v, 3);
+}
+
+/** Colour of a neuron, and its value beneath it where there is room or it is chosen. */
+function showNeuron(mark, r, symbol, v, most) {
+  const chosen = view.neuron === r, strong = most && Number.isFinite(v) && (Math.abs(v) / most) ** 0.5 > 0.62;
+  mark.children[1].style.fill = signed(v, most);
+  mark.classList.toggle("chosen", chosen);
+  mark.querySelector(".name")?.classList.toggle("light", Boolean(picture.inside && strong));
+  mark.querySelector(".value").textContent = v !== null && (picture.numbered || chosen) ? `${symbol} ${short(v, picture.apart > 100 ? 4 : 3)}` : "";
+  mark.setAttribute("aria-label", `${N.is_input[r] ? "input" : outputAt.has(r) ? "output" : "neuron"} ${N.names[r]}${v === null ? "" : `, ${symbol} = ${short(v, 4)}`}`);
+  mark.setAttribute("aria-pressed", String(chosen));
 }
 
 function bitmap(pixels) {
@@ -370,10 +377,12 @@ function neuronPanel(r) {
 
 const inputLines = (r, p) => [line("y =", "x = ", number(at(p.y, r), "now"))];
 
+/** Whether a sum is short, and all its terms are on the page. */
+const isWrittenOut = (edges, n) => n <= MOST_TERMS && edges.length === n;
+
 function forwardLines(r, p) {
-  const edges = incoming[r], few = edges.length <= MOST_TERMS && !N.other_sources[r];
-  const n = edges.length + N.other_sources[r];
-  const terms = few ? edges.map(e => [" + ", bracketed(weight(e)), " · ", bracketed(at(p.y, N.sources[e]))])
+  const edges = incoming[r], n = edges.length + N.other_sources[r];
+  const terms = isWrittenOut(edges, n) ? edges.map(e => [" + ", bracketed(weight(e)), " · ", bracketed(at(p.y, N.sources[e]))])
     : [" + ", bracketed(sum(edges.map(e => weight(e) * at(p.y, N.sources[e]))) + Number(p.rf?.[r] ?? 0)), ` from ${counted(n, "source")}`];
   return [line("z =", "b + Σ w · y"), line("=", bracketed(bias(r)), terms), line("=", number(at(p.z, r), "now z"))];
 }
@@ -390,26 +399,28 @@ function activationLines(r, p) {
 
 /** The parts of δ: what the loss puts there itself, and what comes back from the sinks. */
 function backwardLines(r, p) {
-  const isInput = Boolean(N.is_input[r]), output = outputAt.get(r), edges = outgoing[r], n = edges.length + N.other_sinks[r];
-  const symbol = isInput ? "∂L/∂x =" : "δ =", d = number(at(p.d, r), "now delta"), slope = p.f[r] === null ? null : at(p.f, r);
-  const lines = [], own = output === undefined ? null : at(p.own, output);
-  const times = isInput || slope === null ? [] : [" · ", bracketed(slope)];
-  if (own !== null) {
-    const y = at(p.y, r), t = at(p.t, output), e = at(p.e, output);
-    if (p.fused[output]) lines.push(line(n ? "own δ =" : symbol, `y − t, which is what ${N.activations[r]} with ${D.loss_name} gives`), line("=", number(y), " − ", bracketed(t)));
-    else if (slope === null) lines.push(line(n ? "own δ =" : symbol, "y · (∂L/∂y − Σ ∂L/∂y · y of the softmax group)"));
-    else lines.push(line(n ? "own δ =" : symbol, isInput ? "∂L/∂y" : "∂L/∂y · f′(z)"), line("=", bracketed(e), times));
-    if (n) lines.push(line("=", number(own, "now")));
-  }
-  if (n) {
-    const few = edges.length <= MOST_TERMS && !N.other_sinks[r];
-    const back = sum(edges.map(e => weight(e) * at(p.d, N.sinks[e]))) + Number(p.rb?.[r] ?? 0);
-    const terms = few ? edges.map((e, k) => [k ? " + " : "", bracketed(weight(e)), " · ", bracketed(at(p.d, N.sinks[e]))]) : [bracketed(back), ` from ${counted(n, "sink")}`];
-    lines.push(line(symbol, `${own === null ? "" : "own δ + "}${isInput ? "Σ w · δ" : "f′(z) · Σ w · δ of its sinks"}`));
-    lines.push(line("=", own === null ? [] : [bracketed(own), " + "], isInput ? [] : [bracketed(slope ?? NaN), " · ("], terms, isInput ? "" : ")"));
-  }
-  if (!n && own === null) return [line(symbol, d), about("it sends to nobody and is no output: nothing comes back")];
-  return [...lines, line("=", d)];
+  const isInput = Boolean(N.is_input[r]), output = outputAt.get(r), n = outgoing[r].length + N.other_sinks[r];
+  const symbol = isInput ? "∂L/∂x =" : "δ =", slope = p.f[r] === null ? null : at(p.f, r), d = number(at(p.d, r), "now delta");
+  if (!n && output === undefined) return [line(symbol, d), about("it sends to nobody and is no output: nothing comes back")];
+  return [output === undefined ? [] : lossLines(r, p, output, slope, n ? "own δ =" : symbol), output !== undefined && n ? line("=", number(at(p.own, output), "now")) : [],
+    n ? sinkLines(r, p, output, slope, symbol) : [], line("=", d)];
+}
+
+/** The part of an output's δ that the loss puts there itself. */
+function lossLines(r, p, output, slope, symbol) {
+  const isInput = Boolean(N.is_input[r]), y = at(p.y, r), t = at(p.t, output);
+  if (p.fused[output]) return [line(symbol, `y − t, which is what ${N.activations[r]} with ${D.loss_name} gives`), line("=", number(y), " − ", bracketed(t))];
+  if (slope === null) return [line(symbol, "y · (∂L/∂y − Σ ∂L/∂y · y of the softmax group)")];
+  return [line(symbol, isInput ? "∂L/∂y" : "∂L/∂y · f′(z)"), line("=", bracketed(at(p.e, output)), isInput ? [] : [" · ", bracketed(slope)])];
+}
+
+/** What comes back from the sinks. */
+function sinkLines(r, p, output, slope, symbol) {
+  const isInput = Boolean(N.is_input[r]), edges = outgoing[r], n = edges.length + N.other_sinks[r];
+  const back = sum(edges.map(e => weight(e) * at(p.d, N.sinks[e]))) + Number(p.rb?.[r] ?? 0);
+  const terms = isWrittenOut(edges, n) ? edges.map((e, k) => [k ? " + " : "", bracketed(weight(e)), " · ", bracketed(at(p.d, N.sinks[e]))]) : [bracketed(back), ` from ${counted(n, "sink")}`];
+  return [line(symbol, `${output === undefined ? "" : "own δ + "}${isInput ? "Σ w · δ" : "f′(z) · Σ w · δ of its sinks"}`),
+    line("=", output === undefined ? [] : [bracketed(at(p.own, output)), " + "], isInput ? [] : [bracketed(slope ?? NaN), " · ("], terms, isInput ? "" : ")")];
 }
 
 function biasLines(r) {
@@ -463,67 +474,81 @@ const edgeCharts = e => [["w", STEPS.map(s => weight(e, s))], ["∂L/∂w", STEP
 let charts = [];
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const finite = v => v === null || !Number.isFinite(v) ? null : v;
+const strokeOf = k => ["--negative", "--positive", "--quiet", "--ink"][k % 4];
+
 /** A curve over steps; a click goes to the nearest step of the page. */
 function chart(host, title, x, series, { height = 130, log = false } = {}) {
-  const box = el("div", { class: "chart" }), reading = el("span"), canvas = el("div");
-  box.append(el("div", { class: "caption" }, el("b", {}, title), reading), canvas);
-  host.append(box);
-  const finite = v => v === null || !Number.isFinite(v) ? null : v;
-  const decades = splits => splits.map(v => !log || Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null);
-  const strokes = [css("--negative"), css("--positive"), css("--quiet"), css("--ink")], grid = { stroke: css("--line"), width: 1 };
-  const axis = { stroke: css("--quiet"), grid, ticks: { show: false }, font: "11px system-ui, sans-serif" };
-  const options = {
+  const reading = el("span"), canvas = el("div");
+  host.append(el("div", { class: "chart" }, el("div", { class: "caption" }, el("b", {}, title), reading), canvas));
+  const u = new uPlot({
     width: Math.max(200, canvas.clientWidth || host.clientWidth), height, legend: { show: false },
-    scales: { x: { time: false }, y: log ? { distr: 3 } : {} },
-    axes: [{ ...axis, size: 26, incrs: [1, 2, 5].flatMap(d => [...Array(9).keys()].map(k => d * 10 ** k)).sort((a, b) => a - b) },
-      { ...axis, size: 62, space: 22, grid: { ...grid, filter: (_, splits) => decades(splits) }, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }],
+    scales: { x: { time: false }, y: log ? { distr: 3 } : {} }, axes: chartAxes(log), series: [{}, ...series.map(chartLine)],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    series: [{}, ...series.map((one, k) => ({ label: one.name, stroke: strokes[k % 4], width: one.points ? 0 : 1.8, spanGaps: true,
-      paths: one.points ? () => null : undefined, points: { show: Boolean(one.points) || one.values.filter(v => finite(v) !== null).length < 3, size: 4.5, stroke: strokes[k % 4], fill: strokes[k % 4] } }))],
-    hooks: {
-      draw: [u => {
-        const place = u.valToPos(step().number, "x", true);
-        if (place < u.bbox.left || place > u.bbox.left + u.bbox.width) return;
-        u.ctx.save();
-        u.ctx.strokeStyle = css("--ink");
-        u.ctx.lineWidth = 1.5 * devicePixelRatio;
-        u.ctx.beginPath();
-        u.ctx.moveTo(place, u.bbox.top);
-        u.ctx.lineTo(place, u.bbox.top + u.bbox.height);
-        u.ctx.stroke();
-        u.ctx.restore();
-      }],
-      setCursor: [u => {
-        const k = u.cursor.idx;
-        reading.textContent = k === null || k === undefined ? "" : `step ${x[k].toLocaleString("en")}: ` +
-          series.map(one => `${series.length > 1 ? one.name + " " : ""}${one.values[k] === null ? "–" : short(one.values[k], 6)}`).join(", ");
-      }],
-    },
-  };
-  const u = new uPlot(options, [x, ...series.map(one => one.values.map(finite))], canvas);
+    hooks: { draw: [markStep], setCursor: [u => { reading.textContent = readAt(u.cursor.idx, x, series); }] },
+  }, [x, ...series.map(one => one.values.map(finite))], canvas);
   const ends = series[0].values.filter(v => finite(v) !== null);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${title} over the steps${ends.length ? `, from ${short(ends[0], 4)} to ${short(ends.at(-1), 4)}` : ""}`);
   u.over.addEventListener("click", () => { if (u.cursor.left >= 0) go(nearest(u.posToVal(u.cursor.left, "x"))); });
   charts.push({ u, canvas });
-  return u;
+}
+
+/** Whole steps along x; along a logarithmic y only the decades are named. */
+function chartAxes(log) {
+  const grid = { stroke: css("--line"), width: 1 }, axis = { stroke: css("--quiet"), grid, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  const decades = splits => splits.map(v => !log || Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null);
+  const whole = [1, 2, 5].flatMap(d => [...Array(9).keys()].map(k => d * 10 ** k)).sort((a, b) => a - b);
+  return [{ ...axis, size: 26, incrs: whole },
+    { ...axis, size: 62, space: 22, grid: { ...grid, filter: (_, splits) => decades(splits) }, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }];
+}
+
+/** A line, or points where there are gaps between steps or too few of them. */
+function chartLine(one, k) {
+  const stroke = css(strokeOf(k)), show = Boolean(one.points) || one.values.filter(v => finite(v) !== null).length < 3;
+  return { label: one.name, stroke, width: one.points ? 0 : 1.8, spanGaps: true, paths: one.points ? () => null : undefined, points: { show, size: 4.5, stroke, fill: stroke } };
+}
+
+/** The line at the present step. */
+function markStep(u) {
+  const place = u.valToPos(step().number, "x", true);
+  if (place < u.bbox.left || place > u.bbox.left + u.bbox.width) return;
+  u.ctx.save();
+  u.ctx.strokeStyle = css("--ink");
+  u.ctx.lineWidth = 1.5 * devicePixelRatio;
+  u.ctx.beginPath();
+  u.ctx.moveTo(place, u.bbox.top);
+  u.ctx.lineTo(place, u.bbox.top + u.bbox.height);
+  u.ctx.stroke();
+  u.ctx.restore();
+}
+
+/** The numbers under the pointer. */
+function readAt(k, x, series) {
+  if (k === null || k === undefined) return "";
+  const numbers = series.map(one => `${series.length > 1 ? one.name + " " : ""}${one.values[k] === null ? "–" : short(one.values[k], 6)}`);
+  return `step ${x[k].toLocaleString("en")}: ${numbers.join(", ")}`;
 }
 
 function drawCharts() {
   charts = [];
   find("loss-chart").replaceChildren();
   find("traces").replaceChildren();
-  const curves = [{ name: "each step of this page", x: STEPS.map(s => s.number), y: STEPS.map(s => s.loss), points: STEPS.length < D.n_steps }, ...D.loss_curve];
-  const x = [...new Set(curves.flatMap(c => c.x))].sort((a, b) => a - b);
-  const series = curves.map(c => { const known = new Map(c.x.map((q, k) => [q, value(c.y[k])])); return { name: c.name, points: c.points, values: x.map(q => known.get(q) ?? null) }; });
-  const values = series.flatMap(one => one.values).filter(v => v !== null && Number.isFinite(v));
-  const log = values.length > 0 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 50;
-  const colours = ["var(--negative)", "var(--positive)", "var(--quiet)", "var(--ink)"];
-  if (x.length) chart(find("loss-chart"), "", x, series, { height: 150, log });
-  if (series.length > 1) find("loss-chart").append(el("p", { class: "quiet" }, series.map((one, k) => el("span", { style: `color:${colours[k % 4]};margin-right:16px` }, `${one.points ? "●" : "━"} ${one.name}`))));
+  drawLosses(find("loss-chart"));
   find("trace-card").hidden = !D.traces.length;
   for (const t of D.traces) chart(find("traces"), t.name, t.x, [{ name: t.name, values: t.y.map(value) }], { height: 110 });
   charts.fixed = charts.length;
+}
+
+/** The losses of the page's steps and of the history, over all steps that either knows. */
+function drawLosses(host) {
+  const curves = [{ name: "each step of this page", x: STEPS.map(s => s.number), y: STEPS.map(s => s.loss), points: STEPS.length < D.n_steps }, ...D.loss_curve];
+  const x = [...new Set(curves.flatMap(c => c.x))].sort((a, b) => a - b);
+  const series = curves.map(c => { const known = new Map(c.x.map((q, k) => [q, value(c.y[k])])); return { name: c.name, points: c.points, values: x.map(q => known.get(q) ?? null) }; });
+  const values = series.flatMap(one => one.values).filter(v => finite(v) !== null);
+  const log = values.length > 0 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 50;
+  if (x.length) chart(host, "", x, series, { height: 150, log });
+  if (series.length > 1) host.append(el("p", { class: "quiet" }, series.map((one, k) => el("span", { style: `color:var(${strokeOf(k)});margin-right:16px` }, `${one.points ? "●" : "━"} ${one.name}`))));
 }
 
 // ── samples and findings ──
@@ -640,45 +665,52 @@ const KEYS = {
   Home: () => go(0), End: () => go(STEPS.length - 1), Escape: () => choose({}), d: toggleDigits, t: toggleTheme, "?": () => find("keys").showModal(),
 };
 
+function onKey(event) {
+  const on = event.target, typing = on.matches("select, textarea, input:not([type=range])"), pressing = event.key === " " && on.matches("button");
+  if (event.ctrlKey || event.metaKey || event.altKey || typing || pressing || find("keys").open || !(event.key in KEYS)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+}
+
+/** Numbers are copied with all their digits, tables with tabs between their cells. */
+function onCopy(event) {
+  const selection = getSelection();
+  if (selection.isCollapsed || !selection.rangeCount) return;
+  const lines = document.createElement("div");
+  lines.append(selection.getRangeAt(0).cloneContents());
+  const numbers = lines.querySelectorAll(".n[data-v]");
+  if (!numbers.length) {
+    // The selection lies within one number: a double click on it.
+    const holder = selection.getRangeAt(0).commonAncestorContainer.parentElement?.closest(".n[data-v]");
+    if (!holder) return;
+    lines.textContent = holder.dataset.v;
+  }
+  numbers.forEach(n => { n.textContent = n.dataset.v; });
+  lines.querySelectorAll("td, th").forEach(made => made.append("\t"));
+  lines.querySelectorAll("tr, p, .line, h2, h3").forEach(block => block.append("\n"));
+  lines.querySelectorAll(".left").forEach(left => left.append(" "));
+  event.clipboardData.setData("text/plain", lines.textContent);
+  event.preventDefault();
+}
+
+let pageWidth = innerWidth, waiting = 0;
+function onResize() {
+  if (innerWidth === pageWidth) return;
+  pageWidth = innerWidth;
+  clearTimeout(waiting);
+  waiting = setTimeout(again, 120);
+}
+
 function listen() {
-  document.addEventListener("keydown", event => {
-    const on = event.target, typing = on.matches("select, textarea, input:not([type=range])"), pressing = event.key === " " && on.matches("button");
-    if (event.ctrlKey || event.metaKey || event.altKey || typing || pressing || find("keys").open || !(event.key in KEYS)) return;
-    event.preventDefault();
-    KEYS[event.key]();
-  });
-  document.addEventListener("copy", event => {
-    const selection = getSelection();
-    if (selection.isCollapsed || !selection.rangeCount) return;
-    const lines = document.createElement("div");
-    lines.append(selection.getRangeAt(0).cloneContents());
-    const numbers = lines.querySelectorAll(".n[data-v]");
-    if (!numbers.length) {
-      // The selection lies within one number: a double click on it.
-      const holder = selection.getRangeAt(0).commonAncestorContainer.parentElement?.closest(".n[data-v]");
-      if (!holder) return;
-      lines.textContent = holder.dataset.v;
-    }
-    numbers.forEach(n => { n.textContent = n.dataset.v; });
-    lines.querySelectorAll("td, th").forEach(made => made.append("\t"));
-    lines.querySelectorAll("tr, p, .line, h2, h3").forEach(block => block.append("\n"));
-    lines.querySelectorAll(".left").forEach(left => left.append(" "));
-    event.clipboardData.setData("text/plain", lines.textContent);
-    event.preventDefault();
-  });
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("copy", onCopy);
+  const buttons = { first: KEYS.Home, last: KEYS.End, previous: KEYS.ArrowLeft, next: KEYS.ArrowRight, digits: toggleDigits, theme: toggleTheme, help: KEYS["?"] };
+  for (const [id, act] of Object.entries(buttons)) find(id).onclick = act;
   find("slider").addEventListener("input", event => go(Number(event.target.value)));
-  find("first").onclick = KEYS.Home;
-  find("last").onclick = KEYS.End;
-  find("previous").onclick = KEYS.ArrowLeft;
-  find("next").onclick = KEYS.ArrowRight;
-  find("digits").onclick = toggleDigits;
-  find("theme").onclick = toggleTheme;
-  find("help").onclick = KEYS["?"];
   find("colour").addEventListener("change", event => { view.colour = event.target.value; show(); });
   find("find").addEventListener("change", event => { const r = rowOf.get(event.target.value); if (r !== undefined) choose({ neuron: r }); });
   addEventListener("hashchange", () => { readAddress(); show(true, true); });
-  let width = innerWidth, waiting = 0;
-  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(waiting); waiting = setTimeout(again, 120); } });
+  addEventListener("resize", onResize);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 }
 

@@ -8,9 +8,9 @@ pyplot or any setting. Notebooks show what is returned. To see it in a window, g
 from neuronsim.plots.curves import HistoryPicture, history
 from neuronsim.plots.figures import Picture
 from neuronsim.plots.film import animation
-from neuronsim.plots.graph import NetworkPicture, network, network_html
+from neuronsim.plots.graph import NetworkPicture, network
 from neuronsim.plots.heat import ErrorsPicture, errors
-from neuronsim.plots.notebooks import run_html, step_html
+from neuronsim.plots.notebooks import network_html, run_html, step_html
 from neuronsim.plots.overview import overview
 from neuronsim.plots.regions import BoundaryPicture, decision_boundary
 from neuronsim.plots.surface import SurfacePicture, loss_surface

@@ -1,7 +1,7 @@
 """The picture of a training run: losses by epoch, and the accuracy beside them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,10 +10,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from neuronsim.errors import DataError
-from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
+from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, spans_decades, style_curves, style_right_axis
+from neuronsim.run import Run
 
 __all__ = ["HistoryPicture", "history"]
 
@@ -24,9 +22,6 @@ _LOSSES = {
 }
 _ACCURACY = ("validation accuracy", "#009e73", ":")
 
-# From this ratio on between the largest and the smallest loss the scale is logarithmic.
-_DECADES = 30.0
-
 
 @dataclass(frozen=True, eq=False)
 class HistoryPicture(Picture):
@@ -34,9 +29,9 @@ class HistoryPicture(Picture):
 
     Attributes
     ----------
-    lines
+    lines : dict of str to Line2D
         By their names in ``run.history``.
-    accuracy_ax
+    accuracy_ax : Axes or None
         The axes at the right; None without an accuracy.
     """
 
@@ -44,14 +39,14 @@ class HistoryPicture(Picture):
     accuracy_ax: Axes | None
 
 
-def history(run: "Run", ax: Axes | None = None) -> HistoryPicture:
+def history(run: Run, ax: Axes | None = None) -> HistoryPicture:
     """Draw ``loss``, ``data_loss`` and ``val_loss`` by epoch, and ``val_accuracy`` on an axis of its own.
 
     Parameters
     ----------
-    run
+    run : Run
         What ``net.fit`` returned.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises
@@ -83,16 +78,15 @@ def history(run: "Run", ax: Axes | None = None) -> HistoryPicture:
 def _line(
     axes: Axes, epochs: list[float], values: ArrayLike, label: str, color: str, style: str, marker: str
 ) -> Line2D:
-    given = np.asarray(values, np.float64)
-    finite = np.where(np.isfinite(given), given, np.nan)
+    finite = finite_or_nan(values)
     (line,) = axes.plot(epochs, finite, style, color=color, label=label, marker=marker, markersize=4, linewidth=1.8)
     return line
 
 
-def _loss_axis(axes: Axes, run: "Run", names: list[str]) -> None:
+def _loss_axis(axes: Axes, run: Run, names: list[str]) -> None:
     values = np.concatenate([np.asarray(run.history[name], np.float64) for name in names])
     values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() / values.min() >= _DECADES:
+    if values.size and spans_decades(values.min(), values.max()):
         axes.set_yscale("log")
     elif values.size and values.min() >= 0:
         axes.set_ylim(bottom=0)
@@ -101,9 +95,7 @@ def _loss_axis(axes: Axes, run: "Run", names: list[str]) -> None:
     ending = "" if run.status == "finished" else f" ({run.reason or run.status})"
     axes.set_xlabel(f"epoch{ending}", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10]))
-    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_curves(axes)
 
 
 def _accuracy_axis(axes: Axes) -> None:
@@ -111,8 +103,7 @@ def _accuracy_axis(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     low, high = axes.dataLim.intervaly
     axes.set_ylim(max(0.0, low - 0.1 * (high - low) - 0.002), min(1.0, high) + 0.05 * (high - low) + 0.002)
-    axes.spines[["top", "left"]].set_visible(False)
-    axes.spines["right"].set_color(QUIET)
+    style_right_axis(axes)
 
 
 def _place(beside: bool) -> dict[str, Any]:

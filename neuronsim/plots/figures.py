@@ -9,17 +9,20 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "CLASS_COLORS",
     "INK",
-    "PALE",
     "QUIET",
     "SIGNED",
     "Picture",
+    "finite_or_nan",
     "new_axes",
     "new_figure",
+    "spans_decades",
+    "style_curves",
+    "style_right_axis",
     "zero_centred",
 ]
 
@@ -31,7 +34,7 @@ SIGNED = LinearSegmentedColormap.from_list(
 # Okabe and Ito's colours (2008), made to be told apart by everybody; the first two fit the scale above.
 CLASS_COLORS = ("#d9761a", "#2f7fc1", "#009e73", "#cc79a7", "#e6c229", "#56b4e9", "#8f3a00", "#555555")
 
-INK, QUIET, PALE = "#222222", "#6b6b6b", "#f4f4f4"
+INK, QUIET = "#222222", "#6b6b6b"
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +43,9 @@ class Picture:
 
     Attributes
     ----------
-    ax
+    ax : Axes
         The axes it is on.
-    own
+    own : bool
         Whether the figure was made for it; then notebooks show the picture.
     """
 
@@ -82,6 +85,30 @@ def new_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
     if ax is not None:
         return ax, False
     return new_figure(width, height).subplots(), True
+
+
+def style_curves(axes: Axes) -> None:
+    """Lines across at the ticks of y, no frame above and at the right."""
+    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def style_right_axis(axes: Axes) -> None:
+    """The frame of a second y axis: at the right alone."""
+    axes.spines[["top", "left"]].set_visible(False)
+    axes.spines["right"].set_color(QUIET)
+
+
+def finite_or_nan(values: ArrayLike) -> NDArray[np.float64]:
+    """Numbers to draw: what is not finite leaves a gap."""
+    given = np.asarray(values, np.float64)
+    return np.where(np.isfinite(given), given, np.nan)
+
+
+def spans_decades(low: float, high: float) -> bool:
+    """Whether losses from ``low`` to ``high`` are better seen on a logarithmic scale."""
+    return low > 0 and high / low >= 30.0
 
 
 def zero_centred(values: ArrayLike, share: float = 1.0) -> Normalize:

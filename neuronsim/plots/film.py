@@ -1,8 +1,9 @@
 """A run as a film: the network, step by step, above its loss."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.animation import FFMpegWriter, PillowWriter
@@ -11,28 +12,21 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
-from neuronsim.plots.figures import INK, new_figure, zero_centred
-from neuronsim.plots.graph import View, draw, view
-from neuronsim.plots.heat import spread
-
-if TYPE_CHECKING:
-    from neuronsim.run import Run
+from neuronsim.plots.figures import INK, finite_or_nan, new_figure, spans_decades, style_curves, zero_centred
+from neuronsim.plots.graph import draw
+from neuronsim.plots.view import View, view
+from neuronsim.run import Run
 
 __all__ = ["animation"]
 
 _N_FRAMES = 60
 _DPI = 90
-# From this ratio on between the largest and the smallest loss the scale is logarithmic.
-_DECADES = 30.0
 
 
 def animation(
-    run: "Run",
-    path: str | os.PathLike[str],
-    color: str | None = "delta",
-    steps: Any = None,
-    fps: float = 8,
+    run: Run, path: str | os.PathLike[str], color: str | None = "delta", steps: Any = None, fps: float = 8
 ) -> Path:
     """Write a film of a run: the network coloured by what each step was made with, below it the loss.
 
@@ -40,15 +34,15 @@ def animation(
 
     Parameters
     ----------
-    run
+    run : Run
         What ``net.fit`` returned; it is replayed.
-    path
+    path : str or path
         Ends in .gif, or in .mp4, which needs the program ffmpeg.
-    color
+    color : str or None
         As in `network`.
-    steps
+    steps : iterable of int or None
         Which steps, from 0; None: 60 from first to last.
-    fps
+    fps : float
         Frames a second.
 
     Returns
@@ -68,11 +62,12 @@ def animation(
     path = Path(path)
     writer = _writer(path, fps)
     replay = run.replay
-    chosen = spread(run.n_steps, _N_FRAMES) if steps is None else sorted({int(q) for q in steps})
+    spread = evenly_spread(run.n_steps, _N_FRAMES, nearest=True)
+    chosen = sorted({int(q) for q in (spread if steps is None else steps)})
     if not chosen:
         raise DataError("there is no step to draw")
     made = [(view(step, color), step.loss) for step in map(replay.at, chosen)]
-    views, losses = [v for v, _ in made], [loss for _, loss in made]
+    views, losses = of_same_neurons([v for v, _ in made]), [loss for _, loss in made]
     neuron_scale = _common([v.neurons[v.has] for v in views])
     edge_scale = _common([v.edges for v in views])
 
@@ -109,6 +104,13 @@ def _size(view: View) -> tuple[float, float]:
     return (6.4, 5.6) if len(view.has) <= 16 else (8.4, 6.8)
 
 
+def of_same_neurons(views: list[View]) -> list[View]:
+    """All frames show the same neurons of a large network: those that matter over all of them."""
+    with np.errstate(over="ignore"):
+        scores = np.sum([v.scores for v in views if v.scores is not None], axis=0)
+    return [replace(v, scores=scores) for v in views]
+
+
 def _common(values: list[Any]) -> Normalize:
     """One scale for all frames."""
     return zero_centred(np.concatenate([np.ravel(v) for v in values]))
@@ -119,26 +121,25 @@ def _again(scale: Normalize) -> Normalize:
     return Normalize(scale.vmin, scale.vmax, clip=scale.clip)
 
 
-def _draw_losses(axes: Axes, run: "Run", steps: list[int], losses: list[float]) -> Line2D:
+def _draw_losses(axes: Axes, run: Run, steps: list[int], losses: list[float]) -> Line2D:
     """The mean loss of each epoch, the losses of the steps shown, and the dot on the present one."""
-    known = np.where(np.isfinite(losses), losses, np.nan)
+    known = finite_or_nan(losses)
     axes.plot(steps, known, ".", color="#93bfe6", markersize=4, label="of the steps shown")
     means = np.asarray(run.history.get("loss", ()), np.float64)
     per_epoch = run.replay.steps_per_epoch
     if len(means) > 1:
         middles = (np.arange(len(means)) + 0.5) * per_epoch
-        axes.plot(middles, np.where(np.isfinite(means), means, np.nan), color="#2f7fc1", label="mean of each epoch")
+        axes.plot(middles, finite_or_nan(means), color="#2f7fc1", label="mean of each epoch")
         axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.98), ncols=2)
     (dot,) = axes.plot(
         steps[:1], losses[:1], "o", color="#d9761a", markersize=7, markeredgecolor="white", zorder=4, clip_on=False
     )
     shown = np.concatenate([known, means])
     shown = shown[np.isfinite(shown)]
-    if shown.size and shown.min() > 0 and shown.max() / shown.min() >= _DECADES:
+    if shown.size and spans_decades(shown.min(), shown.max()):
         axes.set_yscale("log")
     axes.set_xlabel("step", color=INK)
     axes.set_ylabel("loss", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_curves(axes)
     return dot

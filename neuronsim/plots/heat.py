@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,15 +12,14 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.graph.plan import make_plan
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
+from neuronsim.run import Run
+from neuronsim.tracing.steps import StepResult
 
-if TYPE_CHECKING:
-    from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
-
-__all__ = ["ErrorsPicture", "errors", "spread"]
+__all__ = ["ErrorsPicture", "errors"]
 
 _MOST_STEPS = 100
 _MOST_TICKS = 9
@@ -37,12 +36,12 @@ class ErrorsPicture(Picture):
 
     Attributes
     ----------
-    image
+    image : AxesImage
         Its cells.
-    values
-        Mean |δ|, shape (n_levels, n_steps), level 0, the inputs, first; NaN where a δ is not finite.
-    steps
-        Number of each step, shape (n_steps,).
+    values : float64 (n_levels, n_steps)
+        Mean |δ|, level 0, the inputs, first; NaN where a δ is not finite.
+    steps : int64 (n_steps,)
+        Number of each step.
     """
 
     image: AxesImage
@@ -50,7 +49,7 @@ class ErrorsPicture(Picture):
     steps: NDArray[np.int64]
 
 
-def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = None) -> ErrorsPicture:
+def errors(run: Run | Sequence[StepResult], steps: Any = None, ax: Axes | None = None) -> ErrorsPicture:
     """Draw the mean |δ| of each level's neurons, over the samples of each step, as a map on a logarithmic scale.
 
     Levels go upwards from the inputs, whose δ is ∂L/∂x, so that errors come from above. What is 0 is black; where a δ
@@ -58,11 +57,11 @@ def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = Non
 
     Parameters
     ----------
-    run
+    run : Run or sequence of Step
         What ``net.fit`` returned, which is replayed; or steps, in their order.
-    steps
+    steps : iterable of int or None
         Which steps of the run, from 0; None: 100 from first to last. Of a run that diverged also the step that failed.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises
@@ -96,22 +95,14 @@ def errors(run: "Run | Sequence[Step]", steps: Any = None, ax: Axes | None = Non
     return ErrorsPicture(axes, own, image, values, at)
 
 
-def spread(n_steps: int, n: int) -> list[int]:
-    """At most ``n`` step numbers, evenly from the first to the last."""
-    steps = np.linspace(0, max(n_steps - 1, 0), min(n, n_steps)).round()
-    return [int(q) for q in np.unique(steps)]
-
-
-def _steps(run: "Run | Sequence[Step]", steps: Any) -> Any:
-    from neuronsim.run import Run
-
+def _steps(run: Run | Sequence[StepResult], steps: Any) -> Any:
     if not isinstance(run, Run):
         if steps is not None:
             raise SettingError("steps= chooses among those of a run; of a list of steps all are drawn")
         return run
     replay = run.replay
     if steps is None:
-        chosen = (replay.at(q) for q in spread(run.n_steps, _MOST_STEPS))
+        chosen = (replay.at(q) for q in evenly_spread(run.n_steps, _MOST_STEPS, nearest=True).tolist())
         return [*chosen, replay.failed()] if replay.diverged else chosen
     return (replay.at(int(q)) for q in np.unique(np.asarray(list(steps), np.int64)).tolist())
 
@@ -169,7 +160,7 @@ def _write_rows(axes: Axes, sizes: NDArray[Any]) -> None:
 
 
 def _write_columns(axes: Axes, at: NDArray[np.int64]) -> None:
-    places = spread(len(at), _MOST_TICKS)
+    places = evenly_spread(len(at), _MOST_TICKS, nearest=True).tolist()
     axes.set_xticks(places, [f"{at[k]:,}" for k in places], fontsize=8.5, color=INK)
     axes.set_xlabel("step", color=INK)
     axes.set_xlim(-0.5, len(at) - 0.5)

@@ -1,28 +1,16 @@
 """Where the neurons of a picture stand: levels from left to right, and what is folded away."""
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.words import counted
+from neuronsim.graph.folding import first_and_last, fold
+from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import make_plan
 
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-
-__all__ = [
-    "MOST_EDGES",
-    "MOST_LEVELS",
-    "MOST_NEURONS",
-    "Edges",
-    "Gap",
-    "Layout",
-    "choose_edges",
-    "counted",
-    "lay_out",
-]
+__all__ = ["MOST_EDGES", "MOST_LEVELS", "MOST_NEURONS", "Edges", "Gap", "Layout", "choose_edges", "lay_out"]
 
 MOST_NEURONS = 24
 """Neurons drawn in one level, the gap that stands for the others included."""
@@ -63,17 +51,17 @@ class Layout:
 
     Attributes
     ----------
-    ids, column
-        Shape (n_drawn,); columns are counted from 0.
-    x, y
-        Shape (n_drawn,); a column is 1 wide, neurons of the widest level are 1 apart.
-    height
-        Of the tallest column, from its lowest to its highest neuron.
-    n_columns
+    ids, column : int64 (n_drawn,)
+        Columns are counted from 0.
+    x, y : float64 (n_drawn,)
+        A column is 1 wide, neurons of the widest level are 1 apart.
+    height : float
+        Of the tallest column, from its lowest to its highest neuron or gap.
+    n_columns : int
         Columns, gaps included.
-    sizes
+    sizes : tuple of pairs of int
         For each column drawn its place x and how many neurons its level has.
-    gaps
+    gaps : tuple of Gap
         What is folded away.
     """
 
@@ -99,13 +87,13 @@ class Edges:
 
     Attributes
     ----------
-    source, sink
-        Rows of the layout, shape (n_drawn,).
-    weights
-        Shape (n_drawn,).
-    n_between
+    source, sink : int64 (n_drawn,)
+        Rows of the layout.
+    weights : float64 (n_drawn,)
+        What colours them.
+    n_between : int
         Edges between neurons that are drawn.
-    n_edges
+    n_edges : int
         Edges in all.
     """
 
@@ -125,67 +113,63 @@ class Edges:
         return f"{text}, the {drawn:,} largest drawn" if drawn < between else text
 
 
-def counted(n: int, what: str) -> str:
-    """``1 edge``, ``2,000 edges``."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+def lay_out(graph: Graph, scores: Reals | None = None) -> Layout:
+    """Places for the neurons of a graph, level by level, by id from top to bottom.
 
-
-def lay_out(graph: "Graph") -> Layout:
-    """Places for the neurons of a graph, level by level, by id from top to bottom."""
+    Parameters
+    ----------
+    graph : Graph
+        One without a cycle.
+    scores : array (n_neurons,) or None
+        Of too many neurons those with the largest are drawn, outputs first; None: those at the ends of their level.
+    """
     plan = make_plan(graph)
-    starts = np.searchsorted(plan.levels[plan.order], np.arange(plan.n_levels + 1))
-    members = [plan.order[a:b] for a, b in pairwise(starts)]
-    levels, n_columns, gaps = _fold_levels(members)
-    tallest = max((min(len(level), MOST_NEURONS) for _, level in levels), default=1)
-    ids, column, heights = [], [], []
-    for x, level in levels:
-        shown, slots, gap = _fold_neurons(level, x, tallest)
-        ids.append(shown)
-        heights.append(slots)
-        column.append(np.full(len(shown), x))
-        gaps += gap
-    y = np.concatenate([np.empty(0), *heights])
-    columns = np.concatenate([np.empty(0, np.int64), *column])
+    levels = first_and_last(plan.n_levels, MOST_LEVELS)
+    folding = fold(plan, levels, MOST_NEURONS, required=graph.outputs.tolist(), scores=scores, strict=True)
+    columns, gaps = list(enumerate(levels)), []
+    if len(levels) < plan.n_levels:
+        middle = MOST_LEVELS // 2
+        columns = [(x + (x >= middle), level) for x, level in columns]
+        hidden = [n for n, shown in zip(folding.left_out, folding.shown, strict=True) if not len(shown)]
+        gaps = [Gap(middle, 0.0, sum(hidden), len(hidden))]
+    tallest = max((min(len(folding.members[level]), MOST_NEURONS) for level in levels), default=1)
+    heights = [np.empty(0)]
+    for x, level in columns:
+        members, shown = folding.members[level], folding.shown[level]
+        y, gap = _heights(members, shown, tallest)
+        heights.append(y)
+        if gap is not None:
+            gaps.append(Gap(x, gap, len(members) - len(shown)))
+    drawn = [folding.shown[level] for level in levels]
+    column = np.repeat(np.array([x for x, _ in columns], np.int64), [len(ids) for ids in drawn])
+    y = np.concatenate(heights)
     return Layout(
-        np.concatenate([np.empty(0, np.int64), *ids]),
-        columns,
-        columns.astype(np.float64),
+        np.concatenate([np.empty(0, np.int64), *drawn]),
+        column,
+        column.astype(np.float64),
         y,
-        float(np.ptp(y)) if y.size else 0.0,
-        n_columns,
-        tuple((x, len(level)) for x, level in levels),
+        float(np.ptp([*y, *(gap.y for gap in gaps)])) if y.size else 0.0,
+        len(columns) + (len(levels) < plan.n_levels),
+        tuple((x, len(folding.members[level])) for x, level in columns),
         tuple(gaps),
     )
 
 
-def _fold_levels(members: list[NDArray[Any]]) -> tuple[list[tuple[int, NDArray[Any]]], int, list[Gap]]:
-    """Levels to draw with their columns, and the gap in their middle if there are too many."""
-    n = len(members)
-    if n <= MOST_LEVELS:
-        return list(enumerate(members)), n, []
-    first, last = MOST_LEVELS // 2, MOST_LEVELS - MOST_LEVELS // 2 - 1
-    hidden = members[first : n - last]
-    n_hidden = sum(map(len, hidden))
-    gap = Gap(first, 0.0, n_hidden, len(hidden))
-    behind = [(first + 1 + k, level) for k, level in enumerate(members[n - last :])]
-    return [*enumerate(members[:first]), *behind], MOST_LEVELS, [gap]
-
-
-def _fold_neurons(level: NDArray[Any], x: int, tallest: int) -> tuple[Integers, Reals, list[Gap]]:
-    """Neurons of one level to draw, their heights, and the gap in their middle if there are too many."""
-    n_slots = min(len(level), MOST_NEURONS)
+def _heights(members: Integers, shown: Integers, tallest: int) -> tuple[Reals, float | None]:
+    """Heights of a level's neurons, and of its gap: in place of those left out if they lie together, else below."""
+    n_left_out = len(members) - len(shown)
+    n_slots = len(shown) + (n_left_out > 0)
     apart = min(_SPREAD, (tallest - 1) / max(n_slots - 1, 1)) if tallest > 1 else 1.0
     y = ((n_slots - 1) / 2 - np.arange(n_slots, dtype=np.float64)) * apart
-    if len(level) <= MOST_NEURONS:
-        return level.astype(np.int64), y, []
-    first = MOST_NEURONS // 2
-    last = MOST_NEURONS - first - 1
-    shown = np.concatenate([level[:first], level[len(level) - last :]]).astype(np.int64)
-    gap = Gap(x, float(y[first]), len(level) - len(shown))
-    return shown, np.delete(y, first), [gap]
+    if not n_left_out:
+        return y, None
+    first = int(np.flatnonzero(~np.isin(members, shown))[0])
+    together = np.array_equal(members[first + n_left_out :], shown[first:])
+    slot = first if together else n_slots - 1
+    return np.delete(y, slot), float(y[slot])
 
 
-def choose_edges(graph: "Graph", weights: NDArray[np.floating], layout: Layout) -> Edges:
+def choose_edges(graph: Graph, weights: NDArray[np.floating], layout: Layout) -> Edges:
     """The edges between the neurons of a layout; of too many, those with the largest |weight|."""
     row = np.full(graph.n_neurons, -1, np.int64)
     row[layout.ids] = np.arange(len(layout.ids))

@@ -1,31 +1,57 @@
-"""What notebooks show of a run and of a step: a picture, and the few numbers that one asks for first."""
+"""What notebooks show of a network, a run and a step: a picture, and the numbers that one asks for first."""
 
+import base64
+import io
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neuronsim.errors import CycleError
+from neuronsim.explaining.explain import Section, number
+from neuronsim.network import Network
 from neuronsim.plots.curves import history
-from neuronsim.plots.figures import new_figure
-from neuronsim.plots.graph import image_html, network
+from neuronsim.plots.figures import Picture, new_figure
+from neuronsim.plots.graph import NetworkPicture, network
+from neuronsim.run import Run
+from neuronsim.tracing.steps import StepResult
 
-if TYPE_CHECKING:
-    from neuronsim.run import Run
-    from neuronsim.tracing.steps import Step
-
-__all__ = ["run_html", "step_html"]
+__all__ = ["network_html", "run_html", "step_html"]
 
 _SETTINGS = "loss", "optimizer", "learning_rate", "batch_size", "reduction"
 _MOST_ERRORS = 8
-_MOST_VECTOR_EDGES = 60
+# Networks with more edges get text alone, and pictures with more edges are bitmaps.
 _MOST_EDGES = 1_000_000
+_MOST_VECTOR_EDGES, _MOST_VECTOR_EDGES_OF_A_STEP = 400, 60
 
 
-def run_html(run: "Run") -> str:
+def network_html(net: Network) -> str:
+    """A network's picture, and in words what ``print`` says."""
+    words = f"<pre>{escape(str(net))}</pre>"
+    if not net.n_neurons or net.n_edges > _MOST_EDGES:
+        return words
+    try:
+        picture = network(net)
+    except CycleError:
+        return words
+    return _network_image(picture, repr(net), _MOST_VECTOR_EDGES) + words
+
+
+def _network_image(picture: NetworkPicture, words: str, most_vector_edges: int) -> str:
+    is_small = len(picture.edges.get_paths()) <= most_vector_edges
+    return _image(picture, words, "svg" if is_small else "png")
+
+
+def _image(picture: Picture, words: str, kind: str) -> str:
+    """A picture as an HTML element that needs no other file; ``words`` are for those who can't see it."""
+    buffer = io.BytesIO()
+    picture.ax.figure.savefig(buffer, format=kind, dpi=110)  # type: ignore[union-attr]
+    mime = "image/svg+xml" if kind == "svg" else "image/png"
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="{escape(words, quote=True)}" style="max-width:100%" src="data:{mime};base64,{data}">'
+
+
+def run_html(run: Run) -> str:
     """A run's ending, settings and losses, and its losses as a small picture."""
-    from neuronsim.explaining.explain import Section, number
-
     losses = run.history.get("loss", [])
     rows = [("ended", f"{run.status}: {run.reason}" if run.reason else run.status)]
     rows.append(("epochs, steps", f"{run.n_epochs:,}, {run.n_steps:,}"))
@@ -41,13 +67,11 @@ def run_html(run: "Run") -> str:
     if not losses:
         return table
     picture = history(run, ax=new_figure(4.8, 2.6).subplots())
-    return table + image_html(picture, repr(run), "svg" if len(losses) <= 1000 else "png")
+    return table + _image(picture, repr(run), "svg" if len(losses) <= 1000 else "png")
 
 
-def step_html(step: "Step") -> str:
+def step_html(step: StepResult) -> str:
     """A step's loss, the neurons with the largest errors, and its network coloured by them."""
-    from neuronsim.explaining.explain import Section, number
-
     errors = np.atleast_2d(np.asarray(step.delta, np.float64))
     with np.errstate(all="ignore"):
         mean = errors.mean(axis=0)
@@ -71,5 +95,4 @@ def step_html(step: "Step") -> str:
         picture = network(step)
     except CycleError:
         return words + table
-    few = len(picture.edges.get_paths()) <= _MOST_VECTOR_EDGES
-    return image_html(picture, repr(step), "svg" if few else "png") + words + table
+    return _network_image(picture, repr(step), _MOST_VECTOR_EDGES_OF_A_STEP) + words + table

@@ -1,32 +1,28 @@
 """A network, its training and what it learned, side by side."""
 
-from typing import TYPE_CHECKING
-
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from neuronsim.network import Network
 from neuronsim.plots.curves import history
 from neuronsim.plots.figures import new_figure
 from neuronsim.plots.graph import network
 from neuronsim.plots.regions import decision_boundary
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
-    from neuronsim.run import Run
+from neuronsim.run import Run
 
 __all__ = ["overview"]
 
 
-def overview(net: "Network", run: "Run", X: ArrayLike, T: ArrayLike, *, color: str | None = "bias") -> Figure:
+def overview(net: Network, run: Run, X: ArrayLike, T: ArrayLike, *, color: str | None = "bias") -> Figure:
     """One figure: the network above, the run and the plane it has learned below.
 
     Parameters
     ----------
-    net, run
+    net, run : Network, Run
         A network with two inputs, and its training.
-    X, T
+    X, T : arrays
         Samples as `decision_boundary` takes them.
-    color
+    color : str or None
         What neurons are coloured by.
     """
     figure = new_figure(11.0, 9.0)

@@ -1,7 +1,7 @@
 """What a network with two inputs has made of the plane: its output as colour, the samples on top."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +11,8 @@ from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.errors import DataError
+from neuronsim.network import Network
 from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
 
 __all__ = ["BoundaryPicture", "decision_boundary"]
 
@@ -30,9 +28,9 @@ class BoundaryPicture(Picture):
 
     Attributes
     ----------
-    image
+    image : AxesImage
         The network's decision everywhere: between two classes by how much, of more classes which.
-    samples
+    samples : tuple of PathCollection
         The points of each class.
     """
 
@@ -40,18 +38,18 @@ class BoundaryPicture(Picture):
     samples: tuple[PathCollection, ...]
 
 
-def decision_boundary(net: "Network", X: ArrayLike, T: ArrayLike, ax: Axes | None = None) -> BoundaryPicture:
+def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None = None) -> BoundaryPicture:
     """Draw which class a network with two inputs chooses where, and the samples; the network is left alone.
 
     Parameters
     ----------
-    net
+    net : Network
         Two inputs; one output a class, or one output, at which the middle between the targets divides two.
-    X
-        Samples, shape (n_samples, 2).
-    T
-        Class numbers, shape (n_samples,), or targets, shape (n_samples, n_outputs).
-    ax
+    X : array (n_samples, 2)
+        Samples.
+    T : array (n_samples,) or (n_samples, n_outputs)
+        Class numbers, or targets.
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,18 +14,14 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.errors import DataError, SettingError
-from neuronsim.plots.figures import INK, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.formulas.losses import Loss
-    from neuronsim.network import Network
+from neuronsim.formulas.losses import Loss
+from neuronsim.network import Network
+from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades
 
 __all__ = ["SurfacePicture", "loss_surface"]
 
 _RESOLUTION = 41
 _N_LEVELS = 13
-# From this ratio on between the largest and the smallest loss the levels are logarithmic.
-_DECADES = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +30,14 @@ class SurfacePicture(Picture):
 
     Attributes
     ----------
-    contours
+    contours : QuadContourSet
         Filled, one level each.
-    present
+    present : Line2D
         Where the network is now.
-    first, second
+    first, second : float64 arrays
         Values of the two parameters, those along x and along y.
-    losses
-        Shape (len(second), len(first)); NaN where a loss is not finite.
+    losses : float64 (len(second), len(first))
+        NaN where a loss is not finite.
     """
 
     contours: QuadContourSet
@@ -52,30 +48,30 @@ class SurfacePicture(Picture):
 
 
 def loss_surface(
-    net: "Network",
+    net: Network,
     X: ArrayLike,
     T: ArrayLike,
     parameters: Sequence[Any],
     span: float | tuple[float, float] | None = None,
     ax: Axes | None = None,
     *,
-    loss: "str | Loss | None" = None,
+    loss: str | Loss | None = None,
 ) -> SurfacePicture:
     """Draw the mean loss over two parameters, all others as they are; the network is left alone.
 
     Parameters
     ----------
-    net
+    net : Network
         Any network.
-    X, T
+    X, T : arrays
         Samples as `Network.evaluate` takes them.
-    parameters
+    parameters : sequence of two
         Two of them: an edge as the pair of its ends, ``("i1", "h1")``, a bias as its neuron, ``"h1"``.
-    span
+    span : float, pair of float or None
         How far to go to either side; a pair: along each. None: twice the parameter's size, at least 2.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
-    loss
+    loss : str, Loss or None
         As in `Network.evaluate`.
 
     Raises
@@ -109,7 +105,7 @@ def loss_surface(
     return SurfacePicture(axes, own, contours, present, first, second, losses)
 
 
-def _two(net: "Network", parameters: Sequence[Any]) -> list[tuple[NDArray[np.floating], int, str]]:
+def _two(net: Network, parameters: Sequence[Any]) -> list[tuple[NDArray[np.floating], int, str]]:
     """Of each parameter the array that holds it, its place there, and its name."""
     if isinstance(parameters, str) or len(parameters) != 2:
         raise SettingError(f'two parameters, as in (("i1", "h1"), "h1"), not {parameters!r}')
@@ -142,7 +138,7 @@ def _paint(axes: Axes, first: NDArray[Any], second: NDArray[Any], losses: NDArra
     low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
     if low == high:
         low, high = low - 0.5, high + 0.5
-    logarithmic = low > 0 and high / low >= _DECADES
+    logarithmic = spans_decades(low, high)
     levels = np.geomspace(low, high, _N_LEVELS) if logarithmic else np.linspace(low, high, _N_LEVELS)
     levels[0], levels[-1] = low, high
     look: dict[str, Any] = {"norm": "log"} if logarithmic else {}

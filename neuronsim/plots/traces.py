@@ -1,7 +1,7 @@
 """The picture of a trace: what a monitor recorded of one neuron or edge, step by step."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,10 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuronsim.errors import DataError
-from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
-
-if TYPE_CHECKING:
-    from neuronsim.tracing.monitor import Monitor, Series
+from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, style_curves, style_right_axis
+from neuronsim.tracing.monitor import Monitor, Series
 
 __all__ = ["TracePicture", "trace"]
 
@@ -32,9 +30,9 @@ class TracePicture(Picture):
 
     Attributes
     ----------
-    lines
+    lines : dict of str to list of Line2D
         By field: one line, or with chosen samples one for each.
-    error_ax
+    error_ax : Axes or None
         The axes at the right, of δ, gradient, Δb and Δw; None where these, or all others, were not recorded.
     """
 
@@ -42,16 +40,16 @@ class TracePicture(Picture):
     error_ax: Axes | None
 
 
-def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
+def trace(watch: Monitor, what: Any, ax: Axes | None = None) -> TracePicture:
     """Draw all that a monitor recorded of one neuron or edge.
 
     Parameters
     ----------
-    watch
+    watch : Monitor
         A monitor that a run has used.
-    what
+    what : str, int or pair
         A neuron's name or id, or the pair of an edge's ends.
-    ax
+    ax : Axes or None
         Where to draw; None: on a new figure.
 
     Raises
@@ -73,8 +71,7 @@ def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
     _style(axes, watch, series, left or right)
     if error_ax is not None:
         error_ax.set_ylabel(", ".join(label for label, _ in right.values()), color=INK)
-        error_ax.spines[["top", "left"]].set_visible(False)
-        error_ax.spines["right"].set_color(QUIET)
+        style_right_axis(error_ax)
     axes.legend(
         handles=[of_field[0] for of_field in lines.values()], frameon=False, fontsize=9,
         loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(lines),
@@ -82,13 +79,12 @@ def trace(watch: "Monitor", what: Any, ax: Axes | None = None) -> TracePicture:
     return TracePicture(axes, own, lines, error_ax)
 
 
-def _lines(axes: Axes, watch: "Monitor", series: "Series", field: str, label: str, color: str) -> list[Line2D]:
+def _lines(axes: Axes, watch: Monitor, series: Series, field: str, label: str, color: str) -> list[Line2D]:
     values = np.asarray(getattr(series, field), np.float64)
     marker = "o" if len(watch) <= 40 else ""
     style: dict[str, Any] = {"color": color, "linewidth": 1.4, "marker": marker, "markersize": 3}
     if values.ndim == 1:
-        finite = np.where(np.isfinite(values), values, np.nan)
-        return axes.plot(watch.step, finite, label=label, **style)
+        return axes.plot(watch.step, finite_or_nan(values), label=label, **style)
     style["alpha"] = max(0.25, values.shape[1] ** -0.5)
     # a sample is drawn through the steps that it was in
     there = watch.present & np.isfinite(values)
@@ -96,7 +92,7 @@ def _lines(axes: Axes, watch: "Monitor", series: "Series", field: str, label: st
     return [line for x, y in columns for line in axes.plot(x, y, label=label, **style)]
 
 
-def _style(axes: Axes, watch: "Monitor", series: "Series", fields: dict[str, tuple[str, str]]) -> None:
+def _style(axes: Axes, watch: Monitor, series: Series, fields: dict[str, tuple[str, str]]) -> None:
     axes.set_title(" → ".join(series.name) if isinstance(series.name, tuple) else series.name, loc="right", color=INK)
     averaged = watch.samples is None and bool((watch.sample < 0).all())
     axes.set_ylabel(", ".join(label for label, _ in fields.values()), color=INK)
@@ -105,6 +101,4 @@ def _style(axes: Axes, watch: "Monitor", series: "Series", fields: dict[str, tup
         axes.set_xscale("symlog", linthresh=1)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
-    axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_curves(axes)

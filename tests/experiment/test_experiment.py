@@ -17,7 +17,7 @@ from safetensors import safe_open
 import neuronsim as ns
 from neuronsim import data, experiment, wiring
 from neuronsim.errors import DataError, FileError, SettingError
-from neuronsim.experiment.file import TRAINING
+from neuronsim.experiment.format import TRAINING
 from neuronsim.experiment.preparation import prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.formulas import optimizers, schedules

@@ -1,0 +1,193 @@
+"""What each command does: a function each, from its arguments to its exit code."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from neuronsim import experiment
+from neuronsim.commands import demo as demonstration
+from neuronsim.commands import info as known
+from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
+from neuronsim.data import read_csv
+from neuronsim.errors import NeuronsimError
+from neuronsim.kernels import jit
+from neuronsim.network import Network
+from neuronsim.step import Step
+from neuronsim.storage import load
+
+__all__ = ["check", "demo", "draw", "explain", "info", "report", "run"]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train as an experiment file says, and write a run directory."""
+    if options.resume:
+        return wrong_usage("--resume is not possible in this version: runs write no checkpoints yet")
+    _announce_compiling()
+    plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
+    directory = Path(options.output) if options.output else _new_directory(plan.name)
+    outcome = experiment.run(plan, directory)
+    show(outcome.as_dict() if options.json else str(outcome))
+    return {"diverged": DIVERGED, "interrupted": INTERRUPTED}.get(outcome.status, OK)
+
+
+def _new_directory(name: str) -> Path:
+    """``runs/name``, or the first of ``runs/name-2``, … that is not there yet."""
+    directory, number = Path("runs", name), 1
+    while directory.exists():
+        number += 1
+        directory = Path("runs", f"{name}-{number}")
+    return directory
+
+
+def report(options: argparse.Namespace) -> int:
+    """Train once more, and write the page of the run."""
+    _announce_compiling()
+    given = Path(options.run)
+    directory = given if given.is_dir() else given.parent
+    plan = experiment.read(given / "experiment.toml" if given.is_dir() else given)
+    net, run = experiment.again(plan)
+    kept = given / "network.safetensors"
+    if given.is_dir() and kept.exists() and not _same_parameters(net, kept):
+        say(
+            f"warning: this run came out otherwise than {kept}, with the settings of experiment.toml; "
+            f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
+        )
+    page = Path(options.output) if options.output else directory / "report.html"
+    name = given.resolve().name if given.is_dir() else plan.name
+    run.to_html(page, steps=options.steps, title=options.title or name)
+    facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
+    show(facts if options.json else str(page))
+    return OK
+
+
+def _same_parameters(net: Network, path: Path) -> bool:
+    """Whether a network file holds the same weights, biases and slopes, bit for bit."""
+    kept = load(path)
+    pairs = ((net.weights, kept.weights), (net.biases, kept.biases), (net.slopes, kept.slopes))
+    return all(ours.tobytes() == theirs.tobytes() for ours, theirs in pairs)
+
+
+def info(options: argparse.Namespace) -> int:
+    """Say what is installed here, or what a network file holds."""
+    if options.network is None:
+        facts = known.installation()
+        show(facts if options.json else _aligned(facts))
+        return OK
+    net = load(options.network)
+    show(known.network_facts(net) if options.json else str(net))
+    return OK
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Write out one step: the formulas of a neuron, of an edge or of the loss."""
+    if options.json and (options.latex or options.html):
+        return wrong_usage("--json goes with neither --latex nor --html")
+    if options.blanks is not None and not options.worksheet:
+        return wrong_usage("--blanks goes with --worksheet")
+    if options.digits is not None and not 1 <= options.digits <= 17:
+        return wrong_usage(f"--digits {options.digits}: from 1 to 17 are possible")
+    ends = (end for end in (options.neuron, options.sink) if end is not None)
+    show(_written(_step(options).explain(*ends), options))
+    return OK
+
+
+def draw(options: argparse.Namespace) -> int:
+    """Draw a network file, or a step with one sample."""
+    if (options.x is None) != (options.t is None):
+        return wrong_usage("--x and --t go together: a step needs both")
+    shown = load(options.network) if options.x is None else _step(options)
+    from neuronsim import plots  # matplotlib is slow to load: where something is drawn only
+
+    output = Path(options.output or Path(options.network).with_suffix(".png").name)
+    color = options.color or ("bias" if options.x is None else "delta")
+    try:
+        plots.network(shown, color).save(output)
+    except ValueError as problem:
+        if isinstance(problem, NeuronsimError):
+            raise
+        return wrong_usage(f"{output}: {problem}")
+    show({"picture": str(output)} if options.json else str(output))
+    return OK
+
+
+def _step(options: argparse.Namespace) -> Step:
+    """The network's step with the sample of the command line."""
+    _announce_compiling()
+    x = options.x if isinstance(options.x, list) else [options.x]
+    step: Step = load(options.network).step(x, options.t, loss=options.loss, learning_rate=options.learning_rate)
+    return step
+
+
+def _written(explanation: Any, options: argparse.Namespace) -> str | dict[str, Any]:
+    """An explanation, or its worksheet, in the form that was asked for."""
+    digits = {"digits": options.digits} if options.digits else {}
+    if options.worksheet:
+        blanks = "all" if options.blanks is None else options.blanks
+        explanation, digits = explanation.worksheet(blanks, **digits), {}
+    if options.json:
+        facts: dict[str, Any] = explanation.as_dict(**digits)
+        return facts
+    if options.latex:
+        latex: str = explanation.latex(document=True, **digits)
+        return latex.rstrip("\n")
+    if options.html:
+        return f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>neuronsim</title>\n{explanation.html(**digits)}'
+    text: str = explanation.text(**digits)
+    return text
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check gradients against central differences, or the step that another program made."""
+    if (options.after is None) != (options.learning_rate is None):
+        return wrong_usage("--after and --learning-rate go together")
+    if options.rows is not None and options.rows < 1:
+        return wrong_usage(f"--rows {options.rows}: at least 1 is needed")
+    _announce_compiling()
+    net = load(options.network)
+    X, T = _samples(options, net.n_outputs)
+    given = {"loss": options.loss, "reduction": options.reduction}
+    if options.after is None:
+        found = net.check(X, T, **given)
+    else:
+        found = net.check_foreign(X, T, load(options.after), learning_rate=options.learning_rate, **given)
+    show(found.as_dict() if options.json else str(found))
+    return OK if found.ok else CHECK_FAILED
+
+
+def _samples(options: argparse.Namespace, n_outputs: int) -> tuple[Any, Any]:
+    """The first samples of a CSV file, whose last columns are targets unless others are named."""
+    last = range(-1, 0) if options.classes else range(-n_outputs, 0)
+    targets = options.targets.split(",") if options.targets else list(last)
+    X, T = read_csv(options.data, targets, classes=options.classes)
+    most = options.rows or (10 if options.after is None else len(X))
+    if len(X) > most and not options.rows:
+        say(f"the first {most} of {len(X)} samples are used; --rows takes more")
+    return X[:most], T[:most]
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Show the lectures' numbers beside ours, then train."""
+    _announce_compiling()
+    tell = (lambda line: None) if options.json else show
+    rows, trained = demonstration.lectures(tell), demonstration.spirals(options.output, tell)
+    failed = [row for row in rows if not row.ok]
+    if options.json:
+        show({"lectures": [row.as_dict() for row in rows], "spirals": trained, "ok": not failed})
+    if failed:
+        say(f"error: {len(failed)} of {len(rows)} numbers differ from the lectures'")
+    return CHECK_FAILED if failed else OK
+
+
+def _announce_compiling() -> None:
+    """One line on stderr if kernels have to be compiled, which is so once on a machine."""
+    if _say_compiling not in jit.compile_listeners:
+        jit.compile_listeners.append(_say_compiling)
+
+
+def _say_compiling() -> None:
+    say("compiling kernels, once on this machine, for some seconds …")
+
+
+def _aligned(facts: dict[str, Any]) -> str:
+    width = max(map(len, facts))
+    return "\n".join(f"{name.replace('_', ' '):<{width}}  {value}" for name, value in facts.items())

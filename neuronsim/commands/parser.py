@@ -1,0 +1,164 @@
+"""The arguments of the command line: which commands there are, what each takes, how values are written."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from neuronsim import __version__
+
+__all__ = ["read"]
+
+_EXIT_CODES = """\
+exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted"""
+
+
+def read(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments that follow the program's name; ``command`` is one of the functions in `actions`."""
+    parser = argparse.ArgumentParser(
+        prog="neuronsim", description="Simulate and train neural networks one neuron at a time.", epilog=_EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_demo, _add_run, _add_info, _add_report, _add_explain, _add_check, _add_draw):
+        add(commands)
+    return parser.parse_args(_joined(arguments))
+
+
+def _add_demo(commands: Any) -> None:
+    demo = _command(commands, "demo", "the lectures' worked numbers beside ours, then a training run")
+    demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where picture and page go (default: here)")
+
+
+def _add_run(commands: Any) -> None:
+    run = _command(commands, "run", "train as an experiment file says, and write a run directory")
+    run.add_argument("experiment", metavar="EXPERIMENT.toml")
+    run.add_argument("-o", "--output", metavar="DIR", help="the run directory (default: a new one in runs/)")
+    run.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        dest="overrides",
+        help="replace a setting, as in --set training.epochs=3; may be repeated",
+    )
+    run.add_argument("--seed", type=_seed, help="replace the file's seed")
+    run.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_info(commands: Any) -> None:
+    info = _command(commands, "info", "this installation, or a network file")
+    info.add_argument("network", metavar="NETWORK", nargs="?", help="a .safetensors or .json file")
+
+
+def _add_report(commands: Any) -> None:
+    what = (
+        "train once more as a run directory or an experiment file says, and write one offline page that shows the run"
+    )
+    report = _command(commands, "report", what)
+    report.add_argument("run", metavar="RUN", help="a run directory, or an experiment file")
+    report.add_argument("-o", "--output", metavar="PAGE.html", help="the page (default: report.html in the directory)")
+    report.add_argument("--title", help="its heading (default: the name of the directory or file)")
+    report.add_argument("--steps", metavar="Q1,Q2,…", type=_steps, help="steps to show (default: spread over the run)")
+
+
+def _add_explain(commands: Any) -> None:
+    what = "one step with one sample: every formula of a neuron, of an edge or of the loss, with its numbers"
+    explain = _command(commands, "explain", what)
+    explain.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    explain.add_argument("neuron", metavar="NEURON", nargs="?", help="whose formulas; left out: the loss")
+    explain.add_argument("sink", metavar="SINK", nargs="?", help="then the edge from NEURON to SINK")
+    explain.add_argument("--x", type=_numbers, required=True, metavar="X1,X2,…", help="the inputs")
+    explain.add_argument("--t", type=_numbers, required=True, metavar="T1,…", help="the targets, or one class number")
+    _add_loss(explain)
+    explain.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
+    explain.add_argument("--worksheet", action="store_true", help="with blanks to be worked out, and the key")
+    explain.add_argument("--blanks", type=int, metavar="N", help="so many blanks (default: every result)")
+    explain.add_argument("--digits", type=int, metavar="N", help="significant digits (default: 9; of a worksheet 4)")
+    forms = explain.add_mutually_exclusive_group()
+    forms.add_argument("--latex", action="store_true", help="a LaTeX document")
+    forms.add_argument("--html", action="store_true", help="an HTML page")
+
+
+def _add_draw(commands: Any) -> None:
+    draw = _command(commands, "draw", "a picture of a network file, or of a step with one sample")
+    draw.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    draw.add_argument("-o", "--output", metavar="FILE", help="a .png, .svg or .pdf (default: NETWORK.png, here)")
+    draw.add_argument("--x", type=_numbers, metavar="X1,X2,…", help="inputs: draw the step made with them")
+    draw.add_argument("--t", type=_numbers, metavar="T1,…", help="then the targets, or one class number")
+    draw.add_argument(
+        "--color", metavar="FIELD", help="delta, y, z, bias, slope, db (default: delta of a step, else bias)"
+    )
+    _add_loss(draw)
+    draw.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
+
+
+def _add_check(commands: Any) -> None:
+    what = "the gradients of a network file against central differences; or the step that another program made of it"
+    check = _command(commands, "check", what)
+    check.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    check.add_argument("--data", required=True, metavar="FILE.csv", help="samples, a line each")
+    check.add_argument(
+        "--targets", metavar="NAME,…", help="the columns that are targets (default: the last, one for each output)"
+    )
+    check.add_argument("--classes", action="store_true", help="one target column holds class numbers 0, 1, …")
+    check.add_argument(
+        "--rows", type=int, metavar="N", help="the first so many samples (default: 10; with --after all)"
+    )
+    _add_loss(check)
+    check.add_argument("--reduction", choices=("mean", "sum"), default="mean", help="over samples (default: mean)")
+    check.add_argument(
+        "--after", metavar="NETWORK", help="the same network after one step elsewhere: say which rule it followed"
+    )
+    check.add_argument("--learning-rate", type=float, metavar="RATE", help="of that step")
+
+
+def _add_loss(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--loss", metavar="NAME", help="default: cross_entropy for softmax, else half_squared_error")
+
+
+def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what, epilog=_EXIT_CODES)
+    command.add_argument("--json", action="store_true", help="one JSON value on stdout, for programs")
+    return command
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 on")
+    return int(text)
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """``--x -1,2`` as ``--x=-1,2``: else argparse takes the numbers for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in ("--x", "--t") and argument[:1] == "-" and argument[1:2] in "0123456789.":
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _numbers(text: str) -> Any:
+    """Numbers between commas; one alone stays alone, whole if it is written so."""
+    try:
+        if text.strip().isdecimal():
+            return int(text)
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write them as in 0.05,0.1") from None
+    return numbers if "," in text else numbers[0]
+
+
+def _steps(text: str) -> list[int]:
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"{text!r}: write steps as in 0,1,500")
+    return [int(part) for part in text.split(",")]
+
+
+def _setting(text: str) -> str:
+    key, equals, _ = text.partition("=")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise argparse.ArgumentTypeError(f"{text!r}: write table.key=value, as in training.epochs=3")
+    return text

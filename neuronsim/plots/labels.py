@@ -1,0 +1,152 @@
+"""The words in the picture of a network: names, numbers, what is folded away, scales, the line below."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import PathCollection
+from matplotlib.colors import Normalize
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
+from numpy.typing import NDArray
+
+from neuronsim.plots.figures import INK, QUIET, SIGNED
+from neuronsim.plots.layout import Layout
+from neuronsim.plots.shapes import diameter, size_in_inches
+
+__all__ = ["write_below", "write_gaps", "write_names", "write_scale", "write_values", "write_weights"]
+
+# Up to so many neurons carry their names, and names are cut at so many characters.
+_MOST_NAMED = 48
+_LONGEST_NAME = 16
+
+
+def write_names(
+    axes: Axes, names: list[str], layout: Layout, neurons: PathCollection, is_output: NDArray[np.bool_]
+) -> None:
+    """Write names in the neurons where all fit, else beside them; of many neurons only inputs' and outputs'."""
+    size = float(np.sqrt(neurons.get_sizes()[0]))
+    fills = np.asarray(neurons.get_facecolor())
+    all_named = len(names) <= _MOST_NAMED
+    longest = min(max(map(len, names), default=0), _LONGEST_NAME)
+    inside = 1.25 * size >= 6.5 * max(longest, 2)
+    for row, (x, y, column) in enumerate(zip(layout.x, layout.y, layout.column.tolist(), strict=True)):
+        name = names[row] if len(names[row]) <= _LONGEST_NAME else names[row][: _LONGEST_NAME - 1] + "…"
+        if inside:
+            font = min(10.0, 1.25 * size / max(len(name), 2))
+            _text(axes, x, y, name, fontsize=font, color=_readable(fills[row]))
+        elif column == 0:
+            _text(axes, x, y, name, shift=(-size / 2 - 3, 0), ha="right", fontsize=7.5)
+        elif is_output[row] or column == layout.n_columns - 1:
+            _text(axes, x, y, name, shift=(size / 2 + 3, 0), ha="left", fontsize=7.5, halo=True)
+        elif all_named:
+            _text(axes, x, y, name, shift=(0, size / 2 + 5), fontsize=7, halo=True)
+
+
+def _readable(fill: NDArray[np.float64]) -> str:
+    """White or ink, whichever can be read on a fill."""
+    return "white" if 0.3 * fill[0] + 0.59 * fill[1] + 0.11 * fill[2] < 0.55 else INK
+
+
+def write_values(axes: Axes, layout: Layout, symbol: str, values: NDArray[np.float64], has: NDArray[np.bool_]) -> None:
+    """Write beneath each neuron that has one the value that colours it."""
+    below = (0, -diameter(axes, layout) / 2 - 7)
+    for x, y, value in zip(layout.x[has], layout.y[has], values[has], strict=True):
+        _text(axes, x, y, f"{symbol} = {_number(value)}", shift=below, fontsize=8, halo=True)
+
+
+def write_weights(axes: Axes, paths: list[Path], weights: NDArray[np.float64]) -> None:
+    """Write its weight on each edge."""
+    for path, weight in zip(paths, weights, strict=True):
+        x, y = _along(path, 0.3 if len(path) == 2 else 0.5)
+        _text(axes, x, y, _number(weight), fontsize=8, halo=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _along(path: Path, t: float) -> tuple[float, float]:
+    """The point at ``t`` (0 … 1) of a line or a cubic curve."""
+    points = np.asarray(path.vertices, np.float64)
+    while len(points) > 1:
+        points = (1 - t) * points[:-1] + t * points[1:]
+    return float(points[0, 0]), float(points[0, 1])
+
+
+def write_gaps(axes: Axes, layout: Layout) -> tuple[str, ...]:
+    """Write what is folded away, and how large each level is; return what a shorter form means."""
+    if not layout.gaps:
+        return ()
+    style: dict[str, Any] = {"color": QUIET, "halo": True}
+    roomy = 72 * size_in_inches(axes)[0] / layout.n_columns >= 60
+    for gap in layout.gaps:
+        text = gap.text if roomy or gap.n_levels else f"+{gap.n_neurons:,}"
+        font = 8 if roomy or gap.n_levels else 6
+        _text(axes, gap.x, gap.y, text, fontsize=font, style="italic", rotation=90 * bool(gap.n_levels), **style)
+    if not roomy:
+        return tuple(["+n: n more neurons of the level"] * any(not gap.n_levels for gap in layout.gaps))
+    top = axes.get_ylim()[1]
+    for x, n in layout.sizes:
+        _text(axes, x, top, f"{n:,}", fontsize=9, **style)
+    return ()
+
+
+def _text(
+    axes: Axes,
+    x: float,
+    y: float,
+    text: str,
+    *,
+    shift: tuple[float, float] = (0.0, 0.0),
+    halo: bool = False,
+    **style: Any,
+) -> None:
+    """Write text at a place, shifted by points; with a halo it can be read on edges."""
+    given: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "color": INK,
+        "zorder": 6,
+        "annotation_clip": False,
+    } | style
+    written = axes.annotate(text, (x, y), shift, textcoords="offset points", **given)
+    if halo:
+        written.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+
+
+def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: NDArray[np.float64]) -> None:
+    """Draw a colour bar beneath the picture; with arrows where values lie outside."""
+    box = axes.inset_axes((-75, -18, 150, 7), transform=_points_from(axes, x))
+    largest = float(scale.vmax or 1.0)
+    beyond = bool((np.abs(values) > largest).any())
+    colorbar = axes.figure.colorbar(
+        ScalarMappable(scale, SIGNED), cax=box, orientation="horizontal", extend="both" if beyond else "neither"
+    )
+    colorbar.outline.set_visible(False)
+    colorbar.set_ticks([-largest, 0.0, largest], labels=[_number(-largest), "0", _number(largest)])
+    colorbar.ax.tick_params(labelsize=7.5, length=0, pad=2, colors=INK)
+    colorbar.set_label(title, fontsize=8, labelpad=1, color=INK)
+
+
+def write_below(axes: Axes, words: str) -> None:
+    """Write the line beneath everything."""
+    axes.annotate(
+        words,
+        (0.5, 0.0),
+        (0, -52),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=8,
+        color=QUIET,
+    )
+
+
+def _points_from(axes: Axes, x: float) -> Transform:
+    """Points (1/72 inch) counted from a place on the lower edge of the axes."""
+    origin = ScaledTranslation(x, 0.0, axes.transAxes)  # type: ignore[arg-type]
+    return Affine2D().scale(1 / 72) + axes.figure.dpi_scale_trans + origin

@@ -1,0 +1,107 @@
+"""The shapes in the picture of a network: edges as lines, those that skip a level as arcs, neurons as discs."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.colors import Normalize, to_rgba
+from matplotlib.path import Path
+from numpy.typing import NDArray
+
+from neuronsim.plots.figures import INK, SIGNED
+from neuronsim.plots.layout import Edges, Layout
+
+__all__ = ["diameter", "draw_edges", "draw_neurons", "edge_paths", "set_limits", "size_in_inches"]
+
+_NEUTRAL = "#e9e9e9"
+
+
+def set_limits(axes: Axes, layout: Layout, paths: list[Path]) -> None:
+    """Limits that hold all neurons, gaps and arcs."""
+    arcs = [path.get_extents().intervaly for path in paths if len(path) > 2]
+    ys = np.concatenate([layout.y, *arcs, [gap.y for gap in layout.gaps], np.zeros(1)])
+    margin = max(0.6, 0.04 * layout.height)
+    axes.set_axis_off()
+    axes.set_xlim(-0.5, max(layout.n_columns, 1) - 0.5)
+    axes.set_ylim(float(ys.min()) - margin, float(ys.max()) + margin)
+
+
+def size_in_inches(axes: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    box = axes.get_window_extent()
+    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    return box.width / dpi, box.height / dpi
+
+
+def edge_paths(layout: Layout, edges: Edges) -> list[Path]:
+    """The way of each edge: a line to the next level, else an arc."""
+    start = np.stack([layout.x[edges.source], layout.y[edges.source]], axis=1)
+    end = np.stack([layout.x[edges.sink], layout.y[edges.sink]], axis=1)
+    span = layout.column[edges.sink] - layout.column[edges.source]
+    return [
+        Path(np.stack([a, b])) if s == 1 else _arc(a, b, s, layout)
+        for a, b, s in zip(start, end, span.tolist(), strict=True)
+    ]
+
+
+def _arc(start: NDArray[np.float64], end: NDArray[np.float64], span: int, layout: Layout) -> Path:
+    """An arc around what lies between, away from the middle; along the middle by turns above and below."""
+    middle = float(start[1] + end[1]) / 2
+    side = float(np.sign(round(middle, 9))) or (1.0 if (int(start[0]) + span) % 2 else -1.0)
+    bulge = side * min(0.55 * layout.pitch + 0.22 * span, 0.5 * max(layout.height, 1.6))
+    third = (end[0] - start[0]) / 3
+    first, second = (start[0] + third, start[1] + bulge), (end[0] - third, end[1] + bulge)
+    return Path(np.array([start, first, second, end]), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+
+
+def draw_edges(axes: Axes, paths: list[Path], weights: NDArray[np.float64], scale: Normalize) -> PathCollection:
+    """Draw the edges in the colour and width of their weights; many are thinner and paler than few."""
+    crowd = 30 / max(len(paths), 1)
+    thick = float(np.clip(3.2 * crowd**0.25, 0.7, 3.2))
+    share = np.minimum(np.abs(weights) / (scale.vmax or 1.0), 1.0)
+    widths = thick * (0.15 + 0.85 * share)
+    collection = PathCollection(
+        paths,
+        facecolors="none",
+        linewidths=np.nan_to_num(widths, nan=0.5),
+        capstyle="round",
+        alpha=float(np.clip(2 * crowd**0.25, 0.6, 1.0)),
+        cmap=SIGNED,
+        norm=scale,
+        clip_on=False,
+        zorder=1,
+    )
+    collection.set_array(weights)
+    axes.add_collection(collection, autolim=False)
+    return collection
+
+
+def draw_neurons(
+    axes: Axes,
+    layout: Layout,
+    values: NDArray[np.float64],
+    has: NDArray[np.bool_],
+    is_output: NDArray[np.bool_],
+    scale: Normalize,
+) -> PathCollection:
+    """Draw the neurons in the colour of their values: black where one is not finite, grey where there is none."""
+    colors = SIGNED(scale(np.nan_to_num(values)))
+    colors[~np.isfinite(values)] = to_rgba(INK)
+    colors[~has] = to_rgba(_NEUTRAL)
+    return axes.scatter(
+        layout.x,
+        layout.y,
+        s=diameter(axes, layout) ** 2,
+        c=colors,
+        edgecolors=INK,
+        linewidths=np.where(is_output, 2.2, 0.9).tolist(),
+        zorder=3,
+        clip_on=False,
+    )
+
+
+def diameter(axes: Axes, layout: Layout) -> float:
+    """Of a neuron, in points: as large as its neighbours allow."""
+    width, height = size_in_inches(axes)
+    low, high = axes.get_ylim()
+    apart = 72 * min(height * layout.pitch / (high - low), width / (layout.n_columns + 0.1))
+    return float(np.clip(0.62 * apart, 3.0, 34.0))
