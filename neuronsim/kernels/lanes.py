@@ -668,13 +668,21 @@ def _edge(context: Any, builder: ir.IRBuilder, sig: Any, args: Any, u: int) -> t
     The arguments are those of ``tile_gather_fma`` and ``tile_push``.
     """
     _, _, edges, k, _, stride, lane = args
-    weights, w0, sources, s0, count = (builder.extract_value(edges, i) for i in range(5))
-    weights_type, _, sources_type, _, _ = sig.args[2]
     nth = builder.add(k, _i64(u))
-    weight = _element_pointer(context, builder, weights_type, weights, builder.add(w0, nth))
-    source = builder.load(_element_pointer(context, builder, sources_type, sources, builder.add(s0, nth)))
+    weight, step = _weights(context, builder, sig.args[2], edges, nth)
+    sources, s0 = builder.extract_value(edges, 2), builder.extract_value(edges, 3)
+    source = builder.load(_element_pointer(context, builder, sig.args[2][2], sources, builder.add(s0, nth)))
     row = builder.mul(builder.sext(source, ir.IntType(64)), stride)
-    return weight, count, builder.add(row, lane)
+    return weight, step, builder.add(row, lane)
+
+
+def _weights(
+    context: Any, builder: ir.IRBuilder, edges_type: types.Type, edges: ir.Value, k: ir.Value
+) -> tuple[ir.Value, ir.Value]:
+    """Of `Edges`: a pointer to the first row's kth weight, and how far apart rows are."""
+    weights, w0 = builder.extract_value(edges, 0), builder.extract_value(edges, 1)
+    pointer = _element_pointer(context, builder, edges_type[0], weights, builder.add(w0, k))
+    return pointer, builder.extract_value(edges, 4)
 
 
 def _row_pointer(context: Any, builder: ir.IRBuilder, types_: Any, args: Any, u: int) -> ir.Value:
@@ -900,23 +908,21 @@ def transpose(typingctx, source, starts, si, shift, target, ti, step):  # type: 
 
 
 @intrinsic
-def tile_dot(typingctx, tile, matrix, index, step, vectors, start, n):  # type: ignore[no-untyped-def]
-    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: partial sums of dot
-    products.
-    """
+def tile_dot(typingctx, tile, edges, k, vectors, start, n):  # type: ignore[no-untyped-def]
+    """``tile[r, 0] +=`` row r's weights from the kth on · ``vectors[start :]`` in the first ``n`` lanes."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes
         rows = _tile_parts(builder, args[0], tile)
-        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        mask = _part_mask(builder, args[6], lanes.count)
-        shared = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[5]), lanes, mask)
+        first, step = _weights(context, builder, sig.args[1], args[1], args[2])
+        mask = _part_mask(builder, args[5], lanes.count)
+        shared = _masked_load(builder, _element_pointer(context, builder, sig.args[3], args[3], args[4]), lanes, mask)
         for r in range(tile.rows):
-            row = _masked_load(builder, builder.gep(first, [builder.mul(args[3], _i64(r))]), lanes, mask)
+            row = _masked_load(builder, builder.gep(first, [builder.mul(step, _i64(r))]), lanes, mask)
             rows[r] = [_fma_value(builder, row, shared, rows[r][0])]
         return _tile_value(builder, rows)
 
-    return tile(tile, matrix, types.int64, types.int64, vectors, types.int64, types.int64), codegen
+    return tile(tile, edges, types.int64, vectors, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -935,26 +941,26 @@ def tile_finish(typingctx, tile, biases, first, out):  # type: ignore[no-untyped
 
 
 @intrinsic
-def tile_descend(typingctx, changes, matrix, index, step, y, yi, n):  # type: ignore[no-untyped-def]
-    """``matrix[index + r·step :] += changes[r] · y[yi :]`` in the first ``n`` lanes: w := w − μ·δ·y."""
+def tile_descend(typingctx, changes, edges, k, y, yi, n):  # type: ignore[no-untyped-def]
+    """Row r's weights from the kth on ``+= changes[r] · y[yi :]`` in the first ``n`` lanes: w := w − μ·δ·y."""
     tile = changes
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes
-        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        mask = _part_mask(builder, args[6], lanes.count)
-        message = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[5]), lanes, mask)
+        first, step = _weights(context, builder, sig.args[1], args[1], args[2])
+        mask = _part_mask(builder, args[5], lanes.count)
+        message = _masked_load(builder, _element_pointer(context, builder, sig.args[3], args[3], args[4]), lanes, mask)
         for r, (change,) in enumerate(_tile_parts(builder, args[0], tile)):
-            place = builder.gep(first, [builder.mul(args[3], _i64(r))])
+            place = builder.gep(first, [builder.mul(step, _i64(r))])
             old = _masked_load(builder, place, lanes, mask)
             _masked_store(builder, _fma_value(builder, change, message, old), place, lanes, mask)
         return context.get_dummy_value()
 
-    return types.none(changes, matrix, types.int64, types.int64, y, types.int64, types.int64), codegen
+    return types.none(changes, edges, types.int64, y, types.int64, types.int64), codegen
 
 
 @intrinsic
-def tile_push_descend(typingctx, deltas, changes, matrix, index, step, y, sums, at, n):  # type: ignore[no-untyped-def]
+def tile_push_descend(typingctx, deltas, changes, edges, k, y, sums, at, n):  # type: ignore[no-untyped-def]
     """The fused online pass for rows of consecutive sources: first ``sums[at:] += w·δ``, then ``w += changes·y[at:]``.
 
     The sums see the old weights: each row is read once, used for both, and written once.
@@ -963,19 +969,18 @@ def tile_push_descend(typingctx, deltas, changes, matrix, index, step, y, sums, 
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = tile.lanes
-        first = _element_pointer(context, builder, sig.args[2], args[2], args[3])
-        mask = _part_mask(builder, args[8], lanes.count)
-        message = _masked_load(builder, _element_pointer(context, builder, sig.args[5], args[5], args[7]), lanes, mask)
-        place = _element_pointer(context, builder, sig.args[6], args[6], args[7])
+        first, step = _weights(context, builder, sig.args[2], args[2], args[3])
+        mask = _part_mask(builder, args[7], lanes.count)
+        message = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[6]), lanes, mask)
+        place = _element_pointer(context, builder, sig.args[5], args[5], args[6])
         total_value = _masked_load(builder, place, lanes, mask)
         pairs = zip(_tile_parts(builder, args[0], tile), _tile_parts(builder, args[1], tile), strict=True)
         for r, ((delta,), (change,)) in enumerate(pairs):
-            row = builder.gep(first, [builder.mul(args[4], _i64(r))])
+            row = builder.gep(first, [builder.mul(step, _i64(r))])
             old = _masked_load(builder, row, lanes, mask)
             total_value = _fma_value(builder, old, delta, total_value)
             _masked_store(builder, _fma_value(builder, change, message, old), row, lanes, mask)
         _masked_store(builder, total_value, place, lanes, mask)
         return context.get_dummy_value()
 
-    signature_ = types.none(deltas, changes, matrix, types.int64, types.int64, y, sums, types.int64, types.int64)
-    return signature_, codegen
+    return types.none(deltas, changes, edges, types.int64, y, sums, types.int64, types.int64), codegen

@@ -75,15 +75,14 @@ AHEAD = 8
 @inlined
 def dot_rows(shape: Any, edges: Edges, y: Array, y0: int, biases: Array, first: int, z: Array) -> None:
     """z = b + Σ w·y for a tile's rows: source k goes to partial sum k mod lanes, then the tree, then the bias."""
-    weights, w0, count = edges.weights, edges.w0, edges.n_sources
-    width = lane_count(y)
+    width, count = lane_count(y), edges.n_sources
     tile = tile_zero(shape, y)
     k = 0
     while k + width <= count:
-        tile = tile_dot(tile, weights, w0 + k, count, y, y0 + k, width)
+        tile = tile_dot(tile, edges, k, y, y0 + k, width)
         k += width
     if k < count:
-        tile = tile_dot(tile, weights, w0 + k, count, y, y0 + k, count - k)
+        tile = tile_dot(tile, edges, k, y, y0 + k, count - k)
     tile_finish(tile, biases, first, z)
 
 
@@ -262,25 +261,24 @@ def finish_deltas(wiring: Wiring, work: Workspace, first: int, end: int) -> None
 @inlined
 def descend_rows(shape: Any, edges: Edges, work: Workspace, source: int, first: int, pushes: bool) -> None:
     """The fused pass over a tile's rows of consecutive sources; ``work.changes`` holds −μ·δ by neuron."""
-    weights, w0, count = edges.weights, edges.w0, edges.n_sources
-    width = lane_count(weights)
     y, delta = work.y, work.delta
+    width, count = lane_count(y), edges.n_sources
     deltas = tile_start(shape, delta, first)
     changes = tile_start(shape, work.changes, first)
     if pushes:
         k = 0
         while k + width <= count:
-            tile_push_descend(deltas, changes, weights, w0 + k, count, y, delta, source + k, width)
+            tile_push_descend(deltas, changes, edges, k, y, delta, source + k, width)
             k += width
         if k < count:
-            tile_push_descend(deltas, changes, weights, w0 + k, count, y, delta, source + k, count - k)
+            tile_push_descend(deltas, changes, edges, k, y, delta, source + k, count - k)
     else:
         k = 0
         while k + width <= count:
-            tile_descend(changes, weights, w0 + k, count, y, source + k, width)
+            tile_descend(changes, edges, k, y, source + k, width)
             k += width
         if k < count:
-            tile_descend(changes, weights, w0 + k, count, y, source + k, count - k)
+            tile_descend(changes, edges, k, y, source + k, count - k)
 
 
 @inlined
