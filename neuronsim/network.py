@@ -6,7 +6,7 @@ Short methods; the work is done in `neuronsim.graph` (wiring), `neuronsim.engine
 
 import copy
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
-from neuronsim.errors import CycleError, SettingError, WiringError
-from neuronsim.formulas import activations
+from neuronsim.errors import SettingError
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.formulas.losses import Loss
+from neuronsim.graph import describing
 from neuronsim.graph.graph import Graph, Selection
 from neuronsim.graph.names import NameList
+from neuronsim.graph.selection import edge_pairs
+from neuronsim.graph.values import either, write
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, neuron_table
 from neuronsim.seeds import RandomSource
 
@@ -30,20 +32,16 @@ __all__ = ["Network"]
 
 Reals = NDArray[np.floating]
 
-# Above this many edges, print(net) does not look for neurons without a path to an output.
-_MOST_WALKED = 10_000_000
-
 
 class Network:
     """A network of neuron records, wired freely.
 
     Parameters
     ----------
-    dtype
-        "float64" or "float32".
-    rng
+    dtype : {"float64", "float32"}
+    rng : int, Generator or None
         Seed of the initial weights; None takes a fresh one, kept as ``net.seed``.
-    init
+    init : str
         "auto" chooses He, Glorot or LeCun for each neuron by its activation; "he", "glorot" or "lecun" takes
         that one.
 
@@ -63,12 +61,8 @@ class Network:
     @classmethod
     def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> "Network":
         """A network around a graph, which from now on belongs to it."""
-        return cls._around(Runtime(graph, rng, init))
-
-    @classmethod
-    def _around(cls, runtime: Runtime) -> "Network":
         network = cls.__new__(cls)
-        network.runtime = runtime
+        network.runtime = Runtime(graph, rng, init)
         return network
 
     @property
@@ -96,7 +90,7 @@ class Network:
         WiringError
             For a name that is taken, empty or holds one of ``* ? [ ]``; no input is added then.
         """
-        self.graph.add_inputs([n for name in names for n in ([name] if isinstance(name, str) else _listed(name))])
+        self.graph.add_inputs(names)
         self.runtime.forget()
 
     def add_neuron(
@@ -115,18 +109,18 @@ class Network:
 
         Parameters
         ----------
-        name
+        name : str
             Any non-empty str without ``* ? [ ]``.
-        sources
+        sources : dict or Selection, optional
             The neurons it listens to: a dict to their weights (None: drawn when needed), or names, ids,
             globs, lists or arrays of them.
-        activation
+        activation : str
             A name from `neuronsim.formulas.activations`.
-        bias, b
+        bias, b : float, optional
             Its bias, 0 unless given.
-        weight, w
+        weight, w : float or array (n_sources,), optional
             For sources that are not a dict: one weight for all, or an array of one each.
-        slope
+        slope : float
             The slope of prelu.
 
         Raises
@@ -138,9 +132,9 @@ class Network:
         self.graph.add_neuron(
             name,
             sources,
-            _either("weight", weight, "w", w),
+            either("weight", weight, "w", w),
             activation=activation,
-            bias=_either("bias", bias, "b", b, 0.0),
+            bias=either("bias", bias, "b", b, 0.0),
             slope=slope,
         )
         self.runtime.forget()
@@ -157,11 +151,11 @@ class Network:
 
         Parameters
         ----------
-        source, sink
+        source, sink : Selection
             Names or ids; or lists or arrays of them, which go in step, or all with the one at the other end.
             A glob means each neuron that matches with each at the other end.
-        weight, w
-            One number, or one for each edge, shape (n_edges,); drawn when needed unless given.
+        weight, w : float or array (n_edges,), optional
+            One number, or one for each edge; drawn when needed unless given.
 
         Raises
         ------
@@ -170,7 +164,7 @@ class Network:
         UnknownNameError
             For a neuron that is not there.
         """
-        self.graph.connect(source, sink, _either("weight", weight, "w", w))
+        self.graph.connect(source, sink, either("weight", weight, "w", w))
         self.runtime.forget()
 
     def disconnect(self, source: Selection, sink: Selection) -> None:
@@ -179,7 +173,7 @@ class Network:
         self.runtime.forget()
 
     def remove_neuron(self, neuron: Selection) -> None:
-        """Remove neurons and their edges; ids behind them move up by one each, names stay.
+        """Remove neurons and their edges; ids after them move up by one each, names stay.
 
         Of an input, its column of X goes as well; of an output, its column of Y and T.
         """
@@ -188,7 +182,7 @@ class Network:
 
     def set_outputs(self, *neurons: Selection) -> None:
         """Say which neurons are the outputs: the columns of Y and T, in this order. They may feed others."""
-        self.graph.set_outputs(self._found(neurons))
+        self.graph.set_outputs(self.graph.all_ids(neurons))
         self.runtime.forget()
 
     def freeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
@@ -196,47 +190,39 @@ class Network:
 
         Parameters
         ----------
-        neurons
-            Neurons (names, ids, globs) whose biases, slopes and incoming weights freeze.
-        edges
+        neurons : Selection
+            Names, ids or globs: neurons whose biases, slopes and incoming weights freeze.
+        edges : list of pairs
             Pairs (source, sink) whose weights freeze.
-        biases
+        biases : bool
             True: the bias of every neuron.
         """
-        pairs = _pairs(edges)
+        pairs = edge_pairs(edges)
         if not (neurons or biases or pairs):
             raise SettingError('freeze what? freeze("h*"), freeze(edges=[("i1", "h1")]) or freeze(biases=True)')
-        self.graph.freeze(self._found(neurons), self._positions(pairs), biases)
+        self.graph.freeze(self.graph.all_ids(neurons), self.graph.edge_positions(pairs), biases)
 
     def unfreeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
         """Let parameters learn again, at the rate they had; without arguments, all of them."""
-        pairs = _pairs(edges)
-        chosen = self._found(neurons)
+        pairs, chosen = edge_pairs(edges), self.graph.all_ids(neurons)
         if not (neurons or biases or pairs):
             chosen = np.flatnonzero(~self.graph.is_input)
-        self.graph.freeze(chosen, self._positions(pairs), biases, on=False)
+        self.graph.freeze(chosen, self.graph.edge_positions(pairs), biases, on=False)
 
     def scale_rate(self, what: Selection | tuple[Any, Any], factor: float) -> None:
         """Multiply the learning rate of a neuron's bias, slope and incoming weights, or of an edge.
 
         Parameters
         ----------
-        what
+        what : Selection or pair
             A name, id, glob, or list of them; or a tuple (source, sink) for an edge.
-        factor
+        factor : float
             0 or more; factors given one after the other multiply.
         """
         if isinstance(what, tuple):
-            self.graph.scale_rate(factor, edges=self._positions(_pairs([what])))
+            self.graph.scale_rate(factor, edges=self.graph.edge_positions(edge_pairs([what])))
         else:
-            self.graph.scale_rate(factor, self._found([what]))
-
-    def _found(self, selections: Iterable[Selection]) -> NDArray[np.int64]:
-        return np.concatenate([np.empty(0, np.int64), *(self.find(s) for s in selections)])
-
-    def _positions(self, pairs: list[Any]) -> NDArray[np.int64] | None:
-        found = [self.graph.edges_between(source, sink) for source, sink in pairs]
-        return np.unique(np.concatenate(found)) if found else None
+            self.graph.scale_rate(factor, self.find(what))
 
     def copy(self) -> "Network":
         """An independent copy, with the same names, values, marks and seed."""
@@ -247,7 +233,7 @@ class Network:
 
         Parameters
         ----------
-        rng
+        rng : int, Generator or None
             Seed of the weights; None takes a fresh one.
         """
         self.runtime.initialise(rng)
@@ -318,7 +304,7 @@ class Network:
 
     @weights.setter
     def weights(self, values: ArrayLike) -> None:
-        _write(self.weights, values, "weights")
+        write(self.weights, values, "weights")
 
     @property
     def biases(self) -> Reals:
@@ -327,7 +313,7 @@ class Network:
 
     @biases.setter
     def biases(self, values: ArrayLike) -> None:
-        _write(self.biases, values, "biases")
+        write(self.biases, values, "biases")
 
     @property
     def slopes(self) -> Reals:
@@ -336,7 +322,7 @@ class Network:
 
     @slopes.setter
     def slopes(self, values: ArrayLike) -> None:
-        _write(self.slopes, values, "slopes")
+        write(self.slopes, values, "slopes")
 
     @property
     def inputs(self) -> NDArray[np.int32]:
@@ -382,45 +368,13 @@ class Network:
         CycleError
             If neurons feed each other in a circle.
         """
-        from neuronsim.graph.plan import make_plan
-
-        return max(make_plan(self.graph).n_levels - 1, 0)
+        return self.graph.plan().depth
 
     def __repr__(self) -> str:
-        size = [_n(self.n_neurons, "neuron"), _n(self.n_edges, "edge")]
-        ends = [_n(self.n_inputs, "input"), _n(self.n_outputs, "output")]
-        return f"<Network {self.dtype}: {', '.join(size + ends)}>"
+        return f"<Network {describing.in_short(self.graph)}>"
 
     def __str__(self) -> str:
-        graph = self.graph
-        others = self.n_neurons - self.n_inputs
-        outputs = graph.name_list(graph.outputs)
-        inputs = graph.name_list(graph.inputs)
-        n_frozen = sum(graph.rates(of).n_frozen for of in ("weights", "biases", "slopes"))
-        return "\n".join(
-            [
-                f"Network of {_n(others, 'neuron')} and {_n(self.n_inputs, 'input')}, {self.dtype}",
-                f"  parameters: {self.n_parameters:,} ({_n(self.n_edges, 'edge')}), {n_frozen:,} frozen",
-                f"  activations: {self._activations()}",
-                f"  inputs: {str(inputs) or 'none'}; outputs: {str(outputs) or 'not set yet'}",
-                f"  {self._shape()}",
-            ]
-        )
-
-    def _activations(self) -> str:
-        codes, counts = np.unique(self.graph.activation_codes[~self.graph.is_input], return_counts=True)
-        used = [f"{activations.by_code(int(code)).name} {n:,}" for code, n in zip(codes, counts, strict=True)]
-        return ", ".join(used) or "none"
-
-    def _shape(self) -> str:
-        try:
-            depth = f"depth {self.depth}"
-        except CycleError as cycle:
-            depth = str(cycle)
-        if self.n_edges > _MOST_WALKED:
-            return depth
-        without = int(np.count_nonzero(~self.graph.reaches_output()))
-        return f"{depth}; {_n(without, 'neuron')} with no path to an output"
+        return describing.in_five_lines(self.graph)
 
     def _repr_html_(self) -> str:
         from neuronsim import plots
@@ -435,13 +389,12 @@ class Network:
 
         Parameters
         ----------
-        X
-            Shape (n_samples, n_inputs); or one sample, shape (n_inputs,), after which z and y of every neuron
-            are known.
+        X : array (n_samples, n_inputs) or (n_inputs,)
+            After one sample alone, z and y of every neuron are known.
 
         Returns
         -------
-        Y, shape (n_samples, n_outputs); of one sample (n_outputs,).
+        array (n_samples, n_outputs) or (n_outputs,)
 
         Raises
         ------
@@ -466,12 +419,12 @@ class Network:
 
         Parameters
         ----------
-        X, T
-            Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers.
-        loss
+        X : array (n_samples, n_inputs)
+        T : array (n_samples, n_outputs), or class numbers (n_samples,)
+        loss : str or Loss, optional
             None: cross_entropy where the outputs are softmax, else half_squared_error.
-        reduction
-            "mean" or "sum" over the samples.
+        reduction : {"mean", "sum"}
+            Over the samples.
         """
         if reduction not in ("mean", "sum"):
             raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
@@ -515,10 +468,10 @@ class Network:
 
         Parameters
         ----------
-        x, t
-            Shapes (n_inputs,) and (n_outputs,), or one class number.
-        loss : str, Loss or None
-            None means cross_entropy where the outputs are softmax, else half_squared_error.
+        x : array (n_inputs,)
+        t : array (n_outputs,) or class number
+        loss : str or Loss, optional
+            None: cross_entropy where the outputs are softmax, else half_squared_error.
         learning_rate : float
             μ, at least 0.
 
@@ -627,28 +580,12 @@ class Network:
         from neuronsim.training.settings import FitSettings
 
         settings = FitSettings(
-            loss=loss,
-            reduction=reduction,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            batch_size=batch_size,
-            epochs=epochs,
-            shuffle=shuffle,
-            rng=rng,
-            weight_decay=weight_decay,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            validation=validation,
-            evaluate=evaluate,
-            stop=stop,
-            monitors=monitors,
-            progress=progress,
-            snapshots=snapshots,
-            checkpoint=checkpoint,
-            resume=resume,
+            loss=loss, reduction=reduction, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
+            batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
+            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, stop=stop,
+            monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
             threads=threads,
-        )
+        )  # fmt: skip
         return fit(self.runtime, X, T, settings, Run)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -656,42 +593,3 @@ class Network:
         from neuronsim.storage import save
 
         save(self, path)
-
-
-def _listed(names: object) -> list[str]:
-    if not isinstance(names, Iterable):
-        raise WiringError(f"a name is a str, not {names!r} ({type(names).__name__})")
-    return list(names)
-
-
-def _either(long: str, value: Any, short: str, other: Any, default: Any = None) -> Any:
-    """The value given under a long or a short name."""
-    if value is not None and other is not None:
-        raise SettingError(f"{long} and {short} are the same: give one of them")
-    given = other if value is None else value
-    return default if given is None else given
-
-
-def _pairs(edges: Iterable[Any]) -> list[Any]:
-    """Pairs (source, sink) from a list of them, an array (n, 2), or one pair alone."""
-    if isinstance(edges, tuple) and len(edges) == 2 and not any(isinstance(end, (tuple, list)) for end in edges):
-        return [edges]
-    pairs = [edges] if isinstance(edges, str) or not isinstance(edges, Iterable) else list(edges)
-    for pair in pairs:
-        if isinstance(pair, str) or not isinstance(pair, (Sequence, np.ndarray)) or len(pair) != 2:
-            raise SettingError(f"an edge is a pair (source, sink), not {pair!r}")
-    return pairs
-
-
-def _write(array: Reals, values: ArrayLike, what: str) -> None:
-    """``net.weights = values`` writes into the array; after ``net.weights -= …`` nothing is left to do."""
-    if values is array:
-        return
-    given = np.asarray(values)
-    if given.shape not in ((), array.shape) or given.dtype.kind not in "fiu":
-        raise SettingError(f"net.{what} has shape {array.shape}, not {given.shape} of {given.dtype}")
-    array[...] = given
-
-
-def _n(n: int, of: str) -> str:
-    return f"{n:,} {of}" if n == 1 else f"{n:,} {of}s"

@@ -207,18 +207,19 @@ class Gradients:
 
     Attributes
     ----------
-    loss
+    loss : float
         The loss, reduced over the samples.
-    losses
-        Each sample's own, shape (n_samples,).
-    weights, biases, slopes
-        Reduced over the samples; shapes (n_edges,), (n_neurons,), (n_neurons,).
-    delta
-        ∂L/∂z of each sample's own loss, shape (n_samples, n_neurons).
-    inputs
-        ∂L/∂x of each sample's own loss, shape (n_samples, n_inputs).
-    outputs
-        The network's outputs, shape (n_samples, n_outputs).
+    losses : array (n_samples,)
+        Each sample's own.
+    weights : array (n_edges,)
+    biases, slopes : array (n_neurons,)
+        Reduced over the samples.
+    delta : array (n_samples, n_neurons)
+        ∂L/∂z of each sample's own loss.
+    inputs : array (n_samples, n_inputs)
+        ∂L/∂x of each sample's own loss.
+    outputs : array (n_samples, n_outputs)
+        The network's outputs.
     """
 
     loss: float
@@ -247,12 +248,11 @@ class Evaluation:
 
     Attributes
     ----------
-    loss
+    loss : float
         Mean over the samples.
-    accuracy
+    accuracy : float or None
         Share of samples in the right class; None where targets are not classes.
-    outputs
-        Shape (n_samples, n_outputs).
+    outputs : array (n_samples, n_outputs)
     """
 
     loss: float

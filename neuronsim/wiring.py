@@ -5,19 +5,20 @@ All take ``activation="tanh"``, ``output=None`` (the outputs' activation; None: 
 stream and the weights from another, so that the same seed wires the same in both dtypes.
 """
 
-import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import CycleError, SettingError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.graph.edges import blocks, duplicate, row_starts, sort
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.names import Names
+from neuronsim.graph.values import check_dtype, checked_array
 from neuronsim.network import Network
 from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
 
@@ -39,7 +40,7 @@ def layered(
 
     Parameters
     ----------
-    sizes
+    sizes : list of int
         Neurons in each layer, the inputs first: ``[784, 256, 128, 10]``. They are named ``x0…``, ``h1.0…``,
         …, ``y0…``.
 
@@ -92,7 +93,7 @@ def sparse_layered(
 
     Parameters
     ----------
-    density
+    density : float
         The part: every neuron gets ``density`` × the size of the layer before it, rounded, but at least 1.
 
     Raises
@@ -101,8 +102,7 @@ def sparse_layered(
         As `layered`, and for a density that is not above 0 and at most 1.
     """
     starts = _layers(sizes)
-    if not _is_real(density) or not 0.0 < density <= 1.0:
-        raise SettingError(f"density={density!r} is not allowed; it is above 0 and at most 1")
+    density = real("density", density, "(0, 1]", "{name}={value!r} is not allowed; it is above 0 and at most 1")
     seed = seed_of(rng)
     stream = generator(seed, WIRING)
     before = np.repeat(starts[:-2], np.diff(starts)[1:])
@@ -125,8 +125,7 @@ def random_dag(
     init: str = "auto",
     rng: RandomSource = None,
 ) -> Network:
-    """A random graph without cycles: every neuron listens to ``in_degree`` of those before it, chosen at
-    random.
+    """Wire at random without cycles: every neuron listens to ``in_degree`` of those before it.
 
     Hidden neurons choose among the inputs and the hidden neurons before them, outputs among all inputs and
     hidden neurons; where there are fewer than ``in_degree``, they listen to all. Names: ``x0…``, ``h0…``,
@@ -134,12 +133,12 @@ def random_dag(
     """
     starts = _parts(n_inputs, n_hidden, n_outputs)
     seed = seed_of(rng)
-    own = np.arange(n_inputs, starts[-1])
-    population = np.minimum(own, starts[2])
+    others = np.arange(n_inputs, starts[-1])
+    population = np.minimum(others, starts[2])
     degree = np.minimum(population, _whole("in_degree", in_degree))
     sources = _subsets(generator(seed, WIRING), population, degree)
     row_start = _starts(np.concatenate([np.zeros(n_inputs, np.int64), degree]))
-    return _assemble(_part_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+    return _assemble(_names("xhy", starts), starts, row_start, sources, activation, output, dtype, init, seed)
 
 
 def small_world(
@@ -153,26 +152,24 @@ def small_world(
     init: str = "auto",
     rng: RandomSource = None,
 ) -> Network:
-    """A feed-forward small world: layers are rings, neurons listen to what is near in the ring before, and
-    rewired.
+    """Wire a small world: layers are rings, and neurons listen to what is near in the ring before, or far away.
 
     Simard, Nadeau and Kröger (2005), after Watts and Strogatz (1998).
 
     Parameters
     ----------
-    sizes
+    sizes : list of int
         Neurons in each layer, the inputs first; names as in `layered`.
-    neighbours
+    neighbours : int
         Each neuron listens to so many of the layer before it, those opposite to it; to more where that layer
-        is so much larger that some would not be heard, and to fewer where it has fewer.
-    rewire
+        is so much larger that nobody would listen to some, and to fewer where it has fewer.
+    rewire : float
         The probability with which each of these edges leads from any other neuron in the layers before
         instead.
     """
     starts = _layers(sizes)
     k = _whole("neighbours", neighbours)
-    if not _is_real(rewire) or not 0.0 <= rewire <= 1.0:
-        raise SettingError(f"rewire={rewire!r} is not a probability; it is 0 to 1")
+    rewire = real("rewire", rewire, "[0, 1]", "{name}={value!r} is not a probability; it is 0 to 1")
     seed = seed_of(rng)
     tables = [_opposite(*ends, k) for ends in zip(starts, starts[1:], starts[2:], strict=False)]
     near = np.concatenate([table.ravel() for table in tables])
@@ -203,18 +200,17 @@ def from_edges(
 
     Parameters
     ----------
-    n_neurons
+    n_neurons : int
         How many neurons there are, inputs included; ids are 0 … n_neurons − 1.
-    sources, sinks
-        The edges, in any order, shape (n_edges,).
-    inputs, outputs
+    sources, sinks : array (n_edges,)
+        The edges, in any order.
+    inputs, outputs : list of int
         Ids; they are named ``x0…`` and ``y0…`` in the order given, other neurons ``n<id>``. Columns of X and
         Y follow the same order.
-    weights
-        One number, or shape (n_edges,) in the order of ``sources``; None draws them.
-    biases
-        One number, or shape (n_neurons,).
-    activation
+    weights : float or array (n_edges,), optional
+        In the order of ``sources``; None draws them.
+    biases : float or array (n_neurons,)
+    activation : str or list of str
         One for all, or one for each neuron.
 
     Raises
@@ -235,8 +231,8 @@ def from_edges(
     is_input = np.zeros(n, np.bool_)
     is_input[ins] = True
     _check_ends(froms, tos, is_input, names)
-    graph = Graph(dtype)
-    given = None if weights is None else graph.checked_values("weights", weights, len(froms))
+    checked_dtype = check_dtype(dtype)
+    given = None if weights is None else checked_array("weights", weights, len(froms), checked_dtype)
     froms, tos, given = sort(froms, tos, given)
     twice = duplicate(froms, tos)
     if twice is not None:
@@ -251,7 +247,7 @@ def from_edges(
         activation_codes=_codes(activation, output, is_input, outs),
         inputs=ins,
         outputs=outs,
-        biases=graph.checked_values("biases", biases, n),
+        biases=checked_array("biases", biases, n, checked_dtype),
     )
     return Network.from_graph(assembled, rng=rng, init=init)
 
@@ -300,15 +296,8 @@ def _codes(
     return codes
 
 
-def _is_real(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-
-
 def _whole(what: str, value: object, least: int = 1) -> int:
-    """A whole number from ``least`` on, or SettingError."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, (bool, np.bool_)) or value < least:
-        raise SettingError(f"{what}={value!r} is not allowed; it is a whole number from {least} on")
-    return int(value)
+    return whole(what, value, least, message="{name}={value!r} is not allowed; it is a whole number from {least} on")
 
 
 def _starts(counts: NDArray[np.integer]) -> Integers:
@@ -333,26 +322,22 @@ def _parts(n_inputs: int, n_hidden: int, n_outputs: int) -> Integers:
 
 
 def _layer_names(starts: Integers) -> Names:
-    names = Names()
-    sizes = np.diff(starts).tolist()
-    for layer, size in enumerate(sizes):
-        names.append_run("x" if layer == 0 else "y" if layer == len(sizes) - 1 else f"h{layer}.", size)
-    return names
+    return _names(["x", *(f"h{layer}." for layer in range(1, len(starts) - 2)), "y"], starts)
 
 
-def _part_names(starts: Integers) -> Names:
+def _names(prefixes: Iterable[str], starts: Integers) -> Names:
     names = Names()
-    for prefix, size in zip("xhy", np.diff(starts).tolist(), strict=True):
-        names.append_run(prefix, size)
+    for prefix, size in zip(prefixes, np.diff(starts).tolist(), strict=True):
+        names.append_series(prefix, size)
     return names
 
 
 def _edge_names(n: int, inputs: Integers, outputs: Integers) -> Names:
     """``x<k>`` for inputs, ``y<k>`` for outputs that are not inputs as well, ``n<id>`` for the others."""
     names = Names()
-    names.append_run("n", n)
-    names.rename_run("x", inputs)
-    names.rename_run("y", outputs)
+    names.append_series("n", n)
+    names.rename_series("x", inputs)
+    names.rename_series("y", outputs)
     return names
 
 

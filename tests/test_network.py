@@ -1,4 +1,6 @@
 import copy
+import dataclasses
+import inspect
 import pickle
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 
 import neuronsim as ns
 from neuronsim.errors import DataError, NotKnownError, SettingError, UnknownNameError, WiringError
+from neuronsim.training.settings import FitSettings
 
 
 @pytest.fixture
@@ -317,3 +320,11 @@ def test_find(net):
         net["i*"]
     with pytest.raises(UnknownNameError, match="name"):
         net[1.5]
+
+
+def test_fit_takes_the_settings_of_a_run_with_their_defaults_and_types():
+    arguments = list(inspect.signature(ns.Network.fit).parameters.values())[3:]
+    settings = dataclasses.fields(FitSettings)
+    assert [(a.name, a.default) for a in arguments] == [(s.name, s.default) for s in settings]
+    assert all(a.kind is a.KEYWORD_ONLY for a in arguments)
+    assert [str(a.annotation) for a in arguments] == [str(s.type) for s in settings]

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import SettingError
 from neuronsim.explaining.explain import Explanation, Section, pair
-from neuronsim.graph.plan import make_plan
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
@@ -118,7 +117,7 @@ def diff(a: "Replay", b: "Replay", tolerance: float = 0.0, every_step: bool = Fa
     if not every_step:
         begin, end, looked_at = _narrowed(a, b, n, tolerance)
     causes = tuple(_causes(a, b))
-    order = make_plan(a.graph).order
+    order = a.graph.plan().order
     for step, its_twin in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
         found = _first_in(step, its_twin, order, tolerance)
         if found is not None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import step_number
 from neuronsim.explaining.explain import Explanation, Section, number
-from neuronsim.graph.plan import make_plan
 from neuronsim.tracing.conditions import Condition, parse
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def first(
     """
     parsed = parse(condition)
     graph = replay.graph
-    order = make_plan(graph).order
+    order = graph.plan().order
     chosen = np.flatnonzero(~graph.is_input) if neurons is None else graph.ids(neurons)
     columns: Array = order[np.isin(order, chosen)]
     if parsed.on_edges:

@@ -196,8 +196,6 @@ class _Continuations:
     """δ, the number of paths and the size of the largest one, for all neurons that one neuron reaches."""
 
     def __init__(self, step: "Step", start: int) -> None:
-        from neuronsim.graph.plan import make_plan
-
         self.step = step
         graph = step.graph
         by_source = np.argsort(graph.sources, kind="stable")
@@ -207,7 +205,7 @@ class _Continuations:
         self.delta, self.n_paths, self.size, self.own, self.slope = np.zeros((5, graph.n_neurons))
         self._options: dict[int, _Options] = {}
         reached = self._reached(start)
-        levels = make_plan(graph).levels[reached]
+        levels = graph.plan().levels[reached]
         with np.errstate(over="ignore", invalid="ignore"):
             for a in reached[np.argsort(-levels, kind="stable")].tolist():
                 self._finish(a)

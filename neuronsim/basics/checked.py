@@ -1,6 +1,7 @@
 """Numbers that people give, checked: whole ones from a least one on, real ones within an interval."""
 
 import math
+import numbers
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -17,7 +18,7 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 def is_real(value: object) -> TypeGuard[float]:
     """Whether a value is a real number, Python's or NumPy's, finite or not. True and False are none."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def whole(name: str, value: Any, least: int = 1, most: int | None = None, message: str | None = None) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.words import counted
 from neuronsim.errors import DataError
 from neuronsim.formulas.losses import LOSSES, Loss
 
@@ -22,18 +23,19 @@ def as_samples(
 
     Parameters
     ----------
-    X
-        Real numbers, shape (n_samples, n_columns).
-    names
+    X : array (n_samples, n_columns)
+        Real numbers.
+    names : list of str
         What each column stands for: the network's inputs.
-    dtype
+    dtype : dtype
         The network's float32 or float64.
-    what
+    what : str
         What messages call the data.
 
     Returns
     -------
-    C-contiguous array of ``dtype``, shape (n_samples, len(names)); ``X`` itself where it is one already.
+    array (n_samples, len(names))
+        C-contiguous, of ``dtype``; ``X`` itself where it is that already.
 
     Raises
     ------
@@ -61,19 +63,22 @@ def as_targets(
 
     Parameters
     ----------
-    T
-        Shape (n_samples, n_outputs); or (n_samples,) with one output; or class numbers, shape (n_samples,),
-        with cross-entropy.
-    n_samples
-        How many samples X has.
-    names
+    T : array (n_samples, n_outputs) or (n_samples,)
+        One number for each sample: the only output's, or with cross-entropy its class.
+    n_samples : int
+        Of X.
+    names : list of str
         The network's outputs.
-    loss
+    dtype : dtype
+    loss : Loss
         Decides whether class numbers are allowed.
+    what : str
+        What messages call the data.
 
     Returns
     -------
-    Array of ``dtype``, shape (n_samples, n_outputs), or int32 class numbers, shape (n_samples,).
+    array (n_samples, n_outputs) or (n_samples,)
+        Of ``dtype``; or int32 class numbers.
 
     Raises
     ------
@@ -100,10 +105,10 @@ def accuracy(Y: NDArray[np.floating], T: NDArray[Any], loss: Loss) -> float | No
 
     Parameters
     ----------
-    Y
-        Outputs, shape (n_samples, n_outputs).
-    T
+    Y : array (n_samples, n_outputs)
+    T : array (n_samples, n_outputs) or (n_samples,)
         What `as_targets` returned.
+    loss : Loss
     """
     if loss.name == _CROSS_ENTROPY:
         classes = T if T.ndim == 1 else T.argmax(axis=1)
@@ -133,7 +138,9 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
 def _check_columns(n_columns: int, names: Sequence[str], of: str, what: str) -> None:
     if n_columns != len(names):
         listed = f" ({_listed(names)})" if len(names) else ""
-        raise DataError(f"{what} has {_count(n_columns, 'column')}, the network has {_count(len(names), of)}{listed}")
+        raise DataError(
+            f"{what} has {counted(n_columns, 'column', '')}, the network has {counted(len(names), of, '')}{listed}"
+        )
 
 
 def _check_not_empty(data: NDArray[Any], what: str) -> None:
@@ -144,7 +151,7 @@ def _check_not_empty(data: NDArray[Any], what: str) -> None:
 def _check_length(data: NDArray[Any], n_samples: int, what: str) -> None:
     if len(data) != n_samples:
         samples = what.replace("T", "X")
-        raise DataError(f"{what} has {_count(len(data), 'row')}, {samples} has {_count(n_samples, 'sample')}")
+        raise DataError(f"{what} has {counted(len(data), 'row', '')}, {samples} has {counted(n_samples, 'sample', '')}")
 
 
 def _shape_message(data: NDArray[Any], names: Sequence[str], loss: Loss, what: str) -> str:
@@ -168,7 +175,7 @@ def _classes(data: NDArray[Any], names: Sequence[str], what: str) -> NDArray[np.
     if data.dtype.kind != "b" and (data.min() < 0 or data.max() >= len(names)):
         row = int(np.argmax((data < 0) | (data >= len(names))))
         raise DataError(
-            f"{what}[{row}] is class {data[row]}; the network has {_count(len(names), 'output')}, "
+            f"{what}[{row}] is class {data[row]}; the network has {counted(len(names), 'output', '')}, "
             f"so classes go from 0 to {len(names) - 1}"
         )
     return np.ascontiguousarray(data, np.int32)
@@ -193,10 +200,6 @@ def _check_finite(data: NDArray[Any], cast: NDArray[np.floating], what: str) -> 
     if np.isfinite(value):
         raise DataError(f"{place} is {value}, too large for {cast.dtype} (at most {np.finfo(cast.dtype).max:.4g})")
     raise DataError(f"{place} is {value}; data must be finite")
-
-
-def _count(n: int, of: str) -> str:
-    return f"{n} {of}" if n == 1 else f"{n} {of}s"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,8 +15,9 @@ from neuronsim.engine.lowering import lower
 from neuronsim.engine.signals import BatchGradients, Signals
 from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, make_samples, make_workspace
 from neuronsim.formulas.losses import Loss
-from neuronsim.graph.graph import Graph, check_runnable
-from neuronsim.graph.plan import Plan, make_plan
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.plan import Plan
+from neuronsim.graph.runnable import check_runnable
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.arguments import Learning, Parameters, Pass, Rule, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
@@ -36,10 +37,10 @@ class Engine:
         graph.consolidate()
         check_runnable(graph)
         self.graph = graph
-        self.plan: Plan = make_plan(graph)
+        self.plan: Plan = graph.plan()
         self.dtype = np.dtype(graph.dtype)
         self.width = WIDTH[self.dtype]
-        self.wiring = lower(graph, self.plan, wants_inputs=False)
+        self.wiring = lower(graph, wants_inputs=False)
         self._spaces: dict[Layout, Workspace] = {}
         self._full_wiring: Wiring | None = None
 
@@ -56,17 +57,10 @@ class Engine:
         return Parameters(*(none if r is None else r for r in rates))
 
     @property
-    def is_dense(self) -> Array:
-        """By neuron, whether its gradients are summed sample after sample, as those of dense bundles are."""
-        dense = np.zeros(self.graph.n_neurons, np.bool_)
-        dense[~self.graph.is_input] = np.repeat(self.wiring.range_dense, self.wiring.range_size)
-        return dense
-
-    @property
     def full_wiring(self) -> Wiring:
         """The wiring with δ pushed into inputs too: ∂L/∂x is computed where someone asks."""
         if self._full_wiring is None:
-            self._full_wiring = lower(self.graph, self.plan, wants_inputs=True)
+            self._full_wiring = lower(self.graph, wants_inputs=True)
         return self._full_wiring
 
     # --- simulate

@@ -1,4 +1,4 @@
-"""A plan lowered to the flat arrays that kernels take: what is dense, what wants no δ, what learns together."""
+"""A plan lowered to the flat arrays that kernels take: which bundles share work, which want no δ, which go together."""
 
 from typing import Any
 
@@ -11,36 +11,23 @@ from neuronsim.graph.plan import Plan
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.activations import COMMON
 from neuronsim.kernels.arguments import Wiring
-from neuronsim.kernels.online import steps as online
 from neuronsim.kernels.planning import count_leading
 
 Array = npt.NDArray[Any]
 
-# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
-DENSE_ROWS = 4
-DENSE_SOURCES = 64
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4
-# Those that listen to inputs alone go forward by neurons, not by samples, where they hold this much of all edges.
+# Those that listen to inputs only are computed by neurons, not by samples, where they hold this much of all edges.
 _LEADING_SHARE = 0.25
 # Each thread then copies the inputs, whose ids may be this many times as many as they are.
 _INPUTS_SPREAD = 4
 
 
-def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
-    """A plan as flat arrays.
-
-    Parameters
-    ----------
-    graph : Graph
-    plan : Plan
-        The order and the bundles of this very graph.
-    wants_inputs : bool
-        δ is aggregated for inputs too.
-    """
+def lower(graph: Graph, wants_inputs: bool) -> Wiring:
+    """The plan of a graph as flat arrays; where ``wants_inputs``, δ is aggregated for inputs too."""
+    plan = graph.plan()
     first, size = plan.bundle_first, plan.bundle_size
-    count = graph.row_start[first + 1] - graph.row_start[first]
-    dense, columns = _dense(graph, first, size, count)
+    count, dense = plan.bundle_sources, plan.bundle_is_dense
     n_leading = np.zeros_like(first)
     if not wants_inputs:
         count_leading(graph.row_start, graph.sources, graph.is_input, first, n_leading)
@@ -52,7 +39,7 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
     output_codes = graph.activation_codes[graph.outputs]
     softmax_rows = np.flatnonzero(output_codes == codes.SOFTMAX)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    short = (count < online.SHORT) & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], COMMON)
+    short = plan.bundle_is_short & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], COMMON)
     return Wiring(
         row_start=graph.row_start,
         sources=graph.sources,
@@ -70,7 +57,7 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         range_shared=shared[ranges],
         range_leading=ranges < leading,
         n_leading_bundles=leading,
-        inputs_read_later=is_output_input or _read_inputs(graph, first[:leading], size[:leading]),
+        inputs_read_later=is_output_input or _later_read_inputs(graph, first[:leading], size[:leading]),
         inputs_end=int(graph.inputs.max(initial=-1)) + 1,
         codes=graph.activation_codes.astype(np.int64),
         user=_user_addresses(graph),
@@ -79,7 +66,7 @@ def lower(graph: Graph, plan: Plan, wants_inputs: bool) -> Wiring:
         first_input=int(graph.inputs[0]) if graph.n_inputs and (np.diff(graph.inputs) == 1).all() else -1,
         outputs=graph.outputs.astype(np.int64),
         output_row=_places(graph.outputs, graph.n_neurons),
-        columns=columns,
+        columns=_columns(graph, first[dense], count[dense]),
         cleared=np.arange(graph.n_neurons) if wants_inputs else np.flatnonzero(~graph.is_input),
         softmax_members=graph.outputs[softmax_rows].astype(np.int64),
         softmax_rows=softmax_rows,
@@ -95,31 +82,25 @@ def _places(ids: Array, n: int) -> Array:
     return places
 
 
-def _dense(graph: Graph, first: Array, size: Array, count: Array) -> tuple[Array, Array]:
-    """By bundle, whether its sources are consecutive and many enough; the neurons, not inputs, that those listen to."""
-    has = count > 0
-    low, high = np.zeros_like(first), np.full_like(first, -1)
-    low[has] = graph.sources[graph.row_start[first[has]]]
-    high[has] = graph.sources[graph.row_start[first[has] + 1] - 1]
-    dense = has & (high - low == count - 1) & ((size >= DENSE_ROWS) | (count >= DENSE_SOURCES))
+def _columns(graph: Graph, first: Array, count: Array) -> Array:
+    """The neurons, not inputs, that dense bundles listen to: ``count`` from the lowest source on."""
+    low = graph.sources[graph.row_start[first]]
     ends = np.zeros(graph.n_neurons + 1, np.int64)
-    np.add.at(ends, low[dense], 1)
-    np.add.at(ends, high[dense] + 1, -1)
-    return dense, np.flatnonzero((np.cumsum(ends)[:-1] > 0) & ~graph.is_input)
+    np.add.at(ends, low, 1)
+    np.add.at(ends, low + count, -1)
+    return np.flatnonzero((np.cumsum(ends)[:-1] > 0) & ~graph.is_input)
 
 
-def _leading(graph: Graph, allowed: Array, edges: Array) -> int:
-    """How many bundles from the first run forward by neurons: those that are ``allowed`` to, if that is worth it."""
-    leading = len(allowed) if allowed.all() else int(allowed.argmin())
+def _leading(graph: Graph, may_lead: Array, edges: Array) -> int:
+    """How many bundles from the first are computed forward by neurons: those that may, if that is worth it."""
+    leading = len(may_lead) if may_lead.all() else int(may_lead.argmin())
     small = edges[:leading].sum() < _LEADING_SHARE * edges.sum()
-    gaps = (
-        graph.inputs.max(initial=-1) + 1 > _INPUTS_SPREAD * graph.n_inputs
-    )  # copies of the inputs would be mostly gaps
-    return 0 if small or gaps else leading
+    mostly_gaps = graph.inputs.max(initial=-1) + 1 > _INPUTS_SPREAD * graph.n_inputs
+    return 0 if small or mostly_gaps else leading
 
 
-def _read_inputs(graph: Graph, first: Array, size: Array) -> bool:
-    """Whether neurons behind the leading bundles listen to inputs too."""
+def _later_read_inputs(graph: Graph, first: Array, size: Array) -> bool:
+    """Whether neurons after the leading bundles listen to inputs too."""
     later = np.ones(graph.n_neurons, bool)
     for begin, n in zip(first, size, strict=True):
         later[begin : begin + n] = False
@@ -145,11 +126,11 @@ def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
 
 
 def _activation_ends(graph: Graph, starts: Array, ends: Array) -> Array:
-    """By neuron, where the neurons end that have one activation, without parameters of their own."""
+    """By neuron, where the range ends in which all have one activation, without parameters of their own."""
     codes_ = graph.activation_codes
-    single = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
+    has_own = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)
     begins = np.ones(graph.n_neurons + 1, np.bool_)
-    begins[1:-1] = (codes_[1:] != codes_[:-1]) | single[1:]
+    begins[1:-1] = (codes_[1:] != codes_[:-1]) | has_own[1:]
     begins[starts] = True
     begins[ends] = True
     begin = np.flatnonzero(begins)

@@ -12,7 +12,8 @@ from neuronsim.errors import DataError, NotKnownError
 from neuronsim.formulas import losses
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph import initialisers
-from neuronsim.graph.graph import Graph, check_runnable
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.runnable import check_runnable
 from neuronsim.seeds import RandomSource, seed_of
 
 __all__ = ["Runtime"]

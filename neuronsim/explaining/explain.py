@@ -16,6 +16,7 @@ from neuronsim.explaining.notation import answer, given, known, name, number
 from neuronsim.explaining.recipes import FROZEN, Parameter, is_plain, recipe, update_heading
 from neuronsim.formulas.activations import PRELU
 from neuronsim.formulas.losses import total
+from neuronsim.graph import summation
 
 if TYPE_CHECKING:
     from neuronsim.explaining.worksheet import Worksheet
@@ -314,15 +315,11 @@ def _forward(n: "StepNeuron") -> Section:
 
 def _forward_order(n: "StepNeuron") -> tuple[str, ...]:
     """The order in which the kernels add z up."""
-    from neuronsim.kernels.lanes import WIDTH
-    from neuronsim.kernels.online.steps import SHORT
-
-    count = len(n.messages.received)
-    if count < 2:
+    if len(n.messages.received) < 2:
         return ()
-    if n.step.batch is not None or count < SHORT:
+    lanes = summation.net_input(n.step.graph, n.id, online=n.step.batch is None).partial_sums
+    if lanes == 1:
         return ("order: b, then the sources by ascending id, each w · y added with one rounding",)
-    lanes = WIDTH[n.step.graph.dtype]
     return (
         f"order: {lanes} partial sums, the k-th source (ascending ids, from 0) in sum k mod {lanes}; "
         f"then sum j + sum j + {lanes // 2} for j below {lanes // 2}, halving on; then b",
@@ -501,37 +498,17 @@ def _reduction(term: str, parameter: Parameter, step: "Step", terms: "np.ndarray
 
 def _reduction_order(parameter: Parameter, step: "Step", n: int) -> str:
     """The order in which the kernels add samples up."""
-    from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
-    from neuronsim.kernels.lanes import WIDTH
-
-    lanes = WIDTH[step.graph.dtype]
-    order = f"{lanes} partial sums, the i-th sample in sum i mod {lanes}; then sum j + sum j + {lanes // 2}, halving on"
-    if parameter.kind == "weights" and _is_dense(step, parameter.row):
-        order = "the samples as they stand in the batch, each δ · y added with one rounding"
-    blocks = f" (in blocks of {BLOCK_SAMPLES:,} samples, added one after the other)" if n > BLOCK_SAMPLES else ""
-    return f"order: {order}{blocks}"
-
-
-def _is_dense(step: "Step", edge: int) -> bool:
-    """Whether the edge belongs to a fully connected bundle, whose gradients are summed in the order of the samples."""
-    from neuronsim.engine.lowering import DENSE_ROWS, DENSE_SOURCES
-
     graph = step.graph
-    start, sources = graph.row_start, graph.sources
-
-    def row(a: int) -> "np.ndarray":
-        return sources[start[a] : start[a + 1]]
-
-    sink = int(np.searchsorted(start, edge, side="right")) - 1
-    own = row(sink)
-    if int(own[-1]) - int(own[0]) != len(own) - 1:
-        return False
-    first = last = sink
-    while first > 0 and not graph.is_input[first - 1] and np.array_equal(row(first - 1), own):
-        first -= 1
-    while last + 1 < graph.n_neurons and not graph.is_input[last + 1] and np.array_equal(row(last + 1), own):
-        last += 1
-    return last - first + 1 >= DENSE_ROWS or len(own) >= DENSE_SOURCES
+    if parameter.kind == "weights":
+        used = summation.weight_gradient(graph, graph.sink(parameter.row))
+    else:
+        used = summation.neuron_gradient(graph)
+    lanes, block = used.partial_sums, used.block
+    order = f"{lanes} partial sums, the i-th sample in sum i mod {lanes}; then sum j + sum j + {lanes // 2}, halving on"
+    if lanes == 1:
+        order = "the samples as they stand in the batch, each δ · y added with one rounding"
+    blocks = f" (in blocks of {block:,} samples, added one after the other)" if n > block else ""
+    return f"order: {order}{blocks}"
 
 
 # ── the update ──

@@ -16,7 +16,7 @@ read.
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from neuronsim.errors import CycleError, DataError, WiringError
 from neuronsim.formulas import activations, losses, optimizers, schedules
@@ -24,11 +24,17 @@ from neuronsim.formulas.activations import Activation, prelu_slope_derivative
 from neuronsim.formulas.losses import Loss, total
 from neuronsim.formulas.optimizers import Optimizer
 
-if TYPE_CHECKING:
-    from neuronsim.network import Network
-
 Key = Hashable
 Values = dict[Any, float]
+
+
+class Wired(Protocol):
+    """A network as far as `ReferenceNetwork.from_network` reads it: its graph's arrays, and all weights drawn."""
+
+    @property
+    def graph(self) -> Any: ...
+    @property
+    def weights(self) -> Any: ...
 
 
 @dataclass
@@ -201,7 +207,7 @@ class ReferenceNetwork:
         self._refuse_hidden_softmax()
 
     @classmethod
-    def from_network(cls, net: "Network") -> "ReferenceNetwork":
+    def from_network(cls, net: Wired) -> "ReferenceNetwork":
         """The same network, parameters, frozen marks and rate factors included; keys are ids."""
         graph, weights = net.graph, net.weights.tolist()
         rates = Rates(graph.weight_rates, graph.bias_rates, graph.slope_rates)

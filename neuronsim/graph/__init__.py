@@ -1,1 +1,1 @@
-"""The wiring as data: neurons, edges, names, edits; and the plan of who runs when."""
+"""The wiring as data: neurons, edges, names, edits; and the plan of what is computed when."""

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["blocks", "duplicate", "in_order", "incoming", "merge", "row_starts", "search", "sinks_of", "sort"]
+__all__ = [
+    "blocks",
+    "duplicate",
+    "in_order",
+    "incoming",
+    "merge",
+    "reaching",
+    "row_starts",
+    "search",
+    "sinks_of",
+    "sort",
+]
 
 Ids = NDArray[Any]
 Positions = NDArray[np.int64]
@@ -79,15 +90,27 @@ def incoming(row_start: Positions, rows: Ids) -> Positions:
     return np.repeat(first - before, count) + np.arange(count.sum())
 
 
+def reaching(row_start: Positions, sources: Ids, ends: Ids) -> NDArray[np.bool_]:
+    """Which rows have a path to one of ``ends``, those included, shape (n_rows,)."""
+    reached = np.zeros(len(row_start) - 1, np.bool_)
+    front = ends.astype(np.int64)
+    while len(front):
+        reached[front] = True
+        found = np.unique(sources[incoming(row_start, front)])
+        front = found[~reached[found]].astype(np.int64)
+    return reached
+
+
 def search(row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids) -> tuple[Positions, NDArray[np.bool_]]:
     """Where the given edges are, or would have to be inserted, and which of them are there.
 
     Parameters
     ----------
-    row_start, sources
+    row_start : array (n_rows + 1,)
+    sources : array (n_edges,)
         The edges in order.
-    of_sources, of_sinks
-        The edges looked for, shape (k,); sinks are rows of ``row_start``.
+    of_sources, of_sinks : array (k,)
+        The edges looked for; sinks are rows of ``row_start``.
     """
     low, end = row_start[of_sinks], row_start[of_sinks + 1]
     high = end.copy()
@@ -113,20 +136,22 @@ def merge(
 
     Parameters
     ----------
-    row_start, sources
+    row_start : array (n_rows + 1,)
+    sources : array (n_edges,)
         The n edges before it.
-    added
+    added : pair of array (k,)
         Sources and sinks of new edges, in order.
-    removed
+    removed : array of int
         Positions of edges that go.
-    alive
-        Which rows stay, shape (n_rows,), new rows included; edges from and to the others go as well.
+    alive : array (n_rows,)
+        Which rows stay, new rows included; edges from and to the others go as well.
 
     Returns
     -------
-    row_start, sources
+    row_start : array (n_alive + 1,)
+    sources : array (n_edges,)
         The edges after it, rows renumbered.
-    origin
+    origin : array (n_edges,)
         For each of them the position it had, or n + j for the j-th one added.
     """
     n_edges, n_rows = len(sources), len(alive)

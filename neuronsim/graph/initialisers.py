@@ -14,6 +14,7 @@ two fully connected layers the sizes of the two.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from neuronsim.formulas.activations import ACTIVATIONS
 from neuronsim.graph.edges import blocks
 from neuronsim.seeds import WEIGHTS, generator
 
-__all__ = ["AUTO", "INITIALISERS", "Initialiser", "check_name", "draw"]
+__all__ = ["AUTO", "INITIALISERS", "Initialiser", "check_name", "draw", "undrawn", "undrawn_mark"]
 
 AUTO = "auto"
 
@@ -58,6 +59,20 @@ def check_name(init: object) -> str:
     return choose("init", init, {AUTO: AUTO} | {name: name for name in INITIALISERS})
 
 
+def undrawn_mark(dtype: np.dtype[np.floating]) -> Any:
+    """The NaN that stands for a weight not drawn yet: its payload tells it from one that was computed."""
+    if dtype.itemsize == 4:
+        return np.array(0x7FC00D0D, np.uint32).view(np.float32)[()]
+    return np.array(0x7FF8000000000D0D, np.uint64).view(np.float64)[()]
+
+
+def undrawn(weights: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which weights are not drawn yet, shape (n_edges,)."""
+    bits = np.dtype(f"u{weights.dtype.itemsize}")
+    marked: NDArray[np.bool_] = weights.view(bits) == undrawn_mark(weights.dtype).view(bits)
+    return marked
+
+
 def _choices(codes: NDArray[np.integer], init: str) -> list[tuple[Initialiser, NDArray[np.bool_]]]:
     """The initialisers in use, and which neurons each is for."""
     if init != AUTO:
@@ -82,13 +97,16 @@ def draw(
 
     Parameters
     ----------
-    weights, missing
-        The weights and which of them to draw, shape (n_edges,).
-    row_start, sources, codes
-        The wiring and each neuron's activation code.
-    init
+    weights, missing : array (n_edges,)
+        The weights and which of them to draw.
+    row_start : array (n_neurons + 1,)
+    sources : array (n_edges,)
+        The wiring.
+    codes : array (n_neurons,)
+        Of activations.
+    init : str
         "auto" or the name of an initialiser.
-    seed, turn
+    seed, turn : int
         The first draw of a network (turn 0) reads the stream (seed, WEIGHTS), later ones a child of it each.
     """
     stream = generator(seed, WEIGHTS) if turn == 0 else generator(seed, WEIGHTS, turn)

@@ -1,6 +1,6 @@
 """Names of neurons: kept where a person gave them, made when asked for where a wiring did.
 
-A ready-made wiring of a million neurons stores a handful of *runs* ("h1." followed by 0, 1, 2, …), so that
+A ready-made wiring of a million neurons stores a handful of *series* ("h1." followed by 0, 1, 2, …), so that
 looking ``h1.17`` up is arithmetic. Rows move when a neuron is removed, names do not: every name belongs to a
 *label*, a number that a neuron keeps for life.
 """
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import WiringError
 
-__all__ = ["NameList", "Names", "is_pattern", "valid_name"]
+__all__ = ["NUMBERED", "NameList", "Names", "is_pattern", "valid_name"]
 
 Integers = NDArray[np.int64]
 
 _WILDCARDS = frozenset("*?[]")
-_NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)
+"""A name that ends in a number: its prefix, and the number without leading zeros."""
 
 
 def is_pattern(text: str) -> bool:
@@ -46,7 +47,7 @@ def valid_name(name: object) -> str:
     return str(name)
 
 
-class Run:
+class Series:
     """Names ``prefix0, prefix1, …`` of consecutive labels, or of the labels listed in ``members``."""
 
     def __init__(self, prefix: str, first: int, count: int, members: Integers | None = None) -> None:
@@ -65,7 +66,7 @@ class Run:
         return self.first + numbers if self.members is None else self.members[numbers]
 
     def number(self, label: int) -> int | None:
-        """The number behind the prefix in the name of ``label``, if this run names it."""
+        """The number after the prefix in the name of ``label``, if this series names it."""
         if self.members is None or self._order is None:
             return label - self.first if 0 <= label - self.first < self.count else None
         at = int(np.searchsorted(self.members, label, sorter=self._order))
@@ -84,9 +85,9 @@ class Names:
     def __init__(self) -> None:
         self._label_of: dict[str, int] = {}
         self._name_of: dict[int, str] = {}
-        self._listed: list[Run] = []
-        self._consecutive: list[Run] = []
-        self._by_prefix: dict[str, list[Run]] = {}
+        self._listed: list[Series] = []
+        self._consecutive: list[Series] = []
+        self._by_prefix: dict[str, list[Series]] = {}
         # Rows below len(_kept) have the labels listed there, later ones follow on; None: label = row.
         self._kept: Integers | None = None
         self._shift = 0
@@ -99,12 +100,12 @@ class Names:
         return (self.name(row) for row in range(self._n_rows))
 
     def copy(self) -> "Names":
-        """An independent copy; runs never change and are shared."""
+        """An independent copy; series never change and are shared."""
         other = Names()
         other.__dict__.update(self.__dict__)
         other._label_of, other._name_of = self._label_of.copy(), self._name_of.copy()
         other._listed, other._consecutive = self._listed.copy(), self._consecutive.copy()
-        other._by_prefix = {prefix: runs.copy() for prefix, runs in self._by_prefix.items()}
+        other._by_prefix = {prefix: series.copy() for prefix, series in self._by_prefix.items()}
         return other
 
     def __deepcopy__(self, memo: object) -> "Names":
@@ -119,20 +120,20 @@ class Names:
         self._n_rows += 1
         return row
 
-    def append_run(self, prefix: str, count: int) -> None:
+    def append_series(self, prefix: str, count: int) -> None:
         """Name the next ``count`` rows ``prefix0, prefix1, …``."""
-        self._store(Run(prefix, self._n_rows + self._shift, count))
+        self._store(Series(prefix, self._n_rows + self._shift, count))
         self._n_rows += count
 
-    def rename_run(self, prefix: str, rows: Integers) -> None:
-        """Call rows that a consecutive run has named ``prefix0, prefix1, …`` instead, in the order given."""
+    def rename_series(self, prefix: str, rows: Integers) -> None:
+        """Call rows that a consecutive series has named ``prefix0, prefix1, …`` instead, in the order given."""
         if len(rows):
             labels = np.asarray([self._label(int(row)) for row in rows], np.int64)
-            self._store(Run(prefix, 0, len(labels), labels))
+            self._store(Series(prefix, 0, len(labels), labels))
 
-    def _store(self, run: Run) -> None:
-        (self._consecutive if run.members is None else self._listed).append(run)
-        self._by_prefix.setdefault(run.prefix, []).append(run)
+    def _store(self, series: Series) -> None:
+        (self._consecutive if series.members is None else self._listed).append(series)
+        self._by_prefix.setdefault(series.prefix, []).append(series)
 
     def _label(self, row: int) -> int:
         if self._kept is None:
@@ -154,25 +155,25 @@ class Names:
         return given if given is not None else self._made(label)
 
     def _made(self, label: int) -> str:
-        for run in self._listed:
-            number = run.number(label)
+        for series in self._listed:
+            number = series.number(label)
             if number is not None:
-                return f"{run.prefix}{number}"
-        run = self._consecutive[bisect_right(self._consecutive, label, key=lambda r: r.first) - 1]
-        return f"{run.prefix}{label - run.first}"
+                return f"{series.prefix}{number}"
+        series = self._consecutive[bisect_right(self._consecutive, label, key=lambda r: r.first) - 1]
+        return f"{series.prefix}{label - series.first}"
 
     def row(self, name: str) -> int | None:
         """The row called ``name``, or None."""
         label = self._label_of.get(name)
         if label is not None:
             return self._row(label)
-        match = _NUMBERED.fullmatch(name)
+        match = NUMBERED.fullmatch(name)
         if match is None:
             return None
         number = int(match[2])
-        for run in self._by_prefix.get(match[1], ()):
-            if number < run.count:
-                row = self._row(run.label(number))
+        for series in self._by_prefix.get(match[1], ()):
+            if number < series.count:
+                row = self._row(series.label(number))
                 if row is not None and self.name(row) == name:
                     return row
         return None
@@ -183,19 +184,19 @@ class Names:
         matches = re.compile(translate(pattern)).match
         rows = [self._row(label) for name, label in self._label_of.items() if matches(name)]
         found = [np.array([row for row in rows if row is not None], np.int64)]
-        for run in (*self._listed, *self._consecutive):
-            if not (run.prefix.startswith(literal) or literal.startswith(run.prefix)):
+        for series in (*self._listed, *self._consecutive):
+            if not (series.prefix.startswith(literal) or literal.startswith(series.prefix)):
                 continue
-            if pattern == literal + "*" and run.prefix.startswith(literal):
-                numbers = np.arange(run.count)
+            if pattern == literal + "*" and series.prefix.startswith(literal):
+                numbers = np.arange(series.count)
             else:
-                numbers = np.array([i for i in range(run.count) if matches(f"{run.prefix}{i}")], np.int64)
-            found.append(self._rows(self._own(run, run.labels(numbers))))
+                numbers = np.array([i for i in range(series.count) if matches(f"{series.prefix}{i}")], np.int64)
+            found.append(self._rows(self._own(series, series.labels(numbers))))
         return np.unique(np.concatenate(found))
 
-    def _own(self, run: Run, labels: Integers) -> Integers:
-        """The labels that no listed run has renamed."""
-        if run.members is not None:
+    def _own(self, series: Series, labels: Integers) -> Integers:
+        """The labels that no listed series has renamed."""
+        if series.members is not None:
             return labels
         for listed in self._listed:
             labels = np.setdiff1d(labels, listed.labels(np.arange(listed.count)))
@@ -214,7 +215,7 @@ class Names:
         return np.concatenate([at, labels[labels >= len(self._kept) + self._shift] - self._shift])
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
-        """Drop the rows where ``kept``, shape (n_rows,), is False; those behind them move up."""
+        """Drop the rows where ``kept``, shape (n_rows,), is False; those after them move up."""
         n_kept = len(self._kept) if self._kept is not None else 0
         later = np.arange(n_kept, self._n_rows, dtype=np.int64) + self._shift
         labels = later if self._kept is None else np.concatenate([self._kept, later])

@@ -1,80 +1,131 @@
 """Graph → order: levels, a topological order and bundles. A plan is immutable; an edit makes a new one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from neuronsim.errors import CycleError
 from neuronsim.kernels import planning as kernels
+from neuronsim.kernels.online.steps import SHORT
 
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
+__all__ = ["Plan", "make_plan"]
 
+Integers = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
+
+# Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
+_DENSE_ROWS = 4
+_DENSE_SOURCES = 64
 # Names shown of a long cycle.
 _SHOWN = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """In which order neurons run, and which run together.
+    """In which order neurons are computed, and which are computed together.
 
     Attributes
     ----------
-    levels : int32 (n_neurons,)
+    levels : array (n_neurons,)
         0 for inputs and neurons without sources, else one more than the highest source's.
-    order : int32 (n_neurons,)
+    order : array (n_neurons,)
         Ids by level, then by id: every neuron comes after its sources.
-    bundle_first, bundle_size : int64 (n_bundles,)
-        Runs of neurons with consecutive ids that listen to exactly the same sources, in the order in which they run.
+    bundle_first, bundle_size : array (n_bundles,)
+        Ranges of neurons with consecutive ids that listen to exactly the same sources, in the order in which they are
+        computed.
+    bundle_sources : array (n_bundles,)
+        How many sources the neurons of each bundle listen to.
+    bundle_is_dense : array (n_bundles,)
+        Whether those are consecutive, and the bundle large enough to gain from it.
     """
 
     levels: npt.NDArray[np.int32]
     order: npt.NDArray[np.int32]
-    bundle_first: npt.NDArray[np.int64]
-    bundle_size: npt.NDArray[np.int64]
+    bundle_first: Integers
+    bundle_size: Integers
+    bundle_sources: Integers
+    bundle_is_dense: Marks
 
     @property
     def n_levels(self) -> int:
-        """How many levels there are; the depth is one less."""
+        """How many levels there are."""
         return int(self.levels.max()) + 1 if self.levels.size else 0
 
+    @property
+    def depth(self) -> int:
+        """Edges on the longest path."""
+        return max(self.n_levels - 1, 0)
 
-def make_plan(graph: "Graph") -> Plan:
-    """Sort a consolidated graph topologically and find its bundles, in O(neurons + edges).
+    @property
+    def bundle_is_short(self) -> Marks:
+        """Whether the sums of each bundle are too short for lanes."""
+        return self.bundle_sources < SHORT
+
+    @cached_property
+    def is_dense(self) -> Marks:
+        """By neuron, whether it belongs to a dense bundle; False for inputs."""
+        return self._by_neuron(self.bundle_is_dense)
+
+    @cached_property
+    def is_short(self) -> Marks:
+        """By neuron, whether its sum is too short for lanes; False for inputs."""
+        return self._by_neuron(self.bundle_is_short)
+
+    def _by_neuron(self, of_bundles: Marks) -> Marks:
+        marked = np.zeros(self.levels.size, np.bool_)
+        by_id = np.argsort(self.bundle_first)
+        size = self.bundle_size[by_id]
+        others = np.arange(size.sum()) + np.repeat(self.bundle_first[by_id] - (np.cumsum(size) - size), size)
+        marked[others] = np.repeat(of_bundles[by_id], size)
+        return marked
+
+
+def make_plan(row_start: Integers, sources: npt.NDArray[np.int32], is_input: Marks, name: Callable[[int], str]) -> Plan:
+    """Sort a wiring topologically and find its bundles, in O(neurons + edges).
 
     Raises
     ------
     CycleError
-        Naming the neurons of the whole cycle.
+        Giving each neuron of the whole cycle its ``name``.
     """
-    graph.consolidate()
-    levels, path, progress = kernels.work_arrays(graph.n_neurons)
-    length = kernels.find_levels(graph.row_start, graph.sources, levels, path, progress)
+    levels, path, progress = kernels.work_arrays(is_input.size)
+    length = kernels.find_levels(row_start, sources, levels, path, progress)
     if length >= 0:
         start = int(progress[0])
         # the walk goes against the edges; people read along them
-        _raise_cycle(graph, path[start : start + length][::-1])
+        _raise_cycle([name(int(i)) for i in path[start : start + length][::-1]])
     order = np.argsort(levels, kind="stable").astype(np.int32)
 
-    first = np.empty(graph.n_neurons, np.int64)
-    first = first[: kernels.find_bundles(graph.row_start, graph.sources, graph.is_input, first)].copy()
-    size = _run_lengths(first, graph.is_input)
+    first = np.empty(is_input.size, np.int64)
+    first = first[: kernels.find_bundles(row_start, sources, is_input, first)].copy()
+    size = _sizes(first, is_input)
     by_level = np.argsort(levels[first], kind="stable")
-    return Plan(levels, order, first[by_level], size[by_level])
+    first, size = first[by_level], size[by_level]
+    count = row_start[first + 1] - row_start[first]
+    return Plan(levels, order, first, size, count, _are_dense(row_start[first], sources, size, count))
 
 
-def _run_lengths(first: npt.NDArray[np.int64], is_input: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _sizes(first: Integers, is_input: Marks) -> Integers:
     """How many neurons follow each bundle's first, itself included: up to the next bundle, inputs not counted."""
     ends = np.append(first[1:], is_input.size)
     inputs_before = np.concatenate(([0], np.cumsum(is_input)))
-    lengths: npt.NDArray[np.int64] = (ends - first) - (inputs_before[ends] - inputs_before[first])
-    return lengths
+    sizes: Integers = (ends - first) - (inputs_before[ends] - inputs_before[first])
+    return sizes
 
 
-def _raise_cycle(graph: "Graph", cycle: npt.NDArray[Any]) -> None:
-    names = [graph.name(int(i)) for i in cycle]
+def _are_dense(start: Integers, sources: npt.NDArray[np.int32], size: Integers, count: Integers) -> Marks:
+    """By bundle, whether its sources, ``count`` from ``start`` on, are consecutive, and it is large enough."""
+    dense: Marks = (count > 0) & ((size >= _DENSE_ROWS) | (count >= _DENSE_SOURCES))
+    at, last = start[dense], (start + count - 1)[dense]
+    dense[dense] = sources[last] - sources[at] == last - at
+    return dense
+
+
+def _raise_cycle(names: list[str]) -> NoReturn:
     turn = names.index(min(names))
     names = names[turn:] + names[:turn]
     shown = names if len(names) <= _SHOWN else [*names[: _SHOWN - 1], f"… {len(names) - _SHOWN} more …", names[-1]]

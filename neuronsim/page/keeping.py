@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.graph.folding import Folding, fold
 from neuronsim.graph.graph import Graph
-from neuronsim.graph.plan import Plan, make_plan
+from neuronsim.graph.plan import Plan
 
 __all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread", "with_findings"]
 
@@ -72,7 +72,7 @@ def keep(graph: Graph, scores: NDArray[np.floating], watched: Collection[int] = 
     watched : collection of int
         Ids to keep in any case.
     """
-    plan = make_plan(graph)
+    plan = graph.plan()
     folded = graph.n_neurons > MOST_NEURONS or graph.n_edges > MOST_EDGES
     folding = _fold(graph, plan, scores, watched) if folded else fold(plan, None, graph.n_neurons)
     neurons = folding.neurons

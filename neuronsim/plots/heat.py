@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
-from neuronsim.graph.plan import make_plan
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 from neuronsim.run import Run
 from neuronsim.tracing.steps import StepResult
@@ -76,7 +75,7 @@ def errors(run: Run | Sequence[StepResult], steps: Any = None, ax: Axes | None =
     for step in chosen:
         if graph is None:
             graph = step.graph
-            levels = np.asarray(make_plan(graph).levels)
+            levels = np.asarray(graph.plan().levels)
             sizes = np.bincount(levels)
         elif step.graph.n_neurons != graph.n_neurons or not np.array_equal(step.graph.sources, graph.sources):
             raise DataError("these steps are not of one wiring: give the steps of one network")

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from neuronsim.basics.words import counted
 from neuronsim.graph.folding import first_and_last, fold
 from neuronsim.graph.graph import Graph
-from neuronsim.graph.plan import make_plan
 
 __all__ = ["MOST_EDGES", "MOST_LEVELS", "MOST_NEURONS", "Edges", "Gap", "Layout", "choose_edges", "lay_out"]
 
@@ -123,7 +122,7 @@ def lay_out(graph: Graph, scores: Reals | None = None) -> Layout:
     scores : array (n_neurons,) or None
         Of too many neurons those with the largest are drawn, outputs first; None: those at the ends of their level.
     """
-    plan = make_plan(graph)
+    plan = graph.plan()
     levels = first_and_last(plan.n_levels, MOST_LEVELS)
     folding = fold(plan, levels, MOST_NEURONS, required=graph.outputs.tolist(), scores=scores, strict=True)
     columns, gaps = list(enumerate(levels)), []

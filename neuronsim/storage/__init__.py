@@ -4,44 +4,34 @@ Everything that makes a network comes back bit for bit, weights not drawn yet in
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple
 
 from neuronsim.basics.atomic import replacing
 from neuronsim.errors import FileError, SettingError
+from neuronsim.network import Network
 from neuronsim.storage import binary, text
 from neuronsim.storage.state import State, network_of, state_of
-
-if TYPE_CHECKING:
-    from neuronsim.network import Network
 
 __all__ = ["load", "save"]
 
 
-class _Writer(Protocol):
-    def __call__(self, state: State, path: Path) -> None: ...
-
-
-class _Reader(Protocol):
-    def __call__(self, path: Path) -> State: ...
-
-
 class _Format(NamedTuple):
-    write: _Writer
-    read: _Reader
+    write: Callable[[State, Path], None]
+    read: Callable[[Path], State]
 
 
 _FORMATS = {".safetensors": _Format(binary.write, binary.read), ".json": _Format(text.write, text.read)}
 
 
-def save(net: "Network", path: str | os.PathLike[str]) -> None:
+def save(net: Network, path: str | os.PathLike[str]) -> None:
     """Write a network to a file; the file's ending names the format.
 
     Parameters
     ----------
-    net
-        The network.
-    path
+    net : Network
+    path : str or path
         Ends in ``.safetensors`` or ``.json``. A file that is there is replaced, in one go: a crash leaves the
         old one or the new one.
 
@@ -58,8 +48,8 @@ def save(net: "Network", path: str | os.PathLike[str]) -> None:
         form.write(state_of(net), beside)
 
 
-def load(path: str | os.PathLike[str]) -> "Network":
-    """The network in a file that ``net.save`` wrote.
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read the network in a file that ``net.save`` wrote.
 
     Raises
     ------

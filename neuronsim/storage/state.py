@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,11 @@ from neuronsim.errors import FileError, NeuronsimError, suggest
 from neuronsim.formulas import activations
 from neuronsim.graph.edges import in_order, sinks_of
 from neuronsim.graph.graph import Graph
-from neuronsim.graph.initialisers import check_name
+from neuronsim.graph.initialisers import check_name, undrawn
 from neuronsim.graph.names import Names
+from neuronsim.network import Network
 
-if TYPE_CHECKING:
-    from neuronsim.network import Network
-
-__all__ = ["RATE_KINDS", "RateArrays", "State", "network_of", "state_of", "undrawn_mark"]
+__all__ = ["RATE_KINDS", "RateArrays", "State", "network_of", "state_of"]
 
 RATE_KINDS = ("weights", "biases", "slopes")
 
@@ -37,21 +35,25 @@ class State:
 
     Attributes
     ----------
-    names
+    names : Names
         By id.
-    row_start, sources
+    row_start : array (n_neurons + 1,)
+    sources : array (n_edges,)
         Edges by sink, then source: those into neuron i are ``sources[row_start[i]:row_start[i + 1]]``.
-    weights
-        (n_edges,), of the network's dtype; the graph's own NaN where not drawn yet.
-    biases, slopes
-        (n_neurons,), of the network's dtype.
-    activations, codes
-        Names of the activations in use, and which of them each neuron has, (n_neurons,).
-    inputs, outputs
+    weights : array (n_edges,)
+        Of the network's dtype; the graph's own NaN where not drawn yet.
+    biases, slopes : array (n_neurons,)
+        Of the network's dtype.
+    activations : list of str
+    codes : array (n_neurons,)
+        Names of the activations in use, and which of them each neuron has.
+    inputs, outputs : array of int
         Ids, in the order of the columns of X and of Y.
-    rates
+    rates : dict of RateArrays
         Learning-rate factors and freeze marks of each of RATE_KINDS.
-    seed, init, draws
+    seed : int
+    init : str
+    draws : int
         What weights that are not drawn yet will be drawn by, and how often there has been a draw.
     """
 
@@ -78,18 +80,10 @@ class State:
     @property
     def undrawn(self) -> NDArray[np.bool_]:
         """Which weights have not been drawn yet, (n_edges,)."""
-        bits = np.dtype(f"u{self.dtype.itemsize}")
-        mark: NDArray[Any] = np.asarray(undrawn_mark(self.dtype)).view(bits)
-        undrawn: NDArray[np.bool_] = self.weights.view(bits) == mark
-        return undrawn
+        return undrawn(self.weights)
 
 
-def undrawn_mark(dtype: np.dtype[Any]) -> Any:
-    """The NaN by which a graph of this dtype marks a weight that is not drawn yet."""
-    return Graph(dtype)._mark
-
-
-def state_of(net: "Network") -> State:
+def state_of(net: Network) -> State:
     """The state of a network; arrays are shared, not copied."""
     graph = net.graph
     graph.consolidate()
@@ -107,7 +101,7 @@ def state_of(net: "Network") -> State:
         outputs=graph.outputs,
         seed=net.seed,
         init=net.init,
-        draws=graph._draws,
+        draws=graph.draws,
         rates={kind: _rates_of(graph, kind) for kind in RATE_KINDS},
     )
 
@@ -120,7 +114,7 @@ def _rates_of(graph: Graph, kind: str) -> RateArrays:
     return RateArrays(factors if (factors != 1).any() else None, frozen if frozen.any() else None)
 
 
-def network_of(state: State) -> "Network":
+def network_of(state: State) -> Network:
     """The network of a state that came from a file.
 
     Raises
@@ -128,8 +122,6 @@ def network_of(state: State) -> "Network":
     FileError
         The arrays do not make a network, or an activation is not registered here.
     """
-    from neuronsim.network import Network
-
     codes = np.array([_code(name) for name in state.activations], np.int16)
     _check(state)
     graph = Graph.assemble(
@@ -144,7 +136,7 @@ def network_of(state: State) -> "Network":
         biases=state.biases,
         slopes=state.slopes,
     )
-    graph._draws, graph._may_miss = state.draws, bool(state.undrawn.any())
+    graph.draws = state.draws
     for kind, (factors, frozen) in state.rates.items():
         graph.rates(kind).restore(factors, frozen)
     return Network.from_graph(graph, rng=state.seed, init=state.init)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import FileError, suggest
 from neuronsim.formulas.activations import INITIAL_SLOPE
+from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.storage.namelist import named, short_names
-from neuronsim.storage.state import RateArrays, State, undrawn_mark
+from neuronsim.storage.state import RateArrays, State
 
 __all__ = ["FORMAT", "read", "write"]
 
@@ -41,7 +42,7 @@ _KINDS = {
 }
 
 # What the bias and the slope are called in "frozen" and "rates".
-_OWN = {"bias": "biases", "slope": "slopes"}
+_OF_NEURONS = {"bias": "biases", "slope": "slopes"}
 
 
 # ── writing ──
@@ -90,9 +91,9 @@ def _neurons(state: State, names: Sequence[str]) -> Iterator[dict[str, str]]:
         edges = range(int(state.row_start[k]), int(state.row_start[k + 1]))
         source = {e: names[state.sources[e]] for e in edges}
         line["weights"] = _table((source[e], weights[e]) for e in edges)
-        line["frozen"] = _list(_text(own) for own, kind in _OWN.items() if frozen[kind][k])
+        line["frozen"] = _list(_text(what) for what, kind in _OF_NEURONS.items() if frozen[kind][k])
         line["rates"] = _table(
-            (_text(own), factors[kind][k]) for own, kind in _OWN.items() if factors[kind][k] != "1.0"
+            (_text(what), factors[kind][k]) for what, kind in _OF_NEURONS.items() if factors[kind][k] != "1.0"
         )
         line["frozen_weights"] = _list(source[e] for e in edges if frozen["weights"][e])
         line["weight_rates"] = _table(
@@ -237,7 +238,7 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
         draws=head["draws"],
         rates={
             "weights": _weight_rates(lines, edges, dtype),
-            **{kind: _own_rates(lines, own, dtype) for own, kind in _OWN.items()},
+            **{kind: _neuron_rates(lines, what, dtype) for what, kind in _OF_NEURONS.items()},
         },
     )
 
@@ -275,15 +276,15 @@ def _reals(what: str, values: Sequence[object], dtype: np.dtype[Any], gaps: bool
     return reals
 
 
-def _own_rates(lines: Sequence[Mapping[str, Any]], own: str, dtype: np.dtype[Any]) -> RateArrays:
+def _neuron_rates(lines: Sequence[Mapping[str, Any]], what: str, dtype: np.dtype[Any]) -> RateArrays:
     """Rates of biases or slopes."""
     for line in lines:
         for key in ("frozen", "rates"):
             for name in line.get(key, ()):
-                if name not in _OWN:
-                    raise FileError(f"{key!r} of {line['name']!r} names {name!r}; allowed: {', '.join(_OWN)}")
-    factors = [line.get("rates", {}).get(own, 1.0) for line in lines]
-    return _rate_arrays(factors, [own in line.get("frozen", ()) for line in lines], dtype)
+                if name not in _OF_NEURONS:
+                    raise FileError(f"{key!r} of {line['name']!r} names {name!r}; allowed: {', '.join(_OF_NEURONS)}")
+    factors = [line.get("rates", {}).get(what, 1.0) for line in lines]
+    return _rate_arrays(factors, [what in line.get("frozen", ()) for line in lines], dtype)
 
 
 def _weight_rates(

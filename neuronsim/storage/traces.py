@@ -2,16 +2,13 @@
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from neuronsim.basics.atomic import replacing
-
-if TYPE_CHECKING:
-    from neuronsim.tracing.monitor import Monitor
+from neuronsim.tracing.monitor import Monitor
 
 __all__ = ["save_trace"]
 
@@ -19,7 +16,7 @@ FORMAT = 1
 _KEY = "neuronsim trace"
 
 
-def save_trace(watch: "Monitor", path: str | os.PathLike[str]) -> None:
+def save_trace(watch: Monitor, path: str | os.PathLike[str]) -> None:
     """Write what a monitor recorded; any reader of safetensors reads it.
 
     The arrays are ``step`` and ``sample``, shape (n_records,), and each field by its name, shape (n_records, n), with

@@ -1,6 +1,7 @@
 """The arguments of ``fit``, as given and as understood."""
 
 import math
+import os
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,6 +12,7 @@ from neuronsim.formulas import optimizers, schedules
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
+from neuronsim.seeds import RandomSource
 from neuronsim.training import stop as stopping
 from neuronsim.training.stop import Rule
 
@@ -35,7 +37,7 @@ class FitSettings:
     batch_size: int | None = 1
     epochs: int = 1
     shuffle: bool = True
-    rng: Any = None
+    rng: RandomSource = None
     weight_decay: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
@@ -45,13 +47,18 @@ class FitSettings:
     monitors: Any = ()
     progress: bool | None = None
     snapshots: Any = "auto"
-    checkpoint: Any = None
+    checkpoint: str | os.PathLike[str] | None = None
     resume: bool = False
     threads: int | None = None
 
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the arguments, in their order."""
+        return [field.name for field in fields(cls)]
+
     def as_dict(self) -> dict[str, Any]:
         """By name, in the order of the arguments."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self.names()}
 
     def resolved(self) -> "Resolved":
         """Everything that can be understood without data.

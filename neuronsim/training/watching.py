@@ -238,7 +238,7 @@ class Watching:
             items[:, :, kernels.I_SOURCE] = sources[:, None]
             items[:, :, kernels.I_EDGE] = watch.edges[:, None]
             items[:, :, kernels.I_COLUMN] = self._columns()[sources][:, None]
-            items[:, :, kernels.I_DENSE] = self.engine.is_dense[sinks][:, None]
+            items[:, :, kernels.I_DENSE] = self.engine.plan.is_dense[sinks][:, None]
         else:
             items[:, :, kernels.I_NEURON] = watch.neurons[:, None]
             items[:, :, kernels.I_COLUMN] = self._columns()[watch.neurons][:, None]

@@ -367,7 +367,6 @@ class _Passes:
     def __init__(
         self, graph: "Graph", flat: Reals, X: ArrayLike, T: NDArray[Any], loss: Loss, rate: float, mean: bool
     ) -> None:
-        from neuronsim.graph.plan import make_plan
         from neuronsim.tracing.steps import desired
 
         self.graph, self.loss, self.rate, self.mean = graph, loss, rate, mean
@@ -377,7 +376,7 @@ class _Passes:
         self.X = np.asarray(X, np.float64)
         self.T = desired(T, graph.n_outputs)
         self.n = len(self.X)
-        self.order = [a for a in make_plan(graph).order.tolist() if not graph.is_input[a]]
+        self.order = [a for a in graph.plan().order.tolist() if not graph.is_input[a]]
         self.functions = [activations.by_code(code) for code in graph.activation_codes.tolist()]
         self.weights = flat[: graph.n_edges]
         self.biases, self.slopes = np.zeros((2, graph.n_neurons))

@@ -10,7 +10,7 @@ from neuronsim.basics.checked import is_real, is_whole, real, whole
 from neuronsim.errors import SettingError
 
 HUGE = 10**400  # a whole number that no float can hold
-NO_NUMBERS = [True, False, np.True_, "1", None, 1j, [1], np.ones(1), Fraction(1, 2)]
+NO_NUMBERS = [True, False, np.True_, "1", None, 1j, [1], np.ones(1)]
 
 
 @pytest.mark.parametrize("value", [0, -3, HUGE, np.int8(4), np.uint64(2**64 - 1)])
@@ -19,7 +19,7 @@ def test_what_is_whole(value):
     assert is_real(value)
 
 
-@pytest.mark.parametrize("value", [0.5, math.nan, -math.inf, np.float32(2), np.float64(0)])
+@pytest.mark.parametrize("value", [0.5, math.nan, -math.inf, np.float32(2), np.float64(0), Fraction(1, 2)])
 def test_what_is_real_and_not_whole(value):
     assert is_real(value)
     assert not is_whole(value)

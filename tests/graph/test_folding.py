@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from neuronsim import wiring
 from neuronsim.graph.folding import first_and_last, fold, relevance
-from neuronsim.graph.plan import Plan, make_plan
+from neuronsim.graph.plan import Plan
 from neuronsim.page.content import content
 from neuronsim.plots import network
 from neuronsim.plots.film import of_same_neurons
@@ -17,7 +17,7 @@ from neuronsim.plots.view import view
 
 def plan_of(*sizes: int) -> Plan:
     """Levels of so many neurons, in the order of their ids."""
-    return make_plan(wiring.layered(sizes, rng=0).graph)
+    return wiring.layered(sizes, rng=0).graph.plan()
 
 
 class TestOneLevel:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsim.errors import CycleError, NeuronsimError, SettingError, UnknownNameError, WiringError
-from neuronsim.graph.graph import Graph, check_runnable
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.runnable import check_runnable
 
 
 class Model:
@@ -67,7 +68,7 @@ def apply(graph, model, step, action, a, b, by_name):
     if action == "merge":
         model.check(graph)
     elif action == "input":
-        graph.add_input(f"i{step % 7}") if f"i{step % 7}" not in model.names else None
+        graph.add_inputs([f"i{step % 7}"]) if f"i{step % 7}" not in model.names else None
         model.names += [f"i{step % 7}"] if f"i{step % 7}" not in model.names else []
         model.inputs.add(f"i{step % 7}")
     elif action == "neuron":
@@ -181,10 +182,10 @@ def test_adding_a_neuron_alone_also_makes_old_arrays_stale():
         (lambda g: g.connect(["i1", "i2"], "o1", [1.0, math.inf]), SettingError, r"weight\[1\] is inf"),
         (lambda g: g.connect(["i1", "i2"], "o1", [1.0]), SettingError, r"shape \(1,\)"),
         (lambda g: g.disconnect("i1", "o1"), UnknownNameError, "no edge 'i1' → 'o1'; 'o1' listens to h1"),
-        (lambda g: g.add_input("h1"), WiringError, "there is a neuron 'h1' already"),
+        (lambda g: g.add_inputs(["h1"]), WiringError, "there is a neuron 'h1' already"),
         (lambda g: g.add_inputs(["a", "b", "a"]), WiringError, "'a' is given twice"),
         (lambda g: g.add_inputs(["a", "h1"]), WiringError, "'h1'"),
-        (lambda g: g.add_input("a*"), WiringError, "kept for patterns"),
+        (lambda g: g.add_inputs(["a*"]), WiringError, "kept for patterns"),
         (lambda g: g.add_neuron("n", ["i1", "i1"]), WiringError, "'i1' → 'n' is given twice"),
         (lambda g: g.add_neuron("n", ["i1", "n"]), CycleError, "'n' would feed itself"),
         (lambda g: g.add_neuron("n", {"i1": 1.0}, [1.0]), SettingError, "given twice"),
@@ -322,8 +323,12 @@ def test_runnable():
 def test_float32_refuses_what_it_cannot_hold():
     graph = Graph("float32")
     graph.add_inputs(["a"])
-    with pytest.raises(SettingError, match="too large for float32"):
-        graph.add_neuron("b", {"a": 1e39})
+    for weight in (1e39, 3.41e38, np.float64(3.41e38)):
+        with pytest.raises(SettingError, match="too large for float32"):
+            graph.add_neuron("b", {"a": weight})
+    graph.add_neuron("b", {"a": 3.4028234e38}, bias=-3.4e38)
+    assert np.isfinite(graph.weights).all()
+    assert np.isfinite(graph.biases).all()
     assert graph.weights.dtype == np.float32
 
 

@@ -8,8 +8,8 @@ from neuronsim.graph.names import NameList, Names, valid_name
 @pytest.fixture
 def names():
     names = Names()
-    names.append_run("x", 3)
-    names.append_run("h1.", 12)
+    names.append_series("x", 3)
+    names.append_series("h1.", 12)
     names.append("out")
     return names
 
@@ -57,8 +57,8 @@ def test_names_stay_when_rows_move(names):
 
 def test_renamed_runs_cover_the_general_one():
     names = Names()
-    names.append_run("n", 5)
-    names.rename_run("x", np.array([3, 0]))
+    names.append_series("n", 5)
+    names.rename_series("x", np.array([3, 0]))
     assert list(names) == ["x1", "n1", "n2", "x0", "n4"]
     assert names.row("n3") is None
     assert names.row("x0") == 3
@@ -67,7 +67,7 @@ def test_renamed_runs_cover_the_general_one():
 
 def test_a_million_names_cost_nothing_and_copies_are_independent():
     names = Names()
-    names.append_run("h", 10**9)
+    names.append_series("h", 10**9)
     assert names.row("h987654321") == 987654321
     other = names.copy()
     other.append("extra")

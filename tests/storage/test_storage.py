@@ -150,7 +150,7 @@ class TestThereAndBack:
         values = bits.view(np.float32)
         values = values[np.isfinite(values)]
         names = Names()
-        names.append_run("x", len(values))
+        names.append_series("x", len(values))
         names.append("y")
         n = len(values)
         graph = Graph.assemble(
