@@ -432,8 +432,7 @@ class Network:
         x, t, used = self.runtime.data(X, T, loss)
         self.runtime.forget()
         g = engine.gradients(x, t, used, reduction)
-        arrays = g.losses, g.weights, g.biases, g.slopes, g.delta, g.inputs, g.outputs
-        return Gradients(float(g.loss), *arrays, self.graph, self.graph.version)
+        return Gradients(**vars(g), _graph=self.graph, _version=self.graph.version)
 
     def jacobian(self, X: ArrayLike) -> Reals:
         """∂y/∂x of every output by every input, shape (n_samples, n_outputs, n_inputs)."""

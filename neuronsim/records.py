@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.engine.runtime import Runtime
+from neuronsim.engine.signals import ReducedGradients
 from neuronsim.errors import NotKnownError
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
@@ -202,7 +203,7 @@ def _shown(record: Neuron, what: str) -> str:
 
 
 @dataclass(frozen=True)
-class Gradients:
+class Gradients(ReducedGradients):
     """∂L/∂parameter over all samples, and each sample's own error signals.
 
     Attributes
@@ -222,14 +223,6 @@ class Gradients:
         The network's outputs.
     """
 
-    loss: float
-    losses: NDArray[np.floating]
-    weights: NDArray[np.floating]
-    biases: NDArray[np.floating]
-    slopes: NDArray[np.floating]
-    delta: NDArray[np.floating]
-    inputs: NDArray[np.floating]
-    outputs: NDArray[np.floating]
     _graph: Graph = field(repr=False)
     _version: int = field(repr=False)
 

@@ -62,8 +62,8 @@ class Run(RunResult):
 
         Parameters
         ----------
-        neurons
-            A name, an id, a glob, or several.
+        neurons : str, int or several
+            Names, ids or globs.
         step : int, optional
             With the parameters before this step; None: with the final ones.
 
@@ -82,7 +82,7 @@ class Run(RunResult):
 
         Parameters
         ----------
-        what
+        *what : str, int or pair of them
             An edge, ``ledger("i1", "h1")``, or a neuron, ``ledger("h1")``: its bias.
         start, stop : int, optional
             Steps ``start`` to ``stop - 1``; None: to the last.
@@ -106,8 +106,8 @@ class Run(RunResult):
         ----------
         condition : str
             On z, y, delta, b and db of neurons, or on w, gradient and dw of edges; see `neuronsim.tracing.conditions`.
-        neurons
-            Only these: a name, an id, a glob, or several; of edges, those into them. None: all but inputs.
+        neurons : str, int or several, optional
+            Only these, by names, ids or globs; of edges, those into them. None: all but inputs.
         start, stop : int, optional
             Steps ``start`` to ``stop - 1``; None: to the end, and the step at which the run diverged, if it did.
         """
@@ -152,7 +152,7 @@ class Run(RunResult):
 
         Parameters
         ----------
-        path
+        path : str or path
             The file, written whole or not at all.
         steps : iterable of int, optional
             Which steps to show. None: the first, the last, and those between, closest at the start; as many as keep
@@ -171,8 +171,9 @@ class Run(RunResult):
 
         Notes
         -----
-        Of a network with more than 300 neurons or 3,000 edges the telling ones are shown: outputs, watched neurons, and
-        of each level those with the largest mean |δ|; the page says what is left out. Nothing is loaded from elsewhere.
+        Of a network with more than 300 neurons or 3,000 edges the relevant ones are shown: outputs, watched neurons,
+        and of each level those with the largest mean |δ|; the page says what is left out. Nothing is loaded from
+        elsewhere.
         """
         from neuronsim.page import write
 

@@ -1,27 +1,44 @@
 """One training step as people hold it: what happened, explained, checked, taken apart, drawn."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
 
 from neuronsim.errors import SettingError
-from neuronsim.tracing.steps import Messages, StepNeuron, StepResult
+from neuronsim.tracing.messages import Messages
+from neuronsim.tracing.neurons import StepEdge, StepNeuron
+from neuronsim.tracing.result import StepResult
 
 if TYPE_CHECKING:
     from neuronsim.analysis.paths import Paths
-    from neuronsim.explaining.explain import Explanation
+    from neuronsim.documents.explanation import Explanation
     from neuronsim.verifying.checks import Check
 
 __all__ = ["Step"]
 
 
 class Step(StepResult):
-    """One step: `StepResult` holds its numbers, the methods here say what they mean."""
+    """One step: `StepResult` holds its numbers, the methods here say what they mean.
+
+    ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's.
+    """
+
+    @overload
+    def __getitem__(self, what: tuple[Any, Any]) -> StepEdge: ...
+    @overload
+    def __getitem__(self, what: str | int | np.integer) -> StepNeuron: ...
+    def __getitem__(self, what: Any) -> StepNeuron | StepEdge:
+        """The record of a neuron, by name or id, or of an edge, by the pair of its ends."""
+        if isinstance(what, tuple) and len(what) == 2:
+            return StepEdge(self, self.graph.edge(*what))
+        return StepNeuron(self, self.graph.id(what))
 
     def explain(self, *what: Any) -> "Explanation":
         """Every formula with its numbers.
 
         Parameters
         ----------
-        what
+        *what : str, int or pair of them
             A neuron, ``explain("h1")``; an edge, ``explain("i1", "h1")``; or nothing: the loss.
 
         Returns
@@ -30,15 +47,17 @@ class Step(StepResult):
             To be printed; notebooks show it as tables. ``.latex()``, ``.html()`` and ``.worksheet()`` give it another
             form. Of a batch it lists the samples by their share, and how they make the gradient and the update.
         """
-        from neuronsim.explaining import explain
+        from neuronsim.explaining.edge import edge
+        from neuronsim.explaining.neuron import neuron
+        from neuronsim.explaining.step import loss
 
         ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
         if not ends:
-            return explain.loss(self)
+            return loss(self)
         if len(ends) == 1:
-            return explain.neuron(StepNeuron(self, self.graph.id(ends[0])))
+            return neuron(StepNeuron(self, self.graph.id(ends[0])))
         if len(ends) == 2:
-            return explain.edge(self[ends[0], ends[1]])
+            return edge(StepEdge(self, self.graph.edge(*ends)))
         raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
 
     def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
@@ -46,12 +65,17 @@ class Step(StepResult):
 
         Parameters
         ----------
-        neuron
+        neuron : str or int
             Name or id.
         top : int or None
             How many paths; None is all of them, up to 100,000.
         sample : int, optional
             Which one of the batch; needed if there are several.
+
+        Returns
+        -------
+        Paths
+            Their products, which add up to δ.
         """
         from neuronsim.analysis.paths import paths
 

@@ -15,7 +15,7 @@ PACKAGE = Path(ns.__file__).parent
 FLOORS = [
     ["errors"],
     ["basics", "seeds"],
-    ["formulas", "kernels"],
+    ["documents", "formulas", "kernels"],
     ["data"],
     ["graph"],
     ["engine"],

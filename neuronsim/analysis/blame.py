@@ -11,20 +11,21 @@ In a batch of n of which the mean is taken it is 1/n of that.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.analysis.probe import classes, engine_at, step_number
+from neuronsim.analysis.probe import Probe, classes, largest, step_number
+from neuronsim.documents.explanation import Explained, Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
+from neuronsim.engine.workspace import BlockSignals, gathered
 from neuronsim.errors import NotKnownError, SettingError
-from neuronsim.explaining.explain import Explanation, Section, number
+from neuronsim.graph.graph import Graph
+from neuronsim.tracing.replay import Replay
 
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.tracing.replay import Replay
-
-__all__ = ["Blame", "BlamedClass", "BlamedSample", "blame"]
+__all__ = ["Blame", "BlamedClass", "BlamedSample", "blame", "blamed"]
 
 Reals = NDArray[np.floating]
 
@@ -56,7 +57,7 @@ class BlamedClass(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Blame:
+class Blame(Explained):
     """What ``run.blame`` returns: a row for each sample, a column for each neuron.
 
     Attributes
@@ -72,7 +73,7 @@ class Blame:
     labels, predicted : int64 array (n_samples,) or None
         Each sample's class and the network's answer; None where targets are no classes.
     step : int
-        The parameters are those before this step, or behind the last.
+        The parameters are those before this step, or after the last.
     learning_rate : float
         μ, that of this step or the last.
     """
@@ -105,11 +106,8 @@ class Blame:
             return []
         found: list[tuple[float, int, int]] = []
         for n in range(len(self.neurons)):
-            sizes = np.abs(self.delta[:, n].astype(np.float64)) if by == "delta" else self._column(n)
-            sizes = np.where(np.isnan(sizes), np.inf, sizes)
-            enough = np.partition(sizes, -k)[-k] if k < len(sizes) else -np.inf
-            rows = np.flatnonzero(sizes >= enough)
-            found += zip((-sizes[rows]).tolist(), rows.tolist(), [n] * len(rows), strict=True)
+            rows, sizes = largest(np.abs(self.delta[:, n]) if by == "delta" else self._column(n), k)
+            found += zip((-sizes).tolist(), rows.tolist(), [n] * len(rows), strict=True)
         return [self._cell(row, n) for _, row, n in sorted(found)[:k]]
 
     def sample(self, row: int) -> list[BlamedSample]:
@@ -174,53 +172,51 @@ class Blame:
         left = len(largest) - _SHOWN
         return Section("by class", tuple(rows), (f"and {left:,} more",) if left > 0 else ())
 
-    def __str__(self) -> str:
-        return str(self._explanation())
-
     def __repr__(self) -> str:
         return f"<Blame: {len(self.samples):,} samples, {len(self.neurons):,} neurons, step {self.step:,}>"
 
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
-
-def blame(replay: "Replay", neurons: Any, step: int | None = None) -> Blame:
+def blame(replay: Replay, neurons: Any, step: int | None = None) -> Blame:
     """δ of every sample at some neurons, in one compiled pass over X.
 
     Parameters
     ----------
     replay : Replay
-    neurons
-        A name, an id, a glob, or several.
+    neurons : str, int or several
+        Names, ids or globs.
     step : int, optional
-        Uses the parameters before this step; None: those behind the last one.
+        Uses the parameters before this step; None: those after the last one.
     """
     q = step_number(replay, step)
-    engine = engine_at(replay, q)
-    graph = engine.graph
-    ids = graph.ids(neurons)
-    group, incoming = _incoming(graph, ids)
-    X, T, outputs = replay.X, replay.T, graph.outputs
-    n = len(X)
-    delta = np.empty((n, len(ids)), graph.dtype)
-    losses = np.empty(n, graph.dtype)
-    reach = np.zeros((len(incoming), n))
-    answers = np.empty(n, np.int64)
-    for block in engine.signals(X, T, replay.loss, inputs=bool(graph.is_input[ids].any())):
-        rows = slice(block.begin, block.begin + len(block.losses))
-        delta[rows], losses[rows] = block.delta[:, ids], block.losses
-        y = block.y[:, outputs]
-        answers[rows] = y.argmax(axis=1) if len(outputs) > 1 else y[:, 0] > 0.5
-        for k, (sources, factors) in enumerate(incoming):
-            reach[k, rows] = (np.abs(block.y[:, sources]).astype(np.float64) * factors).sum(axis=1)
-    labels = classes(T)
+    probe = Probe(replay)
+    probe.load(replay.parameters(q))
     rate = replay.rate(min(q, max(replay.n_steps - 1, 0)))
-    names = graph.name_list(ids)
+    return blamed(probe, probe.graph.ids(neurons), q, rate)
+
+
+def blamed(probe: Probe, ids: NDArray[np.int64], step: int, rate: float) -> Blame:
+    """The same of the samples and parameters of a probe, which are those before ``step``."""
+    graph, n, outputs = probe.graph, len(probe.X), probe.graph.outputs
+    group, incoming = _incoming(graph, ids)
+    labels = classes(probe.T)
+
+    def pick(block: BlockSignals) -> tuple[NDArray[Any], ...]:
+        y = block.y
+        answers = y[:, outputs].argmax(axis=1) if len(outputs) > 1 else (y[:, outputs[0]] > 0.5).astype(np.int64)
+        reach = np.empty((len(y), len(incoming)))
+        for k, (sources, factors) in enumerate(incoming):
+            reach[:, k] = (np.abs(y[:, sources]).astype(np.float64) * factors).sum(axis=1)
+        return block.delta[:, ids], block.losses, answers, reach
+
+    blocks = probe.blocks(inputs=bool(graph.is_input[ids].any()))
+    delta, losses, answers, reach = gathered(blocks, n, pick)
     predicted = None if labels is None else answers
-    return Blame(names, np.arange(n), delta, losses, labels, predicted, q, rate, reach, group)
+    names = graph.name_list(ids)
+    reach = np.ascontiguousarray(reach.T)
+    return Blame(names, probe.rows, delta, losses, labels, predicted, step, rate, reach, group)
 
 
-def _incoming(graph: "Graph", ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[Any, Any]]]:
+def _incoming(graph: Graph, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[tuple[Any, Any]]]:
     """Which neurons share sources and rate factors, and those sources and factors: a layer is one group."""
     seen: dict[tuple[bytes, bytes], int] = {}
     group = np.empty(len(ids), np.int64)

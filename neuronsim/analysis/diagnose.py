@@ -9,21 +9,23 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, overload
+from functools import cache, cached_property
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis import overflow
-from neuronsim.analysis.probe import engine_at, signals, spread_rows, step_number
-from neuronsim.explaining.explain import Explanation, Section, number
+from neuronsim.analysis.probe import Probe, step_number
+from neuronsim.basics.spread import evenly_spread
+from neuronsim.documents.explanation import Explained, Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
+from neuronsim.engine.signals import Signals
 from neuronsim.formulas import activations
 from neuronsim.kernels import codes
-
-if TYPE_CHECKING:
-    from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+from neuronsim.tracing.replay import Replay
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Diagnosis", "Finding", "Level", "diagnose"]
 
@@ -54,12 +56,12 @@ class Finding:
     severity : {"error", "warning", "note"}
     neurons : tuple of str
     step : int or None
-        The step that failed or that killed the neurons (the first one known to be behind that, where only a range
+        The step that failed or that killed the neurons (the first one known to be after that, where only a range
         is known), else the one whose parameters were looked at.
     sentence, advice : str
         What was found, and what to try.
     details : tuple of str
-        The numbers behind it.
+        The numbers that show it.
     """
 
     kind: str
@@ -95,14 +97,14 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Diagnosis(Sequence[Finding]):
+class Diagnosis(Explained, Sequence[Finding]):
     """What ``run.diagnose`` returns: a list of findings, most severe first, and what was looked at.
 
     Attributes
     ----------
     findings : tuple of Finding
     levels : tuple of Level
-        δ by level, from the first one behind the inputs to the last.
+        δ by level, from the first one after the inputs to the last.
     looked_at : str
         Which samples, and how many steps.
     """
@@ -146,14 +148,8 @@ class Diagnosis(Sequence[Finding]):
             sections.append(Section("δ by level", tuple(rows), remarks))
         return Explanation(f"{title}; looked at {self.looked_at}", tuple(sections))
 
-    def __str__(self) -> str:
-        return str(self._explanation())
 
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
-
-
-def diagnose(replay: "Replay", step: int | None = None) -> Diagnosis:
+def diagnose(replay: Replay, step: int | None = None) -> Diagnosis:
     """Look for what the lectures say goes wrong (L4), with the parameters before ``step``; None: the last ones."""
     q = step_number(replay, step)
     search = _Search(replay, q)
@@ -169,23 +165,28 @@ def diagnose(replay: "Replay", step: int | None = None) -> Diagnosis:
 class _Search:
     """A run's signals on the chosen samples, at the end and, as far as asked, at earlier steps."""
 
-    def __init__(self, replay: "Replay", q: int) -> None:
+    def __init__(self, replay: Replay, q: int) -> None:
         self.replay, self.q = replay, q
-        self.rows = spread_rows(len(replay.X), SAMPLES)
-        self.engine = engine_at(replay, q)
-        self.graph = self.engine.graph
-        self.z, self.y, self.delta, self.losses = signals(self.engine, replay, self.rows)
+        self.rows = evenly_spread(len(replay.X), SAMPLES)
+        now = Probe(replay, self.rows)
+        now.load(replay.parameters(q))
+        self.graph, self.plan, self.signals = now.graph, now.engine.plan, now.signals()
         self.seen: dict[int, Array] = {}
         self.relu = np.flatnonzero(self.graph.activation_codes == codes.RELU)
         self.levels = _levels(self)
 
+    @cached_property
+    def _then(self) -> Probe:
+        """For parameters of earlier steps."""
+        return Probe(self.replay, self.rows)
+
     def dead(self, q: int) -> Array:
         """Which relus (n_relus,) have z ≤ 0 for all samples with the parameters before step ``q``."""
         if q not in self.seen:
-            X, T = self.replay.X[self.rows], self.replay.T[self.rows]
-            blocks = engine_at(self.replay, q).signals(X, T, self.replay.loss, inputs=False)
+            self._then.load(self.replay.parameters(q))
             # z of a neuron lies together in memory, that of a sample does not
-            self.seen[q] = np.all([np.all(block.z.T[self.relu] <= 0, axis=1) for block in blocks], axis=0)
+            dead = [np.all(block.z.T[self.relu] <= 0, axis=1) for block in self._then.blocks(inputs=False)]
+            self.seen[q] = np.all(dead, axis=0)
         return self.seen[q]
 
     def name(self, neuron: int) -> str:
@@ -201,26 +202,24 @@ class _Search:
 # ------------------------------------------------------------------ overflow
 
 
-def _overflow(search: _Search, failed: "Step | None") -> Iterator[Finding]:
+def _overflow(search: _Search, failed: StepResult | None) -> Iterator[Finding]:
     if failed is not None:
         yield _failed(search, failed)
         return
-    order = search.engine.plan.order
-    origin = overflow.bad_signal(search.graph, order, search.z, search.y, search.delta, search.losses)
+    origin = overflow.bad_signal(search.graph, search.plan.order, search.signals)
     if origin is not None:
-        sample = int(search.rows[origin.row])
-        yield _bad(search, origin, search.y[origin.row], f"with the parameters before step {search.q:,}", sample)
+        y, sample = search.signals.y[origin.row], int(search.rows[origin.row])
+        yield _bad(search, origin, y, f"with the parameters before step {search.q:,}", sample)
 
 
 _AGAINST_OVERFLOW = "a smaller learning_rate, clip_norm=1, or scaled data (ns.data.Standardizer)"
 
 
-def _failed(search: _Search, step: "Step") -> Finding:
+def _failed(search: _Search, step: StepResult) -> Finding:
     """Why the run diverged."""
     z, y, delta = (np.atleast_2d(values) for values in (step.z, step.y, step.delta))
-    origin = overflow.bad_signal(step.graph, search.engine.plan.order, z, y, delta, step.losses)
-    if origin is None:
-        origin = overflow.bad_update(step)
+    signals = Signals(z, y, delta, step.losses, np.empty(0))
+    origin = overflow.bad_signal(step.graph, search.plan.order, signals) or overflow.bad_update(step)
     where = f"at step {step.number:,} (epoch {step.epoch})"
     growth = _growth(search)
     if origin is None:
@@ -276,15 +275,15 @@ def _deltas(search: _Search) -> Iterator[Finding]:
 
 
 def _levels(search: _Search) -> tuple[Level, ...]:
-    graph, levels = search.graph, search.engine.plan.levels
-    heard = graph.reaches_output() & ~graph.is_input
+    graph, levels = search.graph, search.plan.levels
+    relevant = graph.reaches_output() & ~graph.is_input
     gains = _gains(search)
     found = []
     with np.errstate(all="ignore"):
-        for level in np.unique(levels[heard]).tolist():
-            those = np.flatnonzero(heard & (levels == level))
-            delta = float(np.sqrt(np.square(search.delta[:, those].astype(np.float64)).mean()))
-            leaving = np.isin(graph.sources, those) & heard[graph.sinks()] & ~np.isnan(gains)
+        for level in np.unique(levels[relevant]).tolist():
+            those = np.flatnonzero(relevant & (levels == level))
+            delta = float(np.sqrt(np.square(search.signals.delta[:, those].astype(np.float64)).mean()))
+            leaving = np.isin(graph.sources, those) & relevant[graph.sinks()] & ~np.isnan(gains)
             gain = float(gains[leaving].mean()) if leaving.any() else None
             found.append(Level(int(level), len(those), delta, gain))
     return tuple(found)
@@ -293,14 +292,14 @@ def _levels(search: _Search) -> tuple[Level, ...]:
 def _gains(search: _Search) -> Reals:
     """|w| · the mean |f'(z)| of its source over a few samples, for each edge; NaN where f' is that of a group."""
     graph = search.graph
-    n = max(1, min(64, _DERIVATIVES // max(graph.n_neurons, 1), len(search.z)))
-    few = search.z[spread_rows(len(search.z), n)].astype(np.float64)
+    n = max(1, min(64, _DERIVATIVES // max(graph.n_neurons, 1), len(search.signals.z)))
+    z = search.signals.z[evenly_spread(len(search.signals.z), n)].astype(np.float64)
     slopes = graph.biases.astype(np.float64) * np.nan
     for a in np.flatnonzero(~graph.is_input & graph.reaches_output()).tolist():
         derivative = activations.by_code(int(graph.activation_codes[a])).derivative
         if derivative is not None:
             slope = float(graph.slopes[a])
-            slopes[a] = sum(abs(derivative(z, slope)) for z in few[:, a].tolist()) / len(few)
+            slopes[a] = sum(abs(derivative(at, slope)) for at in z[:, a].tolist()) / len(z)
     gains: Reals = np.abs(graph.weights.astype(np.float64)) * slopes[graph.sources]
     return gains
 
@@ -377,7 +376,7 @@ def _saturated(search: _Search) -> Iterator[Finding]:
     for code in _BOUNDED:
         limit = _flat_beyond(code)
         for a in np.flatnonzero((graph.activation_codes == code) & ~graph.is_input).tolist():
-            flat = np.abs(search.z[:, a]) >= limit
+            flat = np.abs(search.signals.z[:, a]) >= limit
             considered = wrong.get(a, np.ones(len(flat), np.bool_))
             if considered.any() and flat[considered].mean() >= SHARE:
                 groups[code].append(a)
@@ -404,7 +403,7 @@ def _wrong(search: _Search) -> dict[int, Array]:
         if T.ndim == 1 or loss.fused == "sigmoid":
             wrong[output] = np.zeros(len(search.rows), np.bool_)
         else:
-            wrong[output] = np.abs(search.y[:, output] - T[search.rows, column]) > 0.25
+            wrong[output] = np.abs(search.signals.y[:, output] - T[search.rows, column]) > 0.25
     return wrong
 
 
@@ -422,7 +421,7 @@ def _flat_beyond(code: int) -> float:
 
 def _coarse(q: int) -> list[int]:
     """A few steps from 0 to ``q``, evenly spread."""
-    steps: list[int] = np.unique(np.linspace(0, q, COARSE_STEPS).astype(np.int64)).tolist()
+    steps: list[int] = evenly_spread(q + 1, COARSE_STEPS).tolist()
     return steps
 
 

@@ -7,18 +7,20 @@ first step on that reads other data, all signals are compared; with ``every_step
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.documents.explanation import Explained, Explanation
+from neuronsim.documents.notation import pair
+from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
-from neuronsim.explaining.explain import Explanation, Section, pair
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.parameters import ARRAYS, ParameterRef
+from neuronsim.kernels.arguments import Parameters
+from neuronsim.tracing.replay import Replay
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Difference", "diff"]
 
@@ -29,8 +31,11 @@ _SETTINGS = ("loss", "reduction", "optimizer", "learning_rate", "momentum", "bat
              "weight_decay", "clip_norm", "clip_value")  # fmt: skip
 
 
+_SINGULAR = {"weights": "weight", "biases": "bias", "slopes": "slope"}
+
+
 @dataclass(frozen=True)
-class Difference:
+class Difference(Explained):
     """What ``run.diff`` returns; true where there is a difference.
 
     Attributes
@@ -42,7 +47,7 @@ class Difference:
     where : str or tuple of str
         A neuron, or the two ends of an edge.
     after : bool
-        Whether the parameter is the one behind the step's update; all else up to there agrees.
+        Whether the parameter is the one after the step's update; all else up to there agrees.
     sample : int or None
         The row of X, where z, y or delta differ.
     values : pair of float
@@ -85,14 +90,8 @@ class Difference:
         title = f"the runs differ first at step {self.step:,}: {place}"
         return Explanation(title, (Section("values", (("this run", this), ("the other", other))), causes))
 
-    def __str__(self) -> str:
-        return str(self._explanation())
 
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
-
-
-def diff(a: "Replay", b: "Replay", tolerance: float = 0.0, every_step: bool = False) -> Difference:
+def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False) -> Difference:
     """Find the first step of two runs that differs by more than ``tolerance``, absolutely; NaN equals NaN.
 
     Parameters
@@ -118,33 +117,43 @@ def diff(a: "Replay", b: "Replay", tolerance: float = 0.0, every_step: bool = Fa
         begin, end, looked_at = _narrowed(a, b, n, tolerance)
     causes = tuple(_causes(a, b))
     order = a.graph.plan().order
-    for step, its_twin in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
-        found = _first_in(step, its_twin, order, tolerance)
+    step, found = 0, None if n else _in_parameters(a.graph, a.parameters(0), b.parameters(0), tolerance)
+    for this, that in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
+        step, found = this.number, _first_in(this, that, order, tolerance)
         if found is not None:
-            what, where, after, sample, values = found
-            return Difference(step.number, what, where, after, sample, values, causes, n, tolerance, looked_at)
-    if not n and (start := _parameters(a, b, 0, tolerance)) is not None:
-        what, where, values = start
-        return Difference(0, what, where, False, None, values, causes, n, tolerance, looked_at)
-    return Difference(None, "", "", False, None, (np.nan, np.nan), causes, n, tolerance, looked_at)
+            break
+    if found is None:
+        return Difference(None, "", "", False, None, (np.nan, np.nan), causes, n, tolerance, looked_at)
+    return Difference(step, *found, causes, n, tolerance, looked_at)
 
 
-def _narrowed(a: "Replay", b: "Replay", n: int, tolerance: float) -> tuple[int, int, str]:
+class _Found(NamedTuple):
+    """What differs first in one step, as `Difference` says it."""
+
+    what: str
+    where: str | tuple[str, str]
+    after: bool
+    sample: int | None
+    values: tuple[float, float]
+
+
+def _narrowed(a: Replay, b: Replay, n: int, tolerance: float) -> tuple[int, int, str]:
     """The steps that hold the first difference, from … to before …."""
+
+    def differ_before(q: int) -> bool:
+        return _in_parameters(a.graph, a.parameters(q), b.parameters(q), tolerance) is not None
+
     same, differs, looked = -1, None, 0
     for q in _powers(n):
         looked += 1
-        if _parameters(a, b, q, tolerance) is not None:
+        if differ_before(q):
             differs = q
             break
         same = q
     while differs is not None and differs - same > 1:
         middle = (same + differs) // 2
         looked += 1
-        if _parameters(a, b, middle, tolerance) is None:
-            same = middle
-        else:
-            differs = middle
+        same, differs = (same, middle) if differ_before(middle) else (middle, differs)
     looked_at = f"the parameters before {looked} of them"
     end = n if differs is None else max(differs, min(1, n))
     begin = n if differs is None else max(differs - 1, 0)
@@ -161,7 +170,7 @@ def _powers(n: int) -> Iterator[int]:
     yield n
 
 
-def _other_inputs(a: "Replay", b: "Replay", end: int) -> Iterator[int]:
+def _other_inputs(a: Replay, b: Replay, end: int) -> Iterator[int]:
     """The first step, if any, before ``end`` that reads other samples in the two runs."""
     if _same(a.X, b.X) and _same(a.T, b.T) and _same_order(a, b):
         return
@@ -172,7 +181,7 @@ def _other_inputs(a: "Replay", b: "Replay", end: int) -> Iterator[int]:
             return
 
 
-def _same_order(a: "Replay", b: "Replay") -> bool:
+def _same_order(a: Replay, b: Replay) -> bool:
     firsts = (0, a.steps_per_epoch)
     return a.batch_size == b.batch_size and all(_same(a.rows(q), b.rows(q)) for q in firsts)
 
@@ -181,59 +190,48 @@ def _same(a: Array, b: Array) -> bool:
     return a is b or np.array_equal(a, b)
 
 
-def _first_in(
-    step: "Step", other: "Step", order: Array, tolerance: float
-) -> tuple[str, Any, bool, int | None, tuple[float, float]] | None:
-    """In the order of computing: parameters, z and y with the flow, δ against it, parameters behind the update."""
+def _first_in(step: StepResult, other: StepResult, order: Array, tolerance: float) -> _Found | None:
+    """In the order of computing: parameters, z and y with the flow, δ against it, parameters after the update."""
     graph = step.graph
-    before = _in_parameters(graph, _of(step), _of(other), tolerance)
-    if before is not None:
-        what, where, values = before
-        return what, where, False, None, values
-    mine, its = np.atleast_2d(step.z), np.atleast_2d(other.z)
-    if len(mine) != len(its):
-        return "samples", "", False, None, (float(len(mine)), float(len(its)))
-    samples = np.arange(len(mine)) if step.samples is None else step.samples
+    return (
+        _in_parameters(graph, _before(step), _before(other), tolerance)
+        or _in_signals(step, other, order, tolerance)
+        or _in_parameters(graph, step.after, other.after, tolerance, after=True)
+    )
+
+
+def _before(step: StepResult) -> Parameters:
+    return Parameters(step.weights, step.biases, step.slopes)
+
+
+def _in_signals(step: StepResult, other: StepResult, order: Array, tolerance: float) -> _Found | None:
+    """The first z, y or δ that differs."""
+    if len(step) != len(other):
+        return _Found("samples", "", False, None, (float(len(step)), float(len(other))))
+    samples = np.arange(len(step)) if step.samples is None else step.samples
     for what, columns in (("z", order), ("y", order), ("delta", order[::-1])):
-        own, its = np.atleast_2d(getattr(step, what)), np.atleast_2d(getattr(other, what))
-        bad = _differ(own, its, tolerance)
+        these, those = np.atleast_2d(getattr(step, what)), np.atleast_2d(getattr(other, what))
+        bad = _differ(these, those, tolerance)
         if bad.any():
             neuron = int(columns[np.any(bad, axis=0)[columns].argmax()])
             row = int(bad[:, neuron].argmax())
-            values = float(own[row, neuron]), float(its[row, neuron])
-            return what, graph.name(neuron), False, int(samples[row]), values
-    behind = _in_parameters(graph, _of(step, True), _of(other, True), tolerance)
-    if behind is None:
-        return None
-    what, where, values = behind
-    return what, where, True, None, values
-
-
-def _of(step: "Step", after: bool = False) -> tuple[Array, Array, Array]:
-    if after:
-        return step.weights_after, step.biases_after, step.slopes_after
-    return step.weights, step.biases, step.slopes
-
-
-def _parameters(a: "Replay", b: "Replay", q: int, tolerance: float) -> tuple[str, Any, tuple[float, float]] | None:
-    return _in_parameters(a.graph, a.parameters(q), b.parameters(q), tolerance)
-
-
-def _in_parameters(
-    graph: "Graph", these: tuple[Array, ...], those: tuple[Array, ...], tolerance: float
-) -> tuple[str, Any, tuple[float, float]] | None:
-    """The first weight, bias or slope that differs."""
-    for what, this, that in zip(("weight", "bias", "slope"), these, those, strict=True):
-        bad = _differ(this, that, tolerance)
-        if bad.any():
-            at = int(bad.argmax())
-            where: Any = graph.name(at) if what != "weight" else _ends(graph, at)
-            return what, where, (float(this[at]), float(that[at]))
+            values = float(these[row, neuron]), float(those[row, neuron])
+            return _Found(what, step.graph.name(neuron), False, int(samples[row]), values)
     return None
 
 
-def _ends(graph: "Graph", edge: int) -> tuple[str, str]:
-    return graph.name(int(graph.sources[edge])), graph.name(int(graph.sinks()[edge]))
+def _in_parameters(
+    graph: Graph, these: Parameters, those: Parameters, tolerance: float, after: bool = False
+) -> _Found | None:
+    """The first weight, bias or slope that differs."""
+    for array, this, that in zip(ARRAYS, these, those, strict=True):
+        bad = _differ(this, that, tolerance)
+        if bad.any():
+            ref = ParameterRef(array, int(bad.argmax()))
+            sink, source = graph.name(ref.sink(graph)), ref.source(graph)
+            where = sink if source is None else (graph.name(source), sink)
+            return _Found(_SINGULAR[array], where, after, None, (ref.value(these), ref.value(those)))
+    return None
 
 
 def _differ(a: Array, b: Array, tolerance: float) -> Array:
@@ -245,17 +243,16 @@ def _differ(a: Array, b: Array, tolerance: float) -> Array:
     return bad
 
 
-def _check_wiring(a: "Graph", b: "Graph") -> None:
+def _check_wiring(a: Graph, b: Graph) -> None:
     if a.n_neurons != b.n_neurons:
         raise SettingError(f"the networks have {a.n_neurons:,} and {b.n_neurons:,} neurons; the same ones are needed")
     for this, that in zip(a.names, b.names, strict=True):
         if this != that:
             raise SettingError(f"the networks differ: {this!r} is called {that!r} in the other")
     if not (_same(a.row_start, b.row_start) and _same(a.sources, b.sources)):
-        own = _edges(a)
-        others = _edges(b)
-        source, sink = min(own ^ others)
-        has, lacks = ("this", "the other") if (source, sink) in own else ("the other", "this")
+        these, those = _edges(a), _edges(b)
+        source, sink = min(these ^ those)
+        has, lacks = ("this", "the other") if (source, sink) in these else ("the other", "this")
         edge = f"{a.name(source)} → {a.name(sink)}"
         raise SettingError(f"the networks differ: {has} has the edge {edge}, {lacks} has not")
     if not (_same(a.inputs, b.inputs) and _same(a.outputs, b.outputs)):
@@ -265,11 +262,11 @@ def _check_wiring(a: "Graph", b: "Graph") -> None:
         raise SettingError(f"the networks differ: {a.name(int(codes[0]))!r} has another activation")
 
 
-def _edges(graph: "Graph") -> set[tuple[int, int]]:
+def _edges(graph: Graph) -> set[tuple[int, int]]:
     return set(zip(graph.sources.tolist(), graph.sinks().tolist(), strict=True))
 
 
-def _causes(a: "Replay", b: "Replay") -> Iterator[str]:
+def _causes(a: Replay, b: Replay) -> Iterator[str]:
     if a.graph.dtype != b.graph.dtype:
         yield f"dtype: {a.graph.dtype} and {b.graph.dtype}"
     for name in _SETTINGS:

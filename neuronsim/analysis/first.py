@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import step_number
-from neuronsim.explaining.explain import Explanation, Section, number
+from neuronsim.documents.explanation import Explained, Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.tracing.conditions import Condition, parse
 
 if TYPE_CHECKING:
     from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+    from neuronsim.tracing.result import StepResult
 
 __all__ = ["Occurrence", "first"]
 
@@ -21,7 +23,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Occurrence:
+class Occurrence(Explained):
     """Where a condition holds first: ``run.at(found.step).explain(found.where)`` shows how it came about.
 
     Attributes
@@ -53,12 +55,6 @@ class Occurrence:
         rows = tuple((field, "=", number(value)) for field, value in self.values.items())
         at = f"step {self.step} (epoch {self.epoch}){sample}, {place}"
         return Explanation(f"{self.condition} holds first at", (Section(at, rows, made),))
-
-    def __str__(self) -> str:
-        return str(self._explanation())
-
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
 
 class _Fields(NamedTuple):
@@ -132,7 +128,7 @@ def _steps(replay: "Replay", condition: Condition, start: int, stop: int | None)
             yield _fields(failed, condition, made=False)
 
 
-def _fields(step: "Step", condition: Condition, made: bool = True) -> _Fields:
+def _fields(step: "StepResult", condition: Condition, made: bool = True) -> _Fields:
     samples = np.empty(0, np.int64) if step.samples is None else step.samples
     with np.errstate(all="ignore"):
         return _Fields(step.number, step.epoch or 0, samples, {f: _READ[f](step) for f in condition.fields}, made)

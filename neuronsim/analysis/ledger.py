@@ -15,20 +15,22 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import classes, step_number
+from neuronsim.documents.explanation import Explained, Explanation
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
+from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
 from neuronsim.errors import NotKnownError, SettingError
-from neuronsim.explaining.explain import MOST_TERMS, SHOWN_TERMS, Explanation, Section, number
 from neuronsim.formulas.optimizers import SGD, Momentum, Nesterov, Optimizer
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.steps import Step
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.parameters import ParameterRef
+from neuronsim.tracing.replay import Replay
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Entry", "Ledger", "Split", "ledger"]
 
@@ -45,7 +47,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class Split(Explained):
     """A change, split into amounts that add up to it exactly.
 
     Attributes
@@ -89,7 +91,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def section(self) -> Section:
+    def _explanation(self) -> Section:
         """The largest lines as a table."""
         lines = [line for line in self.entries if line.amount]
         shown = len(lines) if len(lines) <= MOST_TERMS else SHOWN_TERMS
@@ -103,15 +105,9 @@ class Split:
             remarks.append(f"{nothing:,} of {len(self):,} {_PLURALS[self.kind]} wrote nothing")
         return Section(f"by {self.kind}", tuple(rows), tuple(remarks))
 
-    def __str__(self) -> str:
-        return str(self.section())
-
-    def _repr_html_(self) -> str:
-        return self.section().to_html()
-
 
 @dataclass(frozen=True, eq=False)
-class Ledger:
+class Ledger(Explained):
     """What ``run.ledger`` returns.
 
     Attributes
@@ -121,7 +117,7 @@ class Ledger:
     start, stop : int
         The steps ``start`` to ``stop - 1``.
     before, after : float
-        The parameter before the first of them and behind the last.
+        The parameter before the first of them and after the last.
     rule : str
         The optimiser's name.
     by_step, by_epoch : Split
@@ -174,21 +170,15 @@ class Ledger:
         sections = [head]
         if self._by_sample is None:
             head = Section(head.heading, head.rows, (f"{self.rule} is adaptive: booked by step, not by sample",))
-            sections = [head, self.by_step.section()]
+            sections = [head, self.by_step._explanation()]
         else:
-            sections.append(self.by_sample.section())
+            sections.append(self.by_sample._explanation())
             if self._labels is not None:
-                sections.append(self.by_class.section())
-        return Explanation(f"ledger of {self.parameter}", (*sections, self.by_epoch.section()))
-
-    def __str__(self) -> str:
-        return str(self._explanation())
+                sections.append(self.by_class._explanation())
+        return Explanation(f"ledger of {self.parameter}", (*sections, self.by_epoch._explanation()))
 
     def __repr__(self) -> str:
         return f"<Ledger of {self.parameter}, steps {self.start:,} to {self.stop - 1:,}: {number(self.total)}>"
-
-    def _repr_html_(self) -> str:
-        return self._explanation()._repr_html_()
 
 
 class _Booked(NamedTuple):
@@ -203,63 +193,28 @@ class _Booked(NamedTuple):
     decay: float
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a parameter lives: a weight (of an edge), or a bias (no edge)."""
-
-    name: str
-    sink: int
-    edge: int | None
-    source: int | None
-
-    def value(self, step: "Step", after: bool) -> float:
-        """The parameter before or behind the step."""
-        if self.edge is None:
-            return float((step.biases_after if after else step.biases)[self.sink])
-        return float((step.weights_after if after else step.weights)[self.edge])
-
-    def gradients(self, step: "Step") -> Reals:
-        """δ·y of each sample, or δ for a bias, float64."""
-        delta = np.atleast_2d(step.delta)[:, self.sink].astype(np.float64)
-        if self.source is None:
-            return delta
-        products: Reals = delta * np.atleast_2d(step.y)[:, self.source]
-        return products
-
-    def factor(self, graph: "Graph") -> float:
-        """The rate factor, negative where frozen."""
-        rates = graph.bias_rates if self.edge is None else graph.weight_rates
-        return 1.0 if rates is None else float(rates[self.sink if self.edge is None else self.edge])
-
-    def velocity(self, step: "Step") -> float:
-        """v before the step."""
-        velocity = step.state[0]
-        return float(velocity.biases[self.sink] if self.edge is None else velocity.weights[self.edge])
-
-
-def ledger(replay: "Replay", *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
+def ledger(replay: Replay, *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
     """Replay some steps and book the change of one parameter.
 
     Parameters
     ----------
     replay : Replay
-    what
+    *what : str, int or pair of them
         An edge, ``"i1", "h1"``, or a neuron: its bias.
     start, stop : int, optional
         Steps ``start`` to ``stop - 1``; None: to the last.
     """
-    place = _place(replay.graph, what)
+    parameter = _parameter(replay.graph, what)
     first, last = step_number(replay, start, "start"), step_number(replay, stop, "stop")
     if first > last:
         raise SettingError(f"start={first} is behind stop={last}")
-    kept = replay.parameters(first)
-    before = float(kept.biases[place.sink] if place.edge is None else kept.weights[place.edge])
+    before = parameter.value(replay.parameters(first))
     booked: list[_Booked] = []
     velocity = 0.0
     for step in replay.walk(first, last):
         if not booked and isinstance(replay.rule, (Momentum, Nesterov)):
-            velocity = place.velocity(step)
-        booked.append(_book(place, step))
+            velocity = parameter.value(step.state[0])
+        booked.append(_book(parameter, step))
     after = booked[-1].after if booked else before
     steps = _balanced("step", [b.step for b in booked], [b.after - b.before for b in booked], {}, before, after)
     epochs = _epochs(booked, before, after)
@@ -267,40 +222,48 @@ def ledger(replay: "Replay", *what: Any, start: int = 0, stop: int | None = None
     if type(replay.rule) in (SGD, Momentum, Nesterov):
         by_sample = _by_sample(replay.rule, replay.graph.dtype, booked, velocity, last, before, after)
     rule = str(replay.rule.name)
-    return Ledger(place.name, first, last, before, after, rule, steps, epochs, by_sample, classes(replay.T))
+    return Ledger(
+        parameter.label(replay.graph), first, last, before, after, rule, steps, epochs, by_sample, classes(replay.T)
+    )
 
 
-def _place(graph: "Graph", what: tuple[Any, ...]) -> _Place:
+def _parameter(graph: Graph, what: tuple[Any, ...]) -> ParameterRef:
     ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
     if len(ends) == 2:
-        edge = graph.edge(*ends)
-        source, sink = (graph.id(end) for end in ends)
-        return _Place(f"w[{graph.name(source)}→{graph.name(sink)}]", sink, edge, source)
+        return ParameterRef("weights", graph.edge(*ends))
     if len(ends) != 1:
         raise SettingError(f'a ledger is of one edge, ledger("i1", "h1"), or of one bias, ledger("h1"), not {what!r}')
     neuron = graph.id(ends[0])
     if graph.is_input[neuron]:
         raise SettingError(f"{graph.name(neuron)!r} is an input: it has no bias to keep a ledger of")
-    return _Place(f"b[{graph.name(neuron)}]", neuron, None, None)
+    return ParameterRef("biases", neuron)
 
 
-def _book(place: _Place, step: "Step") -> _Booked:
+def _sample_gradients(parameter: ParameterRef, step: StepResult) -> Reals:
+    """δ·y of each sample, or δ for a bias, float64."""
+    sink, source = parameter.sink(step.graph), parameter.source(step.graph)
+    delta = np.atleast_2d(step.delta)[:, sink].astype(np.float64)
+    gradients: Reals = delta if source is None else delta * np.atleast_2d(step.y)[:, source]
+    return gradients
+
+
+def _book(parameter: ParameterRef, step: StepResult) -> _Booked:
     """One step's parts: -μ·c·δ·y of each sample and -μ·decay·w, with the numbers as the kernel rounds them."""
     dtype = step.graph.dtype.type
-    factor = max(place.factor(step.graph), 0.0)
+    factor = max(parameter.rate_factor(step.graph), 0.0)
     rate = float(dtype(step.learning_rate)) * factor
-    each = place.gradients(step)
+    each = _sample_gradients(parameter, step)
     scale = float(dtype(1.0 / len(each))) if step.reduction == "mean" else 1.0
     scale *= step.clip_factor
     gradient = abs(scale * math.fsum(each.tolist()))
     if step.clip_value is not None and gradient > step.clip_value:
         scale *= step.clip_value / gradient
     parts = -rate * scale * each
-    before = place.value(step, after=False)
-    decays = place.edge is not None and step.weight_decay
+    before, after = parameter.value(step), parameter.value(step.after)
+    decays = parameter.array == "weights" and step.weight_decay
     decay = -rate * float(dtype(step.weight_decay)) * before if decays else 0.0
     rows = np.empty(0, np.int64) if step.samples is None else step.samples
-    return _Booked(step.number, step.epoch or 0, before, place.value(step, after=True), rows, parts, decay)
+    return _Booked(step.number, step.epoch or 0, before, after, rows, parts, decay)
 
 
 def _by_sample(

@@ -1,17 +1,17 @@
 """Where signals leave the finite numbers: the first operation that does, its operands, and the chain that led there."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.explaining.explain import number
+from neuronsim.documents.notation import number
+from neuronsim.engine.finite import first_parameter, first_signal
+from neuronsim.engine.signals import Signals
 from neuronsim.formulas import activations
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.tracing.steps import Step
+from neuronsim.graph.graph import Graph
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Origin", "bad_signal", "bad_update", "chain"]
 
@@ -44,8 +44,8 @@ class Origin:
     operands: str
 
 
-def bad_signal(graph: "Graph", order: Array, z: Reals, y: Reals, delta: Reals, losses: Reals) -> Origin | None:
-    """The first z or y in running order, else the first loss, else the first δ on the way back, that is not finite.
+def bad_signal(graph: Graph, order: Array, signals: Signals) -> Origin | None:
+    """The first signal that is not finite, as `neuronsim.engine.finite` orders them, and what made it so.
 
     Parameters
     ----------
@@ -53,61 +53,45 @@ def bad_signal(graph: "Graph", order: Array, z: Reals, y: Reals, delta: Reals, l
         Holds the parameters that the signals were made with.
     order : array (n_neurons,)
         Ids in running order.
-    z, y, delta : array (n, n_neurons)
-    losses : array (n,)
+    signals : Signals
+        Of several samples.
     """
-    bad: Array = np.logical_not(np.isfinite(z) & np.isfinite(y))
-    columns: Array = np.any(bad, axis=0)[order]
-    if columns.any():
-        neuron = int(order[columns.argmax()])
-        row = int(bad[:, neuron].argmax())
-        if np.isfinite(z[row, neuron]):
-            code = int(graph.activation_codes[neuron])
-            f = activations.by_code(code).name
-            return Origin("y", neuron, row, f"{f}(z = {number(z[row, neuron])}) → {number(y[row, neuron])}")
-        return Origin("z", neuron, row, _forward_operands(graph, neuron, y[row]))
-    if not np.isfinite(losses).all():
-        row = int((~np.isfinite(losses)).argmax())
+    z, y, losses, delta = signals.z, signals.y, signals.losses, signals.delta
+    found = first_signal(order, z, y, losses, delta)
+    if found is None:
+        return None
+    row, what, neuron = found.row, found.what, found.neuron
+    if neuron is None:
         output = int(graph.outputs[np.abs(y[row, graph.outputs]).argmax()])
-        return Origin(
-            "loss", None, row, f"y[{graph.name(output)}] = {number(y[row, output])} → loss = {number(losses[row])}"
-        )
-    bad = np.logical_not(np.isfinite(delta))
-    backwards = order[::-1]
-    columns = np.any(bad, axis=0)[backwards]
-    if columns.any():
-        neuron = int(backwards[columns.argmax()])
-        row = int(bad[:, neuron].argmax())
-        return Origin("delta", neuron, row, _backward_operands(graph, neuron, z[row], y[row], delta[row]))
-    return None
+        operands = f"y[{graph.name(output)}] = {number(y[row, output])} → loss = {number(found.value)}"
+    elif what == "y":
+        f = activations.by_code(int(graph.activation_codes[neuron])).name
+        operands = f"{f}(z = {number(z[row, neuron])}) → {number(found.value)}"
+    elif what == "z":
+        operands = _forward_operands(graph, neuron, y[row])
+    else:
+        operands = _backward_operands(graph, neuron, z[row], y[row], delta[row])
+    return Origin(what, neuron, row, operands)
 
 
-def bad_update(step: "Step") -> Origin | None:
-    """The first weight, else bias, that a step with finite signals makes not finite."""
+def bad_update(step: StepResult) -> Origin | None:
+    """The first parameter that a step with finite signals makes not finite."""
     graph, y, delta = step.graph, np.atleast_2d(step.y), np.atleast_2d(step.delta)
-    for after, before, gradients in (
-        (step.weights_after, step.weights, step.weight_gradients),
-        (step.biases_after, step.biases, step.bias_gradients),
-    ):
-        bad = ~np.isfinite(after)
-        if not bad.any():
-            continue
-        at = int(bad.argmax())
-        on_edge = after is step.weights_after
-        sink = int(graph.sinks()[at]) if on_edge else at
-        source = int(graph.sources[at]) if on_edge else None
-        name = f"w[{graph.name(source)}→{graph.name(sink)}]" if source is not None else f"b[{graph.name(sink)}]"
-        row = int(np.abs(delta[:, sink] if source is None else delta[:, sink] * y[:, source]).argmax())
-        signal = "1" if source is None else f"y[{graph.name(source)}] = {number(y[row, source])}"
-        operands = (
-            f"δ[{graph.name(sink)}] = {number(delta[row, sink])} · {signal}, gradient {number(gradients[at])}, "
-            f"{name} = {number(before[at])} → {number(after[at])}"
-        )
-        return Origin("update", sink, row, operands)
-    return None
+    ref = first_parameter(graph, step.after)
+    if ref is None:
+        return None
+    sink, source = ref.sink(graph), ref.source(graph)
+    row = int(np.abs(delta[:, sink] if source is None else delta[:, sink] * y[:, source]).argmax())
+    signal = "1" if source is None else f"y[{graph.name(source)}] = {number(y[row, source])}"
+    product = f"δ[{graph.name(sink)}] = {number(delta[row, sink])} · {signal}, " if ref.array != "slopes" else ""
+    operands = (
+        f"{product}gradient {number(ref.value(step.gradients))}, "
+        f"{ref.label(graph)} = {number(ref.value(step))} → {number(ref.value(step.after))}"
+    )
+    return Origin("update", sink, row, operands)
 
 
-def chain(graph: "Graph", neuron: int, y: Reals) -> str:
+def chain(graph: Graph, neuron: int, y: Reals) -> str:
     """From an input, or a bias, to the neuron: at each one the source of the largest \\|w·y\\|."""
     links = [graph.name(neuron)]
     while not graph.is_input[neuron]:
@@ -129,7 +113,7 @@ def chain(graph: "Graph", neuron: int, y: Reals) -> str:
     return " ".join(links)
 
 
-def _forward_operands(graph: "Graph", neuron: int, y: Reals) -> str:
+def _forward_operands(graph: Graph, neuron: int, y: Reals) -> str:
     """The first product or partial sum of b + Σ w·y, by ascending source, that is not finite."""
     edges = slice(graph.row_start[neuron], graph.row_start[neuron + 1])
     sources = graph.sources[edges].tolist()
@@ -140,7 +124,7 @@ def _forward_operands(graph: "Graph", neuron: int, y: Reals) -> str:
     return found or f"b + Σ w·y of {len(terms)} terms, summed in another order → z[{name}] is not finite"
 
 
-def _backward_operands(graph: "Graph", neuron: int, z: Reals, y: Reals, delta: Reals) -> str:
+def _backward_operands(graph: Graph, neuron: int, z: Reals, y: Reals, delta: Reals) -> str:
     """The first product or partial sum of Σ w·δ over the sinks that is not finite, else what comes on top of it."""
     edges = np.flatnonzero(graph.sources == neuron)
     sinks = graph.sinks()[edges].tolist()

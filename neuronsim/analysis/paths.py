@@ -17,16 +17,18 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import whole
+from neuronsim.documents.explanation import Explained
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.errors import NeuronsimError, SettingError
-
-if TYPE_CHECKING:
-    from neuronsim.explaining.explain import Section
-    from neuronsim.tracing.steps import Step
+from neuronsim.tracing.neurons import StepNeuron
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["Path", "Paths", "paths"]
 
@@ -67,7 +69,7 @@ class Path:
 
 
 @dataclass(frozen=True, repr=False)
-class Paths(Sequence[Path]):
+class Paths(Explained, Sequence[Path]):
     """The paths that make up a δ, largest |contribution| first.
 
     Attributes
@@ -109,19 +111,11 @@ class Paths(Sequence[Path]):
     def __iter__(self) -> Iterator[Path]:
         return iter(self.shown)
 
-    def __str__(self) -> str:
-        return str(self._section())
-
     def __repr__(self) -> str:
         of = "all" if self.complete else f"{len(self.shown):,} of {_how_many(self.n_paths)}"
         return f"<Paths of {self.neuron!r} in step {self.step}: {of}, delta = {self.delta:.9g}>"
 
-    def _repr_html_(self) -> str:
-        return self._section().to_html()
-
-    def _section(self) -> "Section":
-        from neuronsim.explaining.explain import Section, number
-
+    def _explanation(self) -> Section:
         heading = f"δ[{self.neuron}] = {number(self.delta)} in step {self.step}"
         if not self.n_paths:
             return Section(f"{heading}: no path leads to an output", ())
@@ -137,14 +131,14 @@ class Paths(Sequence[Path]):
         return f"{100.0 * contribution / self.delta:.3g} %" if self.delta else ""
 
 
-def paths(step: "Step", neuron: str | int, *, top: int | None = 5) -> Paths:
+def paths(step: StepResult, neuron: str | int, *, top: int | None = 5) -> Paths:
     """The largest terms of a neuron's δ, each a path to an output.
 
     Parameters
     ----------
-    step : Step
+    step : StepResult
         Of one sample.
-    neuron
+    neuron : str or int
         Name or id; of an input δ is ∂L/∂x.
     top : int or None
         How many paths; None is all of them, up to 100,000.
@@ -156,17 +150,17 @@ def paths(step: "Step", neuron: str | int, *, top: int | None = 5) -> Paths:
     SettingError
         For a ``top`` that is no whole number of at least 1, or None where there are too many.
     """
-    if top is not None and (isinstance(top, bool) or not isinstance(top, (int, np.integer)) or top < 1):
-        raise SettingError(f"top={top!r}: a whole number of at least 1 is needed, or None for all paths")
+    needed = "{name}={value!r}: a whole number of at least 1 is needed, or None for all paths"
+    wanted = MOST_PATHS if top is None else whole("top", top, message=needed)
     start = step.one().graph.id(neuron)
-    way = _Continuations(step, start)
-    name, delta, n_paths = step.graph.name(start), float(way.delta[start]), float(way.n_paths[start])
+    continuations = _Continuations(step, start)
+    name = step.graph.name(start)
+    delta, n_paths = float(continuations.delta[start]), float(continuations.n_paths[start])
     if top is None and n_paths > MOST_PATHS:
         raise SettingError(
             f"{name!r} has {_how_many(n_paths)} paths to the outputs; ask for the largest, as in top=100"
         )
-    wanted = MOST_PATHS if top is None else int(top)
-    found = list(islice(way.best_first(start), wanted))
+    found = list(islice(continuations.best_first(start), wanted))
     if not all(math.isfinite(value) for value in (delta, *(path.contribution for path in found))):
         raise NeuronsimError(
             f"δ of {name!r} is {delta} in step {step.number}, or a product on the way overflows: "
@@ -195,7 +189,7 @@ class _Options(NamedTuple):
 class _Continuations:
     """δ, the number of paths and the size of the largest one, for all neurons that one neuron reaches."""
 
-    def __init__(self, step: "Step", start: int) -> None:
+    def __init__(self, step: StepResult, start: int) -> None:
         self.step = step
         graph = step.graph
         by_source = np.argsort(graph.sources, kind="stable")
@@ -227,8 +221,6 @@ class _Continuations:
 
     def _finish(self, a: int) -> None:
         """δ = own part + f'(z) · Σ w · δ; the largest path is the largest continuation."""
-        from neuronsim.tracing.steps import StepNeuron
-
         neuron = StepNeuron(self.step, a)
         own = neuron.own_delta
         self.own[a] = self.delta[a] = own or 0.0
@@ -312,8 +304,6 @@ def _ends(names: Sequence[str]) -> list[str]:
 
 
 def _product(path: Path) -> str:
-    from neuronsim.explaining.explain import number
-
     factors = [number(f) for pair in zip(path.slopes, path.weights, strict=True) for f in pair]
     return " · ".join([*_ends(factors), number(path.own)])
 

@@ -4,42 +4,69 @@ Signals are summed in batch order, whatever the run's batch size: those of an on
 agree with them to rounding.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import is_whole, whole
 from neuronsim.engine.engine import Engine
+from neuronsim.engine.signals import Signals
+from neuronsim.engine.workspace import BlockSignals
 from neuronsim.errors import SettingError
+from neuronsim.kernels.arguments import Parameters
+from neuronsim.tracing.replay import Replay
 
-if TYPE_CHECKING:
-    from neuronsim.tracing.replay import Replay
+__all__ = ["Probe", "classes", "largest", "step_number"]
 
-__all__ = ["classes", "engine_at", "signals", "spread_rows", "step_number"]
-
+Integers = NDArray[np.int64]
 Reals = NDArray[np.floating]
 
 
-def engine_at(replay: "Replay", q: int) -> Engine:
-    """An engine of its own for the parameters before step ``q``."""
-    graph = replay.graph.copy()
-    for values, kept in zip((graph.weights, graph.biases, graph.slopes), replay.parameters(q), strict=True):
-        values[...] = kept
-    return Engine(graph)
+class Probe:
+    """A run's network with parameters of one's choice, and some of its samples.
+
+    Attributes
+    ----------
+    graph : Graph
+        Of its own; holds the parameters loaded last, at first those of the start.
+    rows : int64 array (n_samples,)
+        Which rows of the run's X.
+    X, T : array
+        These rows.
+    """
+
+    def __init__(self, replay: Replay, rows: Integers | None = None) -> None:
+        self.engine = Engine(replay.graph.copy())
+        self.graph, self.loss = self.engine.graph, replay.loss
+        self.X, self.T = (replay.X, replay.T) if rows is None else (replay.X[rows], replay.T[rows])
+        self.rows = np.arange(len(self.X)) if rows is None else rows
+
+    def load(self, parameters: Parameters) -> None:
+        """Take these weights, biases and slopes."""
+        for values, given in zip(self.engine.parameters, parameters, strict=True):
+            values[...] = given
+
+    def blocks(self, inputs: bool = True) -> Iterator[BlockSignals]:
+        """All signals, a block of samples at a time; δ of inputs is NaN without ``inputs``."""
+        return self.engine.blocks(self.X, self.T, self.loss, inputs)
+
+    def signals(self) -> Signals:
+        """All signals of all samples."""
+        return self.engine.signals(self.X, self.T, self.loss)
 
 
-def step_number(replay: "Replay", step: Any, what: str = "step") -> int:
-    """A step from 0 up to and with ``n_steps``, the state behind the last one; None is that one."""
+def step_number(replay: Replay, step: Any, what: str = "step") -> int:
+    """A step from 0 up to and with ``n_steps``, the state after the last one; None is that one."""
     if step is None:
         return replay.n_steps
-    if isinstance(step, (bool, np.bool_)) or not isinstance(step, (int, np.integer)):
-        raise SettingError(f"{what}={step!r}: a whole number from 0 to {replay.n_steps} is needed")
-    if not 0 <= step <= replay.n_steps:
+    if is_whole(step) and not 0 <= step <= replay.n_steps:
         raise SettingError(f"{what}={step}: the run has {replay.n_steps:,} steps, so 0 to {replay.n_steps} are allowed")
-    return int(step)
+    return whole(what, step, 0, replay.n_steps)
 
 
-def classes(T: NDArray[Any]) -> NDArray[np.int64] | None:
+def classes(T: NDArray[Any]) -> Integers | None:
     """Each sample's class (n,): class numbers, one-hot rows, or one column of zeros and ones; else None."""
     if T.ndim == 1:
         return T.astype(np.int64)
@@ -50,16 +77,10 @@ def classes(T: NDArray[Any]) -> NDArray[np.int64] | None:
     return T.argmax(axis=1).astype(np.int64) if (T.sum(axis=1) == 1).all() else None
 
 
-def signals(engine: Engine, replay: "Replay", rows: NDArray[np.int64]) -> tuple[Reals, Reals, Reals, Reals]:
-    """z, y, δ (n, n_neurons) and the losses (n,) of some rows of X."""
-    parts = [
-        (block.z.copy(), block.y.copy(), block.delta.copy(), block.losses.copy())
-        for block in engine.signals(replay.X[rows], replay.T[rows], replay.loss)
-    ]
-    z, y, delta, losses = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return z, y, delta, losses
-
-
-def spread_rows(n: int, most: int) -> NDArray[np.int64]:
-    """Up to ``most`` of ``n`` rows, evenly spread, the same ones every time."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+def largest(values: Reals, k: int) -> tuple[Integers, Reals]:
+    """Where the ``k`` largest values are, largest first, and how large; NaN counts as infinite, of equals the first."""
+    sizes = np.where(np.isnan(values), np.inf, values)
+    least = np.partition(sizes, -k)[-k] if k < len(sizes) else -np.inf
+    places = np.flatnonzero(sizes >= least)
+    places = places[np.argsort(-sizes[places], kind="stable")][:k]
+    return places, sizes[places]

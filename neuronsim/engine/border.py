@@ -10,7 +10,7 @@ from neuronsim.basics.words import counted
 from neuronsim.errors import DataError
 from neuronsim.formulas.losses import LOSSES, Loss
 
-__all__ = ["accuracy", "as_samples", "as_targets"]
+__all__ = ["accuracy", "as_samples", "as_targets", "desired"]
 
 _CROSS_ENTROPY = LOSSES["cross_entropy"].name
 _BINARY = LOSSES["binary_cross_entropy"].name
@@ -96,6 +96,13 @@ def as_targets(
     _check_columns(data.shape[1], names, "output", what)
     _check_length(data, n_samples, what)
     return _cast(data, dtype, what)
+
+
+def desired(T: NDArray[Any], n_outputs: int) -> NDArray[np.float64]:
+    """The desired values, shape (n, n_outputs); a class number becomes 1 for that output and 0 for the others."""
+    if T.dtype.kind in "iu":
+        return np.asarray(T[:, None] == np.arange(n_outputs), np.float64)
+    return T.astype(np.float64)
 
 
 def accuracy(Y: NDArray[np.floating], T: NDArray[Any], loss: Loss) -> float | None:

@@ -4,16 +4,17 @@ An engine belongs to one version of the wiring: it makes the plan, turns it into
 and lends them its workspace. Everything that it is given has been checked before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from neuronsim.engine.finite import NotFinite, first_signal
 from neuronsim.engine.lowering import lower
-from neuronsim.engine.signals import BatchGradients, Signals
-from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, make_samples, make_workspace
+from neuronsim.engine.signals import ForwardSignals, ReducedGradients, Signals
+from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, gathered, make_samples, make_workspace
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
@@ -24,8 +25,7 @@ from neuronsim.kernels.batch import steps as batch
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import WIDTH
 from neuronsim.kernels.update import ADD, N_RULE, WRITE
-from neuronsim.kernels.watch.hooks import judge_block
-from neuronsim.kernels.watch.recorder import Recorder
+from neuronsim.kernels.watch.recorder import Recorder, judge_block
 
 Array = npt.NDArray[Any]
 
@@ -67,69 +67,69 @@ class Engine:
 
     def forward(self, X: Array, threads: int | None = None) -> Array:
         """Outputs (n, n_outputs) of the samples X (n, n_inputs)."""
-        Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
-        for block in self._blocks(self.wiring, X, None, codes.HALF_SQUARED, batch.FORWARD, threads):
-            Y[block.rows] = block.outputs
-        return Y
+        blocks = self._blocks(self.wiring, X, None, codes.HALF_SQUARED, batch.FORWARD, threads)
+        (outputs,) = gathered(blocks, len(X), lambda block: (block.outputs,))
+        return outputs
 
-    def forward_one(self, x: Array) -> Signals:
+    def forward_one(self, x: Array) -> ForwardSignals:
         """z and y of all neurons for one sample x (n_inputs,), summed in batch order."""
-        (block,) = self._blocks(self.wiring, x[None, :], None, codes.HALF_SQUARED, batch.FORWARD, 1)
-        return Signals(block.z[0].copy(), block.y[0].copy())
+        blocks = self._blocks(self.wiring, x[None, :], None, codes.HALF_SQUARED, batch.FORWARD, 1)
+        z, y = gathered(blocks, 1, lambda block: (block.z, block.y))
+        return ForwardSignals(z[0], y[0])
 
     def losses(self, X: Array, T: Array, loss: Loss, threads: int | None = None) -> tuple[Array, Array]:
         """Loss of each sample (n,) and the outputs (n, n_outputs)."""
-        losses = np.empty(len(X), self.dtype)
-        Y = np.empty((len(X), self.graph.n_outputs), self.dtype)
-        for block in self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads):
-            losses[block.rows], Y[block.rows] = block.losses, block.outputs
-        return losses, Y
+        blocks = self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads)
+        losses, outputs = gathered(blocks, len(X), lambda block: (block.losses, block.outputs))
+        return losses, outputs
 
-    def gradients(
-        self, X: Array, T: Array, loss: Loss, reduction: str = "mean", signals: bool = False
-    ) -> BatchGradients:
-        """Gradients over the samples, and every sample's δ and ∂L/∂x; with ``signals`` its z, y and slope terms too."""
-        n, n_neurons = len(X), self.graph.n_neurons
-        n_threads = self.threads(min(n, batch.BLOCK_SAMPLES), None)
-        sums = self.like_parameters()
-        losses, delta, Y = (np.empty(shape, self.dtype) for shape in (n, (n, n_neurons), (n, self.graph.n_outputs)))
-        z, y, terms = (
-            np.empty((n, rows), self.dtype) if signals else None
-            for rows in (n_neurons, n_neurons, len(self.wiring.prelus))
-        )
-        for block in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, None):
-            self._sum_gradients(block, sums, WRITE if block.begin == 0 else ADD, n_threads)
-            losses[block.rows], delta[block.rows], Y[block.rows] = block.losses, block.delta, block.outputs
-            if z is not None and y is not None and terms is not None:
-                z[block.rows], y[block.rows], terms[block.rows] = block.z, block.y, block.slope_terms
-        scale = self.dtype.type(1.0 / n if reduction == "mean" else 1.0)
-        weights, biases, slopes = (values * scale for values in sums)
-        total = float(np.add.reduce(losses, dtype=np.float64))
-        return BatchGradients(
-            total / n if reduction == "mean" else total,
-            losses,
-            weights,
-            biases,
-            slopes,
-            delta,
-            delta[:, self.wiring.inputs],
-            Y,
-            z,
-            y,
-            terms,
-        )
-
-    def signals(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
-        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN where not asked for."""
+    def blocks(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
+        """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN without ``inputs``."""
         return self._blocks(self.full_wiring if inputs else self.wiring, X, T, loss.code, batch.BACKWARD, None)
+
+    def signals(self, X: Array, T: Array, loss: Loss) -> Signals:
+        """All signals of all samples."""
+        return Signals(*gathered(self.blocks(X, T, loss), len(X), _all_signals))
+
+    def signals_and_gradients(self, X: Array, T: Array, loss: Loss, reduction: str) -> tuple[Signals, Parameters]:
+        """All signals of all samples, and the gradients that they make, in one pass."""
+        gradients, signals = self._reduced(X, T, loss, reduction, _all_signals)
+        return Signals(*signals), gradients
+
+    def gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> ReducedGradients:
+        """Gradients over the samples, and every sample's loss, δ, ∂L/∂x and outputs."""
+        sums, (losses, delta, outputs) = self._reduced(
+            X, T, loss, reduction, lambda block: (block.losses, block.delta, block.outputs)
+        )
+        total = float(np.add.reduce(losses, dtype=np.float64))
+        value = total / len(X) if reduction == "mean" else total
+        return ReducedGradients(value, losses, *sums, delta, delta[:, self.wiring.inputs], outputs)
+
+    def parameter_gradients(self, X: Array, T: Array, loss: Loss, reduction: str = "mean") -> Parameters:
+        """Gradients over the samples, and nothing else."""
+        return self._reduced(X, T, loss, reduction, lambda block: ())[0]
+
+    def _reduced(
+        self, X: Array, T: Array, loss: Loss, reduction: str, pick: Callable[[BlockSignals], tuple[Array, ...]]
+    ) -> tuple[Parameters, list[Array]]:
+        """Gradients over the samples, and of each block of them what ``pick`` takes."""
+        sums, n_threads = self.like_parameters(), self.threads(min(len(X), batch.BLOCK_SAMPLES), None)
+
+        def summed(block: BlockSignals) -> tuple[Array, ...]:
+            self._sum_gradients(block, sums, WRITE if block.begin == 0 else ADD, n_threads)
+            return pick(block)
+
+        picked = gathered(self.blocks(X, T, loss), len(X), summed)
+        scale = self.dtype.type(1.0 / len(X) if reduction == "mean" else 1.0)
+        return Parameters(*(values * scale for values in sums)), picked
 
     def jacobian(self, X: Array) -> Array:
         """∂y/∂x for each sample: (n, n_outputs, n_inputs)."""
+        inputs, T = self.wiring.inputs, np.zeros((len(X), self.graph.n_outputs), self.dtype)
         J = np.empty((len(X), self.graph.n_outputs, self.graph.n_inputs), self.dtype)
-        T = np.zeros((len(X), self.graph.n_outputs), self.dtype)
         for o in range(self.graph.n_outputs):
-            for block in self._blocks(self.full_wiring, X, T, codes.SINGLE_OUTPUT + o, batch.BACKWARD, None):
-                J[block.rows, o] = block.delta[:, self.wiring.inputs]
+            blocks = self._blocks(self.full_wiring, X, T, codes.SINGLE_OUTPUT + o, batch.BACKWARD, None)
+            (J[:, o],) = gathered(blocks, len(X), lambda block: (block.delta[:, inputs],))
         return J
 
     # --- what went wrong
@@ -140,31 +140,20 @@ class Engine:
             # a sum is quick, and finite only where its terms are; where it overflows, look at each
             return all(bool(np.isfinite(values.sum()) or np.isfinite(values).all()) for values in self.parameters)
 
-    def first_not_finite(self, X: Array, T: Array, loss: Loss) -> tuple[str, int, float] | None:
-        """The first z (in running order), else the first δ (in reverse), that is not finite for these samples."""
+    def first_not_finite(self, X: Array, T: Array, loss: Loss) -> NotFinite | None:
+        """The first signal of these samples that is not finite."""
         order = self.plan.order
-        for block in self._blocks(self.full_wiring, X, T, loss.code, batch.BACKWARD, 1):
-            for what, values, ids in (("z", block.z, order), ("delta", block.delta, order[::-1])):
-                found: Array = np.logical_not(np.isfinite(values))
-                bad: Array = np.any(found, axis=0)[ids]
-                if bad.any():
-                    neuron = int(ids[bad.argmax()])
-                    return what, neuron, float(values[found[:, neuron].argmax(), neuron])
-        return None
+        found = (
+            (first_signal(order, block.z, block.y, block.losses, block.delta), block.begin)
+            for block in self.blocks(X, T, loss)
+        )
+        return min((bad._replace(row=bad.row + begin) for bad, begin in found if bad is not None), default=None)
 
     def judge(self, recorder: Recorder, X: Array, T: Array, loss: Loss, rows: Array) -> None:
         """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
         samples = make_samples(X, T, rows, self.dtype)
-        for block in self._blocks(self.full_wiring, X[rows], T[rows], loss.code, batch.BACKWARD, 1):
+        for block in self.blocks(X[rows], T[rows], loss):
             judge_block(recorder, block.work, samples, self.parameters, block.begin, block.count)
-
-    def first_parameter_not_finite(self) -> int | None:
-        """The neuron with the lowest id that has a weight, bias or slope that is not finite."""
-        weights, biases, slopes = self.parameters
-        edges = np.flatnonzero(~np.isfinite(weights))
-        sinks = np.searchsorted(self.wiring.row_start, edges[:1], side="right") - 1
-        found = [*sinks, *np.flatnonzero(~np.isfinite(biases) | ~np.isfinite(slopes))[:1]]
-        return int(min(found)) if found else None
 
     # --- buffers
 
@@ -239,3 +228,8 @@ class Engine:
 def parallel_regions(cuts: Array | None) -> AbstractContextManager[Any]:
     """Let one Python thread at a time open parallel regions; those that open none need not wait."""
     return nullcontext() if cuts is None else PARALLEL
+
+
+def _all_signals(block: BlockSignals) -> tuple[Array, ...]:
+    """What `Signals` holds."""
+    return block.z, block.y, block.delta, block.losses, block.slope_terms

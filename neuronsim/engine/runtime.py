@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
-from neuronsim.engine.signals import Signals
+from neuronsim.engine.signals import ForwardSignals
 from neuronsim.errors import DataError, NotKnownError
 from neuronsim.formulas import losses
 from neuronsim.formulas.losses import Loss
@@ -32,7 +32,7 @@ class Runtime:
         Of weights that are not drawn yet.
     init : str
         How they are drawn.
-    signals : Signals or None
+    signals : ForwardSignals, Signals or None
         Of the last step or 1-D forward, while they are true.
     """
 
@@ -42,7 +42,7 @@ class Runtime:
         self.graph = graph
         self._engine: Engine | None = None
         self._version = -1  # of the wiring that the engine is made for
-        self.signals: Signals | None = None
+        self.signals: ForwardSignals | None = None
 
     def initialise(self, rng: RandomSource) -> None:
         """Forget all weights, biases and slopes; they are drawn anew when needed."""
@@ -91,7 +91,7 @@ class Runtime:
 
     # ── the last signals ──
 
-    def remember(self, signals: Signals) -> None:
+    def remember(self, signals: ForwardSignals) -> None:
         """Keep the signals of one sample for ``net["h1"].z`` and the like."""
         self.signals = signals
 
@@ -101,7 +101,7 @@ class Runtime:
 
     def signal(self, what: str, neuron: int, asked: str | None = None) -> float:
         """z, y or delta of a neuron, if the last call made it known."""
-        values = None if self.signals is None else getattr(self.signals, what)
+        values = getattr(self.signals, what, None)
         if values is None:
             calls = "step() or gradients()" if what == "delta" else "step(), or forward() with one sample,"
             raise NotKnownError(f"{asked or what} is not known yet: call {calls} first")

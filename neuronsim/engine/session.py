@@ -18,16 +18,18 @@ from neuronsim.kernels.online.tiny import train_tiny
 from neuronsim.kernels.update import SCALE
 from neuronsim.kernels.watch.recorder import Recorder
 
-__all__ = ["Session", "SessionSettings", "step"]
+__all__ = ["Session", "SessionSettings", "State", "step"]
 
 Array = npt.NDArray[Any]
+State = list[Array]
+"""What a step changes, as `Session.arrays` lists it."""
 
 
 class Session:
     """One training run under way, on an engine's parameters."""
 
     def __init__(self, engine: Engine, X: Array, T: Array, loss: Loss, settings: SessionSettings | None = None) -> None:
-        settings = settings or SessionSettings()
+        self.settings = settings = settings or SessionSettings()
         self.engine = engine
         self.wiring = engine.wiring
         self.recorder: Recorder | None = None
@@ -57,6 +59,16 @@ class Session:
     def scale(self) -> float:
         """The factor on gradients of the last step, clipping by the norm included."""
         return float(self.learning.rule.numbers[SCALE])
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples an epoch has."""
+        return len(self.data[0])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps; the last one may be of a smaller batch."""
+        return -(-self.n_samples // self.batch_size)
 
     def use_threads(self, n: int) -> None:
         """Make the next steps on so many threads, at most those that the session was made for."""
@@ -88,7 +100,16 @@ class Session:
             return int(train_tiny(recorder, wiring, learning.parameters, work, samples, span))
         return int(train_online(recorder, wiring, learning, work, samples, task, span))
 
-    def arrays(self) -> list[Array]:
+    def state(self) -> State:
+        """A copy of everything that a step changes."""
+        return [values.copy() for values in self.arrays()]
+
+    def restore(self, state: State) -> None:
+        """Go back to where ``state`` was called."""
+        for values, old in zip(self.arrays(), state, strict=True):
+            values[...] = old
+
+    def arrays(self) -> State:
         """Everything that a step changes: parameters, optimiser state, running products, the sum of losses."""
         learning = self.learning
         parts = (learning.parameters, learning.first_state, learning.second_state)
@@ -103,7 +124,7 @@ class Session:
         for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
             delta[wiring.outputs[row]] += work.loss_delta[row]
         terms = work.slope_terms[: len(wiring.prelus)].copy()
-        return Signals(z, y, delta, float(self.loss_sum[0]), terms)
+        return Signals(z, y, delta, self.loss_sum.copy(), terms)
 
 
 def step(engine: Engine, x: Array, t: Array, loss: Loss, learning_rate: float) -> Signals:
@@ -115,13 +136,12 @@ def step(engine: Engine, x: Array, t: Array, loss: Loss, learning_rate: float) -
         If the loss or a parameter would not be finite; parameters are as before.
     """
     session = Session(engine, x[None, :], t.reshape(1, -1) if t.dtype.kind == "f" else t.reshape(1), loss)
-    kept = [values.copy() for values in engine.parameters]
+    before = session.state()
     made = session.advance(np.zeros(1, np.int64), 0, np.array([float(learning_rate)]), engine.full_wiring)
     if not made:
         raise FloatingPointError("the loss is not finite")
     if not engine.is_finite():
-        for values, old in zip(engine.parameters, kept, strict=True):
-            values[...] = old
+        session.restore(before)
         raise FloatingPointError("the update makes a parameter not finite")
     return session.signals()
 

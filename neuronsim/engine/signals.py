@@ -1,32 +1,55 @@
-"""What an engine gives back: the signals of one sample, the gradients of many."""
+"""What an engine gives back: the signals of one sample or of several, gradients reduced over samples."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 
-__all__ = ["BatchGradients", "Signals"]
+__all__ = ["ForwardSignals", "ReducedGradients", "Signals"]
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Signals:
-    """z, y and δ of every neuron for one sample, by id; what a forward pass alone does not find is None.
+class ForwardSignals:
+    """What a forward pass finds of every neuron, by id.
 
-    ``slope_terms`` are ∂L/∂slope of the neurons that learn one, by id.
+    Attributes
+    ----------
+    z, y : array (n_neurons,), of several samples (n_samples, n_neurons)
+        Those of an input are x.
     """
 
     z: Array
     y: Array
-    delta: Array | None = None
-    loss: float | None = None
-    slope_terms: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class BatchGradients:
-    """Gradients reduced over samples, and each sample's own δ, ∂L/∂x, loss and outputs; z, y where asked for."""
+class Signals(ForwardSignals):
+    """What a pass forward and back finds.
+
+    Attributes
+    ----------
+    delta : array (n_neurons,), of several samples (n_samples, n_neurons)
+        That of an input is ∂L/∂x.
+    losses : array (n_samples,)
+        One value for one sample.
+    slope_terms : array (n_prelus,), of several samples (n_samples, n_prelus)
+        ∂L/∂slope of the neurons that learn one, by id.
+    """
+
+    delta: Array
+    losses: Array
+    slope_terms: Array
+
+    def sample(self, k: int) -> "Signals":
+        """Those of one sample of several."""
+        return Signals(self.z[k], self.y[k], self.delta[k], self.losses[k : k + 1], self.slope_terms[k])
+
+
+@dataclass(frozen=True)
+class ReducedGradients:
+    """Gradients reduced over samples, and each sample's own loss, δ, ∂L/∂x and outputs."""
 
     loss: float
     losses: Array
@@ -36,6 +59,3 @@ class BatchGradients:
     delta: Array
     inputs: Array
     outputs: Array
-    z: Array | None = None
-    y: Array | None = None
-    slope_terms: Array | None = None

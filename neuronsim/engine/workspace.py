@@ -1,5 +1,6 @@
 """The buffers that kernels work in: how large they are, where samples lie in them, and how they are read back."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from neuronsim.kernels.arguments import Samples, Wiring, Workspace
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES, VECTORS_TOGETHER
 from neuronsim.kernels.lanes import BYTES, WIDTH
 
-__all__ = ["BlockSignals", "Layout", "make_samples", "make_workspace"]
+__all__ = ["BlockSignals", "Layout", "gathered", "make_samples", "make_workspace"]
 
 Array = npt.NDArray[Any]
 
@@ -169,6 +170,18 @@ class BlockSignals:
         starts = range(0, values.size, self.work.pitch) if self.work.pitch else (0,)
         planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
         return (planes[0] if len(planes) == 1 else np.concatenate(planes))[: self.count]
+
+
+def gathered(blocks: Iterable[BlockSignals], n: int, pick: Callable[[BlockSignals], tuple[Array, ...]]) -> list[Array]:
+    """What ``pick`` takes of each block, of all ``n`` samples: read before the next block runs."""
+    found: list[Array] = []
+    for block in blocks:
+        picked = pick(block)
+        if not found:
+            found = [np.empty((n, *values.shape[1:]), values.dtype) for values in picked]
+        for values, part in zip(found, picked, strict=True):
+            values[block.rows] = part
+    return found
 
 
 def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) -> Samples:

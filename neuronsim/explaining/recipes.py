@@ -7,29 +7,26 @@ step kept, old and new values and states are the step's own.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from neuronsim.explaining.notation import answer, given, known
+from neuronsim.documents.notation import answer, distinguishing_digits, given, known, name
+from neuronsim.documents.section import Row
 from neuronsim.formulas.optimizers import Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
+from neuronsim.graph.parameters import ParameterRef
+from neuronsim.tracing.result import StepResult
 
-if TYPE_CHECKING:
-    from neuronsim.tracing.steps import Step
-
-__all__ = ["FROZEN", "Parameter", "is_plain", "recipe", "update_heading"]
-
-Row = tuple[str, ...]
+__all__ = ["FROZEN", "ParameterUpdate", "is_plain", "recipe", "update_heading"]
 
 FROZEN = "frozen: left alone"
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One weight, bias or slope in a step.
+class ParameterUpdate:
+    """How one weight, bias or slope was updated in a step.
 
     Attributes
     ----------
-    kind, row : str, int
-        Which array, and where in it.
+    ref : ParameterRef
+        Which one.
     label : str
         ``w[i1→h1]``, with marked names.
     gradient : float
@@ -42,8 +39,7 @@ class Parameter:
         What the optimiser keeps for it.
     """
 
-    kind: str
-    row: int
+    ref: ParameterRef
     label: str
     gradient: float
     old: float
@@ -60,25 +56,30 @@ class Parameter:
         return self.factor < 0.0
 
     @classmethod
-    def of(cls, step: "Step", kind: str, row: int, label: str, gradient: float) -> "Parameter":
-        """The parameter at ``row`` of ``step.weights``, ``step.biases`` or ``step.slopes``."""
-        graph = step.graph
-        factors = {"weights": graph.weight_rates, "biases": graph.bias_rates, "slopes": graph.slope_rates}[kind]
-        factor = 1.0 if factors is None else float(factors[row])
-        old, new = getattr(step, kind)[row], getattr(step, f"{kind}_after")[row]
-        before, after = (tuple(float(getattr(s, kind)[row]) for s in part) for part in (step.state, step.state_after))
-        change = float(new - old)
-        rate = step.learning_rate * factor
-        return cls(kind, row, label, gradient, float(old), float(new), change, rate, factor, before, after)
+    def of(cls, step: StepResult, ref: ParameterRef) -> "ParameterUpdate":
+        """That of one parameter in one step."""
+        old, new, factor = ref.value(step), ref.value(step.after), ref.rate_factor(step.graph)
+        return cls(
+            ref=ref,
+            label=ref.label(step.graph, name),
+            gradient=ref.value(step.gradients),
+            old=old,
+            new=new,
+            change=float(step.graph.dtype.type(new) - step.graph.dtype.type(old)),
+            rate=step.learning_rate * factor,
+            factor=factor,
+            state=tuple(ref.value(part) for part in step.state),
+            state_after=tuple(ref.value(part) for part in step.state_after),
+        )
 
 
-def is_plain(step: "Step") -> bool:
+def is_plain(step: StepResult) -> bool:
     """Whether the update is new = old - μ · gradient and nothing else."""
     unclipped = step.clip_factor == 1.0 and step.clip_value is None
     return step.rule.name == "sgd" and not step.weight_decay and unclipped
 
 
-def update_heading(step: "Step") -> str:
+def update_heading(step: StepResult) -> str:
     """The rule, its formula and its settings."""
     rule, rate = step.rule, f"μ = {given(step.learning_rate)}"
     if is_plain(step):
@@ -110,7 +111,7 @@ def update_heading(step: "Step") -> str:
     return f"update by {rule.name}: {formula}; {', '.join(settings)}"
 
 
-def recipe(step: "Step", p: Parameter) -> list[Row]:
+def recipe(step: StepResult, p: ParameterUpdate) -> list[Row]:
     """Rows (formula, its numbers, "=", value) from the gradient to the new value."""
     if p.frozen:
         return [(FROZEN,)]
@@ -126,7 +127,7 @@ def recipe(step: "Step", p: Parameter) -> list[Row]:
     if step.clip_value is not None and abs(g) > step.clip_value:
         g, before = math.copysign(step.clip_value, g), g
         rows.append((f"g: cut at ± {given(step.clip_value)}", known(before), "=", answer(g)))
-    if step.weight_decay and p.kind == "weights":
+    if step.weight_decay and p.ref.array == "weights":
         if isinstance(step.rule, AdamW):
             w = p.old * (1.0 - p.rate * step.weight_decay)
             numbers = f"{given(p.old)} · (1 - {given(p.rate)} · {given(step.weight_decay)})"
@@ -137,7 +138,7 @@ def recipe(step: "Step", p: Parameter) -> list[Row]:
     return [*rows, *_moves(step, p, w, g)]
 
 
-def _moves(step: "Step", p: Parameter, w: float, g: float) -> Iterator[Row]:
+def _moves(step: StepResult, p: ParameterUpdate, w: float, g: float) -> Iterator[Row]:
     """The optimiser's own formulas, for a gradient clipped and decayed."""
     rule, rate = step.rule, given(p.rate)
     if isinstance(rule, (Momentum, Nesterov)):
@@ -162,7 +163,7 @@ def _moves(step: "Step", p: Parameter, w: float, g: float) -> Iterator[Row]:
         yield "w := w - μ · g", f"{known(w)} - {rate} · {known(g)}", "=", _new(p)
 
 
-def _adam(step: "Step", rule: Adam, p: Parameter, w: float, g: float) -> Iterator[Row]:
+def _adam(step: StepResult, rule: Adam, p: ParameterUpdate, w: float, g: float) -> Iterator[Row]:
     (m_old, s_old), (m, s) = p.state, p.state_after
     rest1, rest2 = given(1.0 - rule.beta1), given(1.0 - rule.beta2)
     m_hat, s_hat = m / (1.0 - step.powers[0]), s / (1.0 - step.powers[1])
@@ -180,7 +181,7 @@ def _adam(step: "Step", rule: Adam, p: Parameter, w: float, g: float) -> Iterato
     yield "w := w - μ · m_hat / (√s_hat + ε)", numbers, "=", _new(p)
 
 
-def _rprop(rule: Rprop, p: Parameter, w: float, g: float) -> Iterator[Row]:
+def _rprop(rule: Rprop, p: ParameterUpdate, w: float, g: float) -> Iterator[Row]:
     if p.rate == 0.0:
         yield ("a rate of 0: left alone",)
         return
@@ -204,7 +205,5 @@ def _squared(g: float) -> str:
     return f"({known(g)})²" if g < 0.0 else f"{known(g)}²"
 
 
-def _new(p: Parameter) -> str:
-    from neuronsim.explaining.explain import telling_digits
-
-    return answer(p.new, telling_digits(p.old, p.new))
+def _new(p: ParameterUpdate) -> str:
+    return answer(p.new, distinguishing_digits(p.old, p.new))

@@ -144,6 +144,45 @@ def sigmoid_binary_cross_entropy_delta(y: float, t: float) -> float:
     return y - t
 
 
+def loss_deltas(
+    loss: Loss, activations: Sequence[str], y: Vector, t: Vector, derivatives: Sequence[float]
+) -> list[float]:
+    """The part of δ = ∂L/∂z that the loss itself puts on each output (L3: δ_pred).
+
+    ∂L/∂y · f'(z); over the softmax group y_i · (∂L/∂y_i - Σ_k ∂L/∂y_k · y_k); the two fused pairs in one piece.
+
+    Parameters
+    ----------
+    loss : Loss
+    activations : sequence of str
+        Name of each output's activation; of an input anything else.
+    y, t : sequence of float
+        Outputs and desired outputs.
+    derivatives : sequence of float
+        f'(z) of each output; those of softmax outputs and fused pairs are not used.
+
+    Returns
+    -------
+    list of float
+        In the order of the outputs.
+    """
+    error = loss.derivative(y, t)
+    delta = [e * slope for e, slope in zip(error, derivatives, strict=True)]
+    group = [k for k, activation in enumerate(activations) if activation == "softmax"]
+    if loss.fused == "softmax":
+        of_group = softmax_cross_entropy_delta([y[k] for k in group], [t[k] for k in group])
+    else:
+        mean_error = total(error[k] * y[k] for k in group)
+        of_group = [y[k] * (error[k] - mean_error) for k in group]
+    for k, value in zip(group, of_group, strict=True):
+        delta[k] = value
+    if loss.fused == "sigmoid":
+        for k, activation in enumerate(activations):
+            if activation == "sigmoid":
+                delta[k] = sigmoid_binary_cross_entropy_delta(y[k], t[k])
+    return delta
+
+
 def _softplus(z: float) -> float:
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 

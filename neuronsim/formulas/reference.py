@@ -16,7 +16,7 @@ read.
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from neuronsim.errors import CycleError, DataError, WiringError
 from neuronsim.formulas import activations, losses, optimizers, schedules
@@ -28,22 +28,13 @@ Key = Hashable
 Values = dict[Any, float]
 
 
-class Wired(Protocol):
-    """A network as far as `ReferenceNetwork.from_network` reads it: its graph's arrays, and all weights drawn."""
-
-    @property
-    def graph(self) -> Any: ...
-    @property
-    def weights(self) -> Any: ...
-
-
 @dataclass
 class Neuron:
     """A neuron as the lectures draw it.
 
     Attributes
     ----------
-    weights : dict
+    weights : dict of key to float
         w_BA by source B.
     activation : str
         Name of f.
@@ -60,11 +51,12 @@ class Neuron:
 
     @property
     def f(self) -> Activation:
+        """Its activation, with f and f'."""
         return activations.resolve(self.activation)
 
 
 class Parameter(NamedTuple):
-    """One trained number: a weight (of sink and source), a bias or a slope (of the neuron ``sink``)."""
+    """One trained number, by the keys of its neurons: a weight, or the bias or slope of ``sink``."""
 
     kind: str
     sink: Any
@@ -72,28 +64,18 @@ class Parameter(NamedTuple):
 
 
 def weight_of(source: Key, sink: Key) -> Parameter:
+    """w_BA, the weight of an edge."""
     return Parameter("weight", sink, source)
 
 
 def bias_of(neuron: Key) -> Parameter:
+    """b_A."""
     return Parameter("bias", neuron)
 
 
 def slope_of(neuron: Key) -> Parameter:
+    """The slope of a prelu."""
     return Parameter("slope", neuron)
-
-
-class Rates(NamedTuple):
-    """Rate factors as a graph keeps them: arrays, -1 where frozen, None where all are 1."""
-
-    weight: Any
-    bias: Any
-    slope: Any
-
-    def of(self, kind: str, row: int) -> float:
-        """The factor of one parameter."""
-        factors = getattr(self, kind)
-        return 1.0 if factors is None else float(factors[row])
 
 
 @dataclass
@@ -102,11 +84,12 @@ class Signals:
 
     Attributes
     ----------
-    z, y : dict
+    z, y : dict of key to float
         Net input and output; an input has z = y = x.
-    error, delta : dict
+    error, delta : dict of key to float
         ∂L/∂y and δ = ∂L/∂z; of an input both are ∂L/∂x.
     loss : float
+        Of this sample.
     """
 
     z: Values
@@ -122,9 +105,9 @@ class ReferenceGradients:
 
     Attributes
     ----------
-    loss, losses : float, list
+    loss, losses : float, list of float
         Reduced over samples, and each sample's own.
-    parameters : dict
+    parameters : dict of Parameter to float
         ∂loss/∂p by `Parameter`, reduced over samples.
     samples : list of Signals
         z, y, error and δ of each sample, not reduced.
@@ -161,7 +144,7 @@ class ReferenceNetwork:
 
     Parameters
     ----------
-    inputs, outputs : iterable of keys
+    inputs, outputs : iterable of hashable
         In the order of the columns of X and of T. An output may feed other neurons, or be an input.
     neurons : mapping of key to Neuron
         All but the inputs, in any order.
@@ -207,10 +190,16 @@ class ReferenceNetwork:
         self._refuse_hidden_softmax()
 
     @classmethod
-    def from_network(cls, net: Wired) -> "ReferenceNetwork":
+    def from_network(cls, net: Any) -> "ReferenceNetwork":
+        """The same network, its missing weights drawn first; see `from_graph`."""
+        net.runtime.draw()
+        return cls.from_graph(net.graph)
+
+    @classmethod
+    def from_graph(cls, graph: Any) -> "ReferenceNetwork":
         """The same network, parameters, frozen marks and rate factors included; keys are ids."""
-        graph, weights = net.graph, net.weights.tolist()
-        rates = Rates(graph.weight_rates, graph.bias_rates, graph.slope_rates)
+        weights = graph.weights.tolist()
+        of_edges, of_biases, of_slopes = graph.weight_rates, graph.bias_rates, graph.slope_rates
         neurons: dict[Any, Neuron] = {}
         factors: dict[Parameter, float] = {}
         for a, code in enumerate(graph.activation_codes.tolist()):
@@ -222,8 +211,8 @@ class ReferenceNetwork:
             neurons[a] = Neuron(
                 own_weights, activations.by_code(code).name, float(graph.biases[a]), float(graph.slopes[a])
             )
-            factors |= {weight_of(b, a): rates.of("weight", e) for b, e in zip(sources, edges, strict=True)}
-            factors |= {bias_of(a): rates.of("bias", a), slope_of(a): rates.of("slope", a)}
+            factors |= {weight_of(b, a): _factor(of_edges, e) for b, e in zip(sources, edges, strict=True)}
+            factors |= {bias_of(a): _factor(of_biases, a), slope_of(a): _factor(of_slopes, a)}
         return cls(
             graph.inputs.tolist(),
             neurons,
@@ -245,7 +234,7 @@ class ReferenceNetwork:
         return sinks
 
     def _order(self) -> list[Any]:
-        """The neurons, each behind all its sources: whoever has heard from everyone is next."""
+        """The neurons, each after all its sources: whoever has heard from everyone is next."""
         waiting_for = {a: len(neuron.weights) for a, neuron in self.neurons.items()}
         ready = [*self.inputs, *(a for a, n in waiting_for.items() if n == 0)]
         order = []
@@ -330,22 +319,10 @@ class ReferenceNetwork:
 
     def own_delta(self, z: Values, y: Values, t: Sequence[float], loss: Loss) -> Values:
         """∂L/∂y · f'(z) of the outputs, and its fused forms (L3: δ_pred)."""
-        target = dict(zip(self.outputs, t, strict=True))
-        error = self.own_error(y, t, loss)
-        delta = {}
-        for o in self.outputs:
-            if loss.fused == "sigmoid" and self.is_a(o, "sigmoid"):
-                delta[o] = losses.sigmoid_binary_cross_entropy_delta(y[o], target[o])
-            elif not self.is_a(o, "softmax"):
-                delta[o] = error[o] * self.derivative(o, z)
-        group = self.softmax_group
-        if loss.fused == "softmax":
-            fused = losses.softmax_cross_entropy_delta([y[o] for o in group], [target[o] for o in group])
-            delta.update(zip(group, fused, strict=True))
-        else:
-            mean_error = total(error[k] * y[k] for k in group)
-            delta.update((i, y[i] * (error[i] - mean_error)) for i in group)
-        return {o: delta[o] for o in self.outputs}
+        names = [self.neurons[o].activation if o in self.neurons else "" for o in self.outputs]
+        slopes = [1.0 if self.is_a(o, "softmax") else self.derivative(o, z) for o in self.outputs]
+        delta = losses.loss_deltas(loss, names, [y[o] for o in self.outputs], t, slopes)
+        return dict(zip(self.outputs, delta, strict=True))
 
     def derivative(self, a: Any, z: Values) -> float:
         """f'_A(z_A); 1 for an input."""
@@ -407,10 +384,19 @@ class ReferenceNetwork:
 
         Parameters
         ----------
-        X : samples, each one value per input
-        T : targets, each one value per output, or a class number
+        X : iterable of sequences of float
+            Samples, each one value per input.
+        T : iterable
+            Targets, each one value per output, or a class number.
         loss : str, Loss or None
+            As for `loss_named`.
         reduction : {"mean", "sum"}
+            Over samples.
+
+        Returns
+        -------
+        ReferenceGradients
+            Of all parameters, and the signals of each sample.
         """
         samples = [self.signals(x, t, loss) for x, t in zip(X, T, strict=True)]
         share = 1.0 / len(samples) if reduction == "mean" else 1.0
@@ -507,14 +493,14 @@ class ReferenceNetwork:
 
         Parameters
         ----------
+        X, T : sequence
+            Samples and their targets; all other settings are those of ``Network.fit``.
         orders : sequence of sequences of int, optional
             The samples' order in each epoch; as given where left out.
-        others
-            As for ``Network.fit``.
 
         Returns
         -------
-        dict
+        dict of str to list of float
             ``loss``: the mean over the samples of the epoch, each before the update that used it;
             ``learning_rate``: of the epoch's last step.
         """
@@ -560,6 +546,11 @@ def clipped(
         scale = clip_norm / norm if norm > clip_norm else 1.0
     limit = math.inf if clip_value is None else clip_value
     return {p: _cut(scale * g, limit) for p, g in gradients.items()}
+
+
+def _factor(factors: Any, row: int) -> float:
+    """One of the rate factors that a graph keeps: -1 where frozen, None where all are 1."""
+    return 1.0 if factors is None else float(factors[row])
 
 
 def _cut(g: float, limit: float) -> float:

@@ -1,8 +1,8 @@
 """How large a rounding error may be: the oracle's yardstick.
 
 The kernels and ``reference.py`` add in different orders, so they agree only up to rounding. A fair tolerance
-for a sum is a small multiple of the sum of the absolute values of its terms, its *magnitude*, and a value
-made of others inherits theirs: the magnitude of y = f(z) is |y| + |f'(z)| times that of z, and so on along
+for a sum is a small multiple of the sum of the absolute values of its terms, its *absolute sum*, and a value
+made of others inherits theirs: the absolute sum of y = f(z) is |y| + |f'(z)| times that of z, and so on along
 the network. Curvatures |f''| enter as a bound of 2, which holds for every built-in
 activation away from its kinks.
 """
@@ -16,21 +16,22 @@ from neuronsim.formulas.reference import Parameter, ReferenceNetwork, Signals, V
 CURVATURE = 2.0
 
 
-def signal_magnitudes(net: ReferenceNetwork, s: Signals, t: Sequence[float], loss: Loss) -> Signals:
-    """The magnitude of every signal of one sample.
+def signal_absolute_sums(net: ReferenceNetwork, s: Signals, t: Sequence[float], loss: Loss) -> Signals:
+    """The absolute sum of every signal of one sample.
 
     Parameters
     ----------
     net : ReferenceNetwork
+        Whose signals they are.
     s : Signals
         What ``net.signals(x, t, loss)`` returned.
-    t, loss
+    t, loss : sequence of float, Loss
         The desired outputs and the loss of that call.
 
     Returns
     -------
     Signals
-        Magnitudes of z, y, error, delta and loss, keyed as ``s``.
+        Absolute sums of z, y, error, delta and loss, keyed as ``s``.
     """
     z, y = _forward(net, s)
     own_error, own_delta = _outputs(net, s, z, y, dict(zip(net.outputs, t, strict=True)), loss)
@@ -39,26 +40,26 @@ def signal_magnitudes(net: ReferenceNetwork, s: Signals, t: Sequence[float], los
     for a in [*reversed(net.order), *net.inputs]:
         weights = {p: net.neurons[p].weights[a] for p in net.sinks[a]}
         aggregated = total(w * s.delta[p] for p, w in weights.items())
-        magnitude = total(abs(w) * delta[p] for p, w in weights.items())
-        error[a] = own_error.get(a, 0.0) + magnitude
+        absolute_sum = total(abs(w) * delta[p] for p, w in weights.items())
+        error[a] = own_error.get(a, 0.0) + absolute_sum
         delta[a] = own_delta.get(a, 0.0)
         if net.sinks[a]:
-            delta[a] += magnitude * abs(net.derivative(a, s.z)) + abs(aggregated) * CURVATURE * z[a]
+            delta[a] += absolute_sum * abs(net.derivative(a, s.z)) + abs(aggregated) * CURVATURE * z[a]
     terms = (abs(s.error[o]) * (y[o] + abs(v)) + abs(v) * z[o] for o, v in zip(net.outputs, t, strict=True))
     return Signals(z, y, error, delta, total(terms, start=abs(s.loss)))
 
 
-def gradient_magnitudes(net: ReferenceNetwork, s: Signals, m: Signals) -> dict[Parameter, float]:
-    """The magnitude of every parameter's gradient for one sample, from its signals and their magnitudes."""
-    magnitudes: dict[Parameter, float] = {}
+def gradient_absolute_sums(net: ReferenceNetwork, s: Signals, m: Signals) -> dict[Parameter, float]:
+    """The absolute sum of every parameter's gradient for one sample, from its signals and their absolute sums."""
+    sums: dict[Parameter, float] = {}
     for a, neuron in net.neurons.items():
         for b in neuron.weights:
-            magnitudes[weight_of(b, a)] = m.delta[a] * m.y[b]
-        magnitudes[bias_of(a)] = m.delta[a]
+            sums[weight_of(b, a)] = m.delta[a] * m.y[b]
+        sums[bias_of(a)] = m.delta[a]
         if neuron.activation == "prelu":
             slope = abs(prelu_slope_derivative(s.z[a]))
-            magnitudes[slope_of(a)] = m.error[a] * slope + abs(s.error[a]) * m.z[a]
-    return magnitudes
+            sums[slope_of(a)] = m.error[a] * slope + abs(s.error[a]) * m.z[a]
+    return sums
 
 
 def _forward(net: ReferenceNetwork, s: Signals) -> tuple[Values, Values]:
@@ -75,14 +76,14 @@ def _forward(net: ReferenceNetwork, s: Signals) -> tuple[Values, Values]:
 
 
 def _own_terms(activation: str, z: float, y: float) -> float:
-    """The magnitude of f(z) for an exact z: gelu is z/2 + z/2 · erf(z/√2), which cancel for z < 0."""
+    """The absolute sum of f(z) for an exact z: gelu is z/2 + z/2 · erf(z/√2), which cancel for z < 0."""
     return abs(z) if activation == "gelu" else abs(y)
 
 
 def _outputs(
     net: ReferenceNetwork, s: Signals, z: Values, y: Values, target: Values, loss: Loss
 ) -> tuple[Values, Values]:
-    """The magnitudes of the loss's own ∂L/∂y and δ."""
+    """The absolute sums of the loss's own ∂L/∂y and δ."""
     own = net.own_error(s.y, list(target.values()), loss)
     bend = _bends(loss, s.y, target)
     error = {o: abs(own[o]) + bend[o] * (y[o] + abs(target[o])) for o in net.outputs}

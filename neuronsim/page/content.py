@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from neuronsim.analysis.probe import spread_rows
+from neuronsim.analysis.blame import blamed
+from neuronsim.analysis.probe import Probe, largest
 from neuronsim.basics.checked import whole
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.folding import relevance
 from neuronsim.graph.graph import Graph
-from neuronsim.network import Network
+from neuronsim.kernels.arguments import Parameters
 from neuronsim.page.curves import loss_curves, traces
 from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread, with_findings
 from neuronsim.page.numbers import as_json, plain
@@ -21,7 +23,7 @@ from neuronsim.page.steps import image_side, step_values, without_repetition
 from neuronsim.run import Run
 from neuronsim.tracing.monitor import Monitor
 from neuronsim.tracing.replay import Replay
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["BYTES", "content"]
 
@@ -63,7 +65,7 @@ def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
     monitors = _monitors(run)
     diagnosis = run.diagnose()
     findings = [{"step": f.step, "sentence": f.sentence, "advice": f"Try {f.advice}."} for f in diagnosis]
-    probes = [_at(replay, q) for q in spread_rows(n_steps, _PROBES).tolist()]
+    probes = [_at(replay, q) for q in evenly_spread(n_steps, _PROBES).tolist()]
     watched = {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
     kept = keep(replay.graph, relevance(replay.graph.is_input, [(s.y, s.delta) for s in probes]), watched)
     blamed = _Blame(replay, kept)
@@ -176,22 +178,17 @@ class _Blame:
     """Which samples a step's parameters do worst on, by loss and by |δ| of every neuron kept."""
 
     def __init__(self, replay: Replay, kept: Kept) -> None:
-        self.rows = spread_rows(len(replay.X), _MOST_SAMPLES)
-        self.X, self.T, self.loss = replay.X[self.rows], replay.T[self.rows], replay.loss
-        self.net = Network.from_graph(replay.graph.copy())
-        self.kept = kept
-        self.facts = {"n": len(self.rows), "of": len(replay.X)}
+        self.probe = Probe(replay, evenly_spread(len(replay.X), _MOST_SAMPLES))
+        self.ids = kept.neurons
+        self.facts = {"n": len(self.probe.rows), "of": len(replay.X)}
 
     def at(self, step: StepResult) -> dict[str, Any]:
         """The worst rows and their losses; for every neuron the worst rows and their δ."""
-        self.net.weights, self.net.biases, self.net.slopes = step.weights, step.biases, step.slopes
-        found = self.net.gradients(self.X, self.T, loss=self.loss)
-        losses, delta = np.asarray(found.losses), np.asarray(found.delta)[:, self.kept.neurons]
-        worst = np.argsort(-losses, kind="stable")[:_WORST]
-        each = np.argsort(-np.abs(delta), axis=0, kind="stable")[:_WORST_OF_A_NEURON]
-        return {
-            "worst": [self.rows[worst].tolist(), plain(losses[worst])],
-            "worst_of": [
-                [self.rows[rows].tolist(), plain(delta[rows, k])] for k, rows in enumerate(each.T)
-            ],
-        }  # fmt: skip
+        self.probe.load(Parameters(step.weights, step.biases, step.slopes))
+        table = blamed(self.probe, self.ids, step.number, step.learning_rate)
+        rows, _ = largest(table.losses, _WORST)
+        worst_of = []
+        for delta in table.delta.T:
+            those, _ = largest(np.abs(delta), _WORST_OF_A_NEURON)
+            worst_of.append([table.samples[those].tolist(), plain(delta[those])])
+        return {"worst": [table.samples[rows].tolist(), plain(table.losses[rows])], "worst_of": worst_of}

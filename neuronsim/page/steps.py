@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.explaining.notation import text
+from neuronsim.documents.notation import text
 from neuronsim.explaining.recipes import is_plain, update_heading
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.graph import Graph
 from neuronsim.page.keeping import Kept
 from neuronsim.page.numbers import plain, short
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.neurons import StepNeuron
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["image_side", "step_values", "without_repetition"]
 
@@ -55,8 +56,8 @@ def step_values(step: StepResult, kept: Kept) -> dict[str, Any]:
 def _sample(step: StepResult, kept: Kept) -> dict[str, Any]:
     """What one sample made: signals, slopes f', the loss's own part, and sums over what the page leaves out."""
     graph, neurons = step.graph, kept.neurons
-    records = [step[int(k)] for k in neurons]
-    outputs = [step[int(o)] for o in graph.outputs if o in set(neurons.tolist())]
+    records = [StepNeuron(step, int(k)) for k in neurons]
+    outputs = [StepNeuron(step, int(o)) for o in graph.outputs if o in set(neurons.tolist())]
     wanted = [step.wanted[n.id] for n in outputs]
     found: dict[str, Any] = {
         "row": None if step.samples is None else int(step.samples[0]),

@@ -14,7 +14,7 @@ from neuronsim.plots import labels, shapes
 from neuronsim.plots.figures import INK, Picture, new_axes, zero_centred
 from neuronsim.plots.layout import Layout, choose_edges, lay_out
 from neuronsim.plots.view import View, view
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["NetworkPicture", "draw", "network"]
 

@@ -16,7 +16,7 @@ from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 from neuronsim.run import Run
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["ErrorsPicture", "errors"]
 

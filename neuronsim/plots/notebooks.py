@@ -6,14 +6,15 @@ from html import escape
 
 import numpy as np
 
+from neuronsim.documents.notation import number
+from neuronsim.documents.section import Section
 from neuronsim.errors import CycleError
-from neuronsim.explaining.explain import Section, number
 from neuronsim.network import Network
 from neuronsim.plots.curves import history
 from neuronsim.plots.figures import Picture, new_figure
 from neuronsim.plots.graph import NetworkPicture, network
 from neuronsim.run import Run
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["network_html", "run_html", "step_html"]
 

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.words import counted
+from neuronsim.engine.signals import Signals
 from neuronsim.errors import SettingError, suggest
 from neuronsim.graph.folding import relevance
 from neuronsim.graph.graph import Graph
 from neuronsim.network import Network
-from neuronsim.tracing.steps import StepResult
+from neuronsim.tracing.result import StepResult
 
 __all__ = ["FIELDS", "View", "view"]
 
@@ -96,7 +97,7 @@ def _view_of_network(net: Network, field: str | None) -> View:
     label = "" if field is None else FIELDS[field]
     values, has = np.full(graph.n_neurons, np.nan), np.zeros(graph.n_neurons, np.bool_)
     scores = None
-    if signals is not None and signals.delta is not None:
+    if isinstance(signals, Signals):
         scores = relevance(graph.is_input, [(signals.y, signals.delta)])
     if field == "db":
         raise SettingError('color="db" is what an update changed, which a step knows: draw run.at(q) or net.step(x, t)')

@@ -5,44 +5,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import whole
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.graph.names import Names
-from neuronsim.kernels.watch import recorder as kernels
 from neuronsim.tracing import conditions
-from neuronsim.tracing.monitor import whole
-from neuronsim.training.watching import NEURON_FIELDS, Condition, Records, WatchedRun
+from neuronsim.training.requests import AlarmRequest
+from neuronsim.training.watching import Firings, WatchedRun
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Selection
-    from neuronsim.tracing.steps import StepResult
+    from neuronsim.tracing.result import StepResult
 
 __all__ = ["Alarm"]
 
 #: Firings that are kept; all are counted.
 KEPT = 1000
 _FIELDS = ("z", "y", "delta", "b")
-_INSTRUCTIONS = {
-    "+": kernels.ADD,
-    "-": kernels.SUBTRACT,
-    "*": kernels.MULTIPLY,
-    "/": kernels.DIVIDE,
-    "<": kernels.LESS,
-    "<=": kernels.AT_MOST,
-    ">": kernels.GREATER,
-    ">=": kernels.AT_LEAST,
-    "==": kernels.EQUAL,
-    "!=": kernels.UNEQUAL,
-    "&": kernels.AND,
-    "|": kernels.OR,
-    "negative": kernels.NEGATE,
-    "~": kernels.NOT,
-    "abs": kernels.ABSOLUTE,
-    "sqrt": kernels.SQUARE_ROOT,
-    "isnan": kernels.IS_NAN,
-    "isinf": kernels.IS_INF,
-    "isfinite": kernels.IS_FINITE,
-}
-_BINARY = ("+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "&", "|")
 
 
 class _Replayable(Protocol):
@@ -96,37 +74,36 @@ class Alarm:
         self.neurons = neurons
         self.keep_last = whole("keep_last", keep_last, 0)
         self.stop = bool(stop)
-        self._records: Records | None = None
+        self._firings: Firings | None = None
         self._names: dict[int, str] = {}
         self._graph_names = Names()
         self._run: _Replayable | None = None
 
-    def _begin(self, setting: WatchedRun) -> Condition:
-        graph, order = setting.engine.graph, setting.engine.plan.order
+    def begin_run(self, watched: WatchedRun) -> AlarmRequest:
+        """Say what is to be looked at; training calls it."""
+        graph, order = watched.engine.graph, watched.engine.plan.order
         chosen = ~graph.is_input
         if self.neurons is not None:
             chosen = np.zeros(graph.n_neurons, np.bool_)
             chosen[graph.ids(self.neurons)] = True
         ids = order[chosen[order]].astype(np.int64)
-        self._records = self._run = None
+        self._firings = self._run = None
         self._graph_names = graph.names.copy()
-        code, depth = program(self._parsed)
-        return Condition(code, np.array(self._parsed.constants), depth, ids, self.stop, KEPT)
+        return AlarmRequest(self._parsed.fields, self._parsed.program, ids, self.stop, KEPT)
 
-    def _end(self, records: Records, run: Any) -> None:
-        self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(records.firings[:, 1])}
-        self._records, self._run = records, run
-
-    def _stopped(self) -> str:
-        return f"alarm {self.condition}: {self._first()}"
+    def end_run(self, found: Firings, run: Any) -> str | None:
+        """Take the firings, and say why they ended the run, if they did; training calls it."""
+        self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(found.table["neuron"])}
+        self._firings, self._run = found, run
+        return f"alarm {self.condition}: {self._first()}" if self.stop and found.count else None
 
     # --- reading
 
     @property
-    def _known(self) -> Records:
-        if self._records is None:
+    def _known(self) -> Firings:
+        if self._firings is None:
             raise NotKnownError("nothing is known yet: give it to net.fit(..., monitors=[alarm]) first")
-        return self._records
+        return self._firings
 
     @property
     def count(self) -> int:
@@ -136,34 +113,33 @@ class Alarm:
     @property
     def step(self) -> int | None:
         """The step of the first firing."""
-        return int(self._known.firings[0, 0]) if self.count else None
+        return int(self._known.table["step"][0]) if self.count else None
 
     @property
     def neuron(self) -> str | None:
         """The name of the first neuron."""
-        return self._names[int(self._known.firings[0, 1])] if self.count else None
+        return self._names[int(self._known.table["neuron"][0])] if self.count else None
 
     @property
     def sample(self) -> int | None:
         """The row of X of the first firing."""
-        return int(self._known.firings[0, 2]) if self.count else None
+        return int(self._known.table["sample"][0]) if self.count else None
 
     @property
     def value(self) -> dict[str, float] | None:
         """z, y, delta and b of the first firing."""
-        return dict(zip(_FIELDS, self._known.firing_values[0].tolist(), strict=True)) if self.count else None
+        return {field: float(self._known.table[field][0]) for field in _FIELDS} if self.count else None
 
     @property
     def firings(self) -> NDArray[Any]:
         """The first firings, at most 1,000, as a structured array: step, neuron, sample, z, y, delta, b."""
-        records = self._known
-        names = np.array([self._names[int(i)] for i in records.firings[:, 1]], np.str_)
+        found = self._known.table
+        names = np.array([self._names[int(i)] for i in found["neuron"]], np.str_)
         names = names if len(names) else np.empty(0, "U1")
-        dtype = [("step", "i8"), ("neuron", names.dtype), ("sample", "i8")]
-        table = np.empty(len(names), [*dtype, *((f, records.firing_values.dtype) for f in _FIELDS)])
-        table["step"], table["neuron"], table["sample"] = records.firings[:, 0], names, records.firings[:, 2]
-        for k, field in enumerate(_FIELDS):
-            table[field] = records.firing_values[:, k]
+        types = {"step": "i8", "neuron": names.dtype, "sample": "i8"} | {f: found.dtype[f] for f in _FIELDS}
+        table = np.empty(len(names), list(types.items()))
+        for column in types:
+            table[column] = names if column == "neuron" else found[column]
         return table
 
     @property
@@ -184,27 +160,8 @@ class Alarm:
         return f"step {self.step}, neuron {self.neuron!r}, sample {self.sample}: {values}"
 
     def __repr__(self) -> str:
-        if self._records is None:
+        if self._firings is None:
             return f"<Alarm {self.condition}: not used yet>"
         if not self.count:
             return f"<Alarm {self.condition}: never>"
         return f"<Alarm {self.condition}: {self.count:,} times, first in {self._first()}>"
-
-
-def program(condition: conditions.Condition) -> tuple[NDArray[np.int64], int]:
-    """Instructions and operands for kernels, shape (n, 2), and how many places the stack needs."""
-    symbols = {code: symbol for symbol, code in conditions.OPERATORS.items()}
-    code: list[tuple[int, int]] = []
-    depth = deepest = n_constants = 0
-    for given in condition.codes:
-        if given < conditions.CONSTANT:
-            code.append((kernels.PUSH, NEURON_FIELDS[conditions.FIELDS[given]]))
-            depth += 1
-        elif given == conditions.CONSTANT:
-            code.append((kernels.CONSTANT, n_constants))
-            depth, n_constants = depth + 1, n_constants + 1
-        else:
-            code.append((_INSTRUCTIONS[symbols[given]], 0))
-            depth -= symbols[given] in _BINARY
-        deepest = max(deepest, depth)
-    return np.array(code, np.int64), deepest

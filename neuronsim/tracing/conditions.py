@@ -11,14 +11,16 @@ computed in float64, which holds a float32 field exactly.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.engine.conditions import Program
 from neuronsim.errors import SettingError, suggest
+from neuronsim.kernels.watch import conditions as kernels
 
 __all__ = ["EDGE_FIELDS", "FIELDS", "FUNCTIONS", "NEURON_FIELDS", "OPERATORS", "Condition", "parse"]
 
@@ -26,20 +28,15 @@ NEURON_FIELDS = ("z", "y", "delta", "b", "db")
 EDGE_FIELDS = ("w", "gradient", "dw")
 FIELDS = NEURON_FIELDS + EDGE_FIELDS
 
-# The postfix program: a code below len(FIELDS) puts that field on the stack, CONSTANT the next constant; every
-# other code takes one value off it or two, and puts one on.
-CONSTANT = len(FIELDS)
-_BINARY = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "<": np.less, "<=": np.less_equal,
-           ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal, "&": np.logical_and,
-           "|": np.logical_or}  # fmt: skip
-_UNARY = {"negative": np.negative, "~": np.logical_not, "abs": np.abs, "sqrt": np.sqrt, "isnan": np.isnan,
-          "isinf": np.isinf, "isfinite": np.isfinite}  # fmt: skip
-OPERATORS = {symbol: CONSTANT + 1 + k for k, symbol in enumerate((*_BINARY, *_UNARY))}
-_SYMBOLS = {code: symbol for symbol, code in OPERATORS.items()}
-
-_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-_TO_NUMBER, _TO_CONDITION = ("abs", "sqrt"), ("isnan", "isinf", "isfinite")
-FUNCTIONS = _TO_NUMBER + _TO_CONDITION
+# Operators as they are written, by what they take and give. The grammar, the errors and programs go by these tables.
+_COMPARISONS = {"<": kernels.LESS, "<=": kernels.AT_MOST, ">": kernels.GREATER, ">=": kernels.AT_LEAST,
+                "==": kernels.EQUAL, "!=": kernels.UNEQUAL}  # fmt: skip
+_ARITHMETIC = {"+": kernels.ADD, "-": kernels.SUBTRACT, "*": kernels.MULTIPLY, "/": kernels.DIVIDE}
+_LOGIC = {"|": kernels.OR, "&": kernels.AND, "~": kernels.NOT}
+_TO_NUMBER = {"abs": kernels.ABSOLUTE, "sqrt": kernels.SQUARE_ROOT}
+_TO_CONDITION = {"isnan": kernels.IS_NAN, "isinf": kernels.IS_INF, "isfinite": kernels.IS_FINITE}
+FUNCTIONS = (*_TO_NUMBER, *_TO_CONDITION)
+OPERATORS = _COMPARISONS | _ARITHMETIC | _LOGIC | _TO_NUMBER | _TO_CONDITION | {"negative": kernels.NEGATE}
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|(?P<name>[^\W\d]\w*)|"
@@ -59,19 +56,39 @@ class Condition:
         As it was written.
     fields : tuple of str
         Those that it reads, in the order of ``FIELDS``.
-    codes, constants : tuple of int, tuple of float
-        The postfix program.
+    postfix : tuple of str or float
+        Fields, constants, and operators after what they take; the sign is "negative".
     """
 
     text: str
     fields: tuple[str, ...]
-    codes: tuple[int, ...]
-    constants: tuple[float, ...]
+    postfix: tuple[str | float, ...]
 
     @property
     def on_edges(self) -> bool:
         """Whether it reads fields of edges; else it reads those of neurons."""
         return self.fields[0] in EDGE_FIELDS
+
+    @cached_property
+    def program(self) -> Program:
+        """What kernels evaluate; its first rows are for ``fields``."""
+        constants = [item for item in self.postfix if isinstance(item, float)]
+        constant_rows = iter(range(len(self.fields), len(self.fields) + len(constants)))
+        first = len(self.fields) + len(constants)
+        stack: list[int] = []
+        instructions = []
+        for item in self.postfix:
+            if isinstance(item, float):
+                stack.append(next(constant_rows))
+            elif item in FIELDS:
+                stack.append(self.fields.index(item))
+            else:
+                operator, right = OPERATORS[item], stack.pop()
+                left = stack.pop() if operator < kernels.NEGATE else right
+                stack.append(first + len(stack))
+                instructions.append((operator, left, right, stack[-1]))
+        instructions[-1] = (*instructions[-1][:3], 0)
+        return Program(len(self.fields), np.array(constants, np.float64), np.array(instructions, kernels.INSTRUCTION))
 
     def evaluate(self, values: Mapping[str, ArrayLike]) -> NDArray[np.bool_]:
         """Where it holds.
@@ -81,20 +98,7 @@ class Condition:
         values : mapping of str to array
             Each of ``fields``, shapes that broadcast.
         """
-        stack: list[NDArray[Any]] = []
-        constants = iter(self.constants)
-        with np.errstate(all="ignore"):
-            for code in self.codes:
-                if code < CONSTANT:
-                    stack.append(np.asarray(values[FIELDS[code]], np.float64))
-                elif code == CONSTANT:
-                    stack.append(np.asarray(next(constants)))
-                elif (symbol := _SYMBOLS[code]) in _BINARY:
-                    right = stack.pop()
-                    stack.append(_BINARY[symbol](stack.pop(), right))
-                else:
-                    stack.append(_UNARY[symbol](stack.pop()))
-        return np.asarray(stack.pop(), np.bool_)
+        return self.program.evaluate([np.asarray(values[field]) for field in self.fields])
 
     def __str__(self) -> str:
         return self.text
@@ -123,8 +127,7 @@ class _Parser:
         self.tokens = [*self._tokens(), ("end", "")]
         self.at = 0
         self.depth = 0
-        self.codes: list[int] = []
-        self.constants: list[float] = []
+        self.postfix: list[str | float] = []
 
     def _tokens(self) -> list[tuple[str, str]]:
         found = []
@@ -142,14 +145,14 @@ class _Parser:
         is_condition = self._or()
         if self._kind != "end":
             raise self._error(f"{self._token!r} is not expected there{self._chained()}")
-        used = tuple(name for k, name in enumerate(FIELDS) if k in self.codes)
+        used = tuple(name for name in FIELDS if name in self.postfix)
         if not is_condition:
             raise self._error("it is a number, not a condition; compare it, as in abs(delta) > 10")
         if not used:
             raise self._error("it reads no field")
         if used[0] in NEURON_FIELDS and used[-1] in EDGE_FIELDS:
             raise self._error(f"{used[0]!r} belongs to neurons and {used[-1]!r} to edges; use one kind")
-        return Condition(self.text, used, tuple(self.codes), tuple(self.constants))
+        return Condition(self.text, used, tuple(self.postfix))
 
     @property
     def _kind(self) -> str:
@@ -166,31 +169,31 @@ class _Parser:
             return self.tokens[self.at - 1][1]
         return ""
 
-    def _or(self) -> bool:
-        left = self._and()
-        while self._next("|"):
-            left = self._both("|", left, self._and())
+    def _chain(self, symbols: Iterable[str], side: Callable[[], bool], join: Callable[[str, bool, bool], bool]) -> bool:
+        """Sides with these symbols between them, joined from the left."""
+        left = side()
+        while symbol := self._next(*symbols):
+            left = join(symbol, left, side())
         return left
 
+    def _or(self) -> bool:
+        return self._chain("|", self._and, self._both)
+
     def _and(self) -> bool:
-        left = self._not()
-        while self._next("&"):
-            left = self._both("&", left, self._not())
-        return left
+        return self._chain("&", self._not, self._both)
 
     def _both(self, symbol: str, left: bool, right: bool) -> bool:
         if not (left and right):
             raise self._error(f"{symbol!r} joins two conditions, and one side is a number; compare it, as in z > 0")
-        self.codes.append(OPERATORS[symbol])
+        self.postfix.append(symbol)
         return True
 
     def _not(self) -> bool:
         if not self._next("~"):
             return self._comparison()
-        with_depth = self._deeper(self._not)
-        if not with_depth:
+        if not self._deeper(self._not):
             raise self._error("'~' turns a condition round, and a number follows; compare it, as in ~(z > 0)")
-        self.codes.append(OPERATORS["~"])
+        self.postfix.append("~")
         return True
 
     def _comparison(self) -> bool:
@@ -202,21 +205,15 @@ class _Parser:
         return True
 
     def _sum(self) -> bool:
-        left = self._product()
-        while symbol := self._next("+", "-"):
-            left = self._numbers(symbol, left, self._product())
-        return left
+        return self._chain("+-", self._product, self._numbers)
 
     def _product(self) -> bool:
-        left = self._signed()
-        while symbol := self._next("*", "/"):
-            left = self._numbers(symbol, left, self._signed())
-        return left
+        return self._chain("*/", self._signed, self._numbers)
 
     def _numbers(self, symbol: str, left: bool, right: bool) -> bool:
         if left or right:
             raise self._error(f"{symbol!r} stands between two numbers, and one side is a condition")
-        self.codes.append(OPERATORS[symbol])
+        self.postfix.append(symbol)
         return False
 
     def _signed(self) -> bool:
@@ -224,7 +221,7 @@ class _Parser:
             return self._number("+", self._deeper(self._signed))
         if self._next("-"):
             self._number("-", self._deeper(self._signed))
-            self.codes.append(OPERATORS["negative"])
+            self.postfix.append("negative")
             return False
         return self._atom()
 
@@ -247,7 +244,7 @@ class _Parser:
         if kind == "name" and token in FUNCTIONS:
             return self._function(token)
         if kind == "name" and token in FIELDS:
-            self.codes.append(FIELDS.index(token))
+            self.postfix.append(token)
             return False
         if kind == "name" and token in ("inf", "nan"):
             return self._constant(float(token))
@@ -257,8 +254,7 @@ class _Parser:
         raise self._error(f"{token!r} is not expected there")
 
     def _constant(self, value: float) -> bool:
-        self.codes.append(CONSTANT)
-        self.constants.append(value)
+        self.postfix.append(value)
         return False
 
     def _function(self, name: str) -> bool:
@@ -266,7 +262,7 @@ class _Parser:
             raise self._error(f"{name!r} is a function: {name}(z)")
         self._number(name, self._deeper(self._or))
         self._close()
-        self.codes.append(OPERATORS[name])
+        self.postfix.append(name)
         return name in _TO_CONDITION
 
     def _close(self) -> None:
@@ -278,11 +274,11 @@ class _Parser:
         two = self._kind == "symbol" and self._token in _COMPARISONS
         return "; compare two values at a time: (0 < z) & (z < 1)" if two else ""
 
-    def _deeper(self, read: Any) -> bool:
+    def _deeper(self, read: Callable[[], bool]) -> bool:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self._error(f"it is nested more than {_DEEPEST} deep")
-        found = bool(read())
+        found = read()
         self.depth -= 1
         return found
 

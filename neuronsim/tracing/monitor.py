@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
 from neuronsim.graph.edges import blocks
-from neuronsim.training.watching import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, Records, Watch, WatchedRun
+from neuronsim.training.requests import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, MonitorRequest
+from neuronsim.training.watching import Records, WatchedRun
 
 if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
@@ -93,120 +95,93 @@ class Monitor:
         max_bytes: float = 1e9,
     ) -> None:
         self._neurons, self._edges = _selections(what)
-        allowed = EDGE_FIELDS if self._edges else NEURON_FIELDS
-        other = NEURON_FIELDS if self._edges else EDGE_FIELDS
-        usual = ("w", "gradient", "dw") if self._edges else ("z", "y", "delta")
-        given = usual if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
-        for field in given:
-            if isinstance(field, str) and field in other:
-                here, there = ("edges", "neurons") if self._edges else ("neurons", "edges")
-                raise SettingError(
-                    f"{field!r} is a field of {there}, and this monitor watches {here}: {', '.join(allowed)}"
-                )
-            choose(f"field of {'edges' if self._edges else 'neurons'}", field, allowed)
-        if not given:
-            raise SettingError(f"no fields to record; allowed: {', '.join(allowed)}")
-        self.fields = tuple(dict.fromkeys(given))
-        self.every = whole("every", every, 1)
+        self.fields = _fields(fields, bool(self._edges))
+        self.every = whole("every", every)
         self.at_steps: Integers | str | None = _steps(steps)
         self.samples: Integers | None = None if samples is None else _rows("samples", samples)
-        self.keep_last = None if keep_last is None else whole("keep_last", keep_last, 1)
-        if isinstance(max_bytes, bool) or not isinstance(max_bytes, (int, float)) or not max_bytes > 0:
-            raise SettingError(f"max_bytes={max_bytes!r}: a positive number is needed")
-        self.max_bytes = float(max_bytes)
+        self.keep_last = None if keep_last is None else whole("keep_last", keep_last)
+        self.max_bytes = real("max_bytes", max_bytes, "(0, inf]")
         self._records: Records | None = None
         self._settings: dict[str, Any] = {}
-        self._watch: Watch | None = None
+        self._request: MonitorRequest | None = None
         self._names: list[Any] = []
         self._places: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
 
     # --- the run
 
-    def _begin(self, setting: WatchedRun) -> Watch:
-        graph = setting.engine.graph
+    def begin_run(self, watched: WatchedRun) -> MonitorRequest:
+        """Say what is to be recorded; training calls it."""
+        graph = watched.engine.graph
         neurons, edges = _found(graph, self._neurons, self._edges)
-        if self.samples is not None and len(self.samples) and self.samples.max() >= setting.n_samples:
-            raise SettingError(
-                f"samples has row {self.samples.max()} of X, which has {setting.n_samples:,} (0 to "
-                f"{setting.n_samples - 1})"
-            )
-        listed = self._listed(setting.n_steps)
-        n = len(listed) if listed is not None else n_records(setting.n_steps, self.every)
+        chosen = np.empty(0, np.int64) if self.samples is None else self.samples
+        if chosen.max(initial=-1) >= watched.n_samples:
+            rows = f"{watched.n_samples:,} (0 to {watched.n_samples - 1})"
+            raise SettingError(f"samples has row {chosen.max()} of X, which has {rows}")
+        steps = self._listed(watched.n_steps)
+        n = len(steps) or n_records(watched.n_steps, self.every)
         capacity = n if self.keep_last is None else min(n, self.keep_last)
-        watch = Watch(
-            neurons,
-            edges,
-            self.fields,
-            0 if listed is not None else self.every,
-            np.empty(0, np.int64) if listed is None else listed,
-            capacity,
-            np.empty(0, np.int64) if self.samples is None else self.samples,
-        )
-        self._check_size(watch, setting)
-        self._start(watch, graph)
-        return watch
+        every = 0 if len(steps) else self.every
+        request = MonitorRequest(neurons, edges, self.fields, every, steps, capacity, chosen)
+        self._check_size(request, watched)
+        self._start(request, graph)
+        return request
 
-    def _start(self, watch: Watch, graph: "Graph") -> None:
+    def _start(self, request: MonitorRequest, graph: "Graph") -> None:
         """Remember what the run is of; names may belong to others later."""
-        self._watch, self._records = watch, None
-        self.neurons = list(graph.name_list(watch.neurons))
-        sinks = np.searchsorted(graph.row_start, watch.edges, side="right") - 1
-        sources = graph.sources[watch.edges]
+        self._request, self._records = request, None
+        self.neurons = list(graph.name_list(request.neurons))
+        sinks = np.searchsorted(graph.row_start, request.edges, side="right") - 1
+        sources = graph.sources[request.edges]
         self.edges = list(zip(graph.name_list(sources), graph.name_list(sinks), strict=True))
         self._names = [*self.neurons, *self.edges]
-        things = [*watch.neurons.tolist(), *zip(sources.tolist(), sinks.tolist(), strict=True)]
+        things = [*request.neurons.tolist(), *zip(sources.tolist(), sinks.tolist(), strict=True)]
         self._places = {thing: k for k, thing in enumerate(things)}
-        ends = np.concatenate([watch.neurons, sources, sinks])
+        ends = np.concatenate([request.neurons, sources, sinks])
         self._ids = dict(zip(graph.name_list(ends), ends.tolist(), strict=True))
 
-    def _listed(self, n_steps: int) -> Integers | None:
-        """The steps to record, the first and the last among them; None: those that ``every`` says."""
+    def _listed(self, n_steps: int) -> Integers:
+        """The steps to record, the first and the last among them; none: those that ``every`` says."""
         if self.at_steps is None:
-            return None
-        if isinstance(self.at_steps, str):
-            listed = log_steps(n_steps)
-        else:
-            listed = self.at_steps
-            if len(listed) and listed.max() >= n_steps:
-                raise SettingError(f"steps has {listed.max()}, and the run has {n_steps:,} steps (0 to {n_steps - 1})")
+            return np.empty(0, np.int64)
+        listed = log_steps(n_steps) if isinstance(self.at_steps, str) else self.at_steps
+        if listed.max() >= n_steps:
+            raise SettingError(f"steps has {listed.max()}, and the run has {n_steps:,} steps (0 to {n_steps - 1})")
         return np.union1d(listed, [0, n_steps - 1]).astype(np.int64)
 
-    def _check_size(self, watch: Watch, setting: WatchedRun) -> None:
+    def _check_size(self, request: MonitorRequest, watched: WatchedRun) -> None:
         """Refuse what would take too much memory, and say what would not."""
-        record = watch.size * setting.engine.dtype.itemsize + _RECORD_BYTES
-        if watch.capacity * record <= self.max_bytes:
+        record = request.size * watched.engine.dtype.itemsize + _RECORD_BYTES
+        if request.capacity * record <= self.max_bytes:
             return
         most = int(self.max_bytes // record)
         cheaper = "watch fewer neurons, edges or fields"
         if self.at_steps is None and self.keep_last is None and most >= 2:
-            every = next(e for e in round_numbers() if n_records(setting.n_steps, e) <= most)
-            cheaper = f"every={every} takes {in_bytes(n_records(setting.n_steps, every) * record)}"
+            every = next(e for e in round_numbers() if n_records(watched.n_steps, e) <= most)
+            cheaper = f"every={every} takes {in_bytes(n_records(watched.n_steps, every) * record)}"
         elif most >= 1:
             cheaper = f"keep_last={most} takes {in_bytes(most * record)}"
         raise SettingError(
-            f"the trace would take {in_bytes(watch.capacity * record)} (limit {in_bytes(self.max_bytes)}): {cheaper}"
+            f"the trace would take {in_bytes(request.capacity * record)} (limit {in_bytes(self.max_bytes)}): {cheaper}"
         )
 
-    def _end(self, records: Records, run: "RunResult") -> None:
-        for array in (records.step, records.sample, records.values):
+    def end_run(self, found: Records, run: "RunResult") -> None:
+        """Take the records; training calls it."""
+        for array in (found.step, found.sample, found.values):
             array.flags.writeable = False
-        self._records, self._settings = records, run.settings
+        self._records, self._settings = found, run.settings
 
     def holds(self, run: "RunResult") -> bool:
         """Whether its records are those of this run, and not of a later one."""
         return self._records is not None and self._settings is run.settings
 
-    def _stopped(self) -> str:
-        raise AssertionError("a monitor ends no run")
-
     # --- reading
 
     @property
-    def _known(self) -> tuple[Watch, Records]:
-        if self._watch is None or self._records is None:
+    def _known(self) -> tuple[MonitorRequest, Records]:
+        if self._request is None or self._records is None:
             raise NotKnownError("nothing is recorded yet: give it to net.fit(..., monitors=[watch]) first")
-        return self._watch, self._records
+        return self._request, self._records
 
     @property
     def step(self) -> Integers:
@@ -221,10 +196,10 @@ class Monitor:
     @property
     def present(self) -> NDArray[np.bool_]:
         """Whether each of ``samples`` was in the step's batch, shape (n_records, n_chosen)."""
-        watch, records = self._known
+        request, records = self._known
         if self.samples is None:
             raise NotKnownError("no samples were chosen: give Monitor(..., samples=[...])")
-        there: NDArray[np.bool_] = records.values[:, watch.size - len(self.samples) :] == 1
+        there: NDArray[np.bool_] = records.values[:, request.size - len(self.samples) :] == 1
         return there
 
     def __len__(self) -> int:
@@ -238,7 +213,7 @@ class Monitor:
         place = self._places.get(ids)
         if place is None:
             near = suggest(what, self.neurons) if isinstance(what, str) and self.neurons else ""
-            raise UnknownNameError(f"{what!r} is not watched{near or ';'} watched: {_few(self._names)}")
+            raise UnknownNameError(f"{what!r} is not watched{near or ';'} watched: {_shown(self._names)}")
         return Series(self, place)
 
     def _id(self, neuron: Any) -> int:
@@ -249,8 +224,8 @@ class Monitor:
 
     def _values(self, place: int, field: str) -> Array:
         """A field of one neuron or edge, shape (n_records,) or (n_records, n_chosen)."""
-        watch, records = self._known
-        widths = watch.widths()
+        request, records = self._known
+        widths = request.widths()
         k = self.fields.index(field)
         begin = place * sum(widths) + sum(widths[:k])
         values: Array = records.values[:, begin : begin + widths[k]]
@@ -297,7 +272,7 @@ class Monitor:
 
     def __repr__(self) -> str:
         what = self._neurons if self._neurons else self._edges
-        given = f"{_few(what)}: {', '.join(self.fields)}"
+        given = f"{_shown(what)}: {', '.join(self.fields)}"
         if self._records is None:
             return f"<Monitor of {given}; nothing recorded yet>"
         if not len(self):
@@ -383,11 +358,20 @@ def in_bytes(n: float) -> str:
     return f"{n:.3g} TB"
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number, at least ``least``."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < least:
-        raise SettingError(f"{name}={value!r}: a whole number of at least {least} is needed")
-    return int(value)
+def _fields(fields: str | Iterable[str] | None, of_edges: bool) -> tuple[str, ...]:
+    """Fields of neurons or of edges, each once; None: the three that are most asked for."""
+    kinds = ("neurons", NEURON_FIELDS, ("z", "y", "delta")), ("edges", EDGE_FIELDS, ("w", "gradient", "dw"))
+    (here, allowed, common), (there, other, _) = reversed(kinds) if of_edges else kinds
+    given = common if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
+    for field in given:
+        if isinstance(field, str) and field in other:
+            raise SettingError(
+                f"{field!r} is a field of {there}, and this monitor watches {here}: {', '.join(allowed)}"
+            )
+        choose(f"field of {here}", field, allowed)
+    if not given:
+        raise SettingError(f"no fields to record; allowed: {', '.join(allowed)}")
+    return tuple(dict.fromkeys(given))
 
 
 def _rows(name: str, values: ArrayLike) -> Integers:
@@ -445,7 +429,7 @@ def _distinct(values: Integers) -> Integers:
     return np.asarray(values[np.sort(first)], np.int64)
 
 
-def _few(names: Sequence[Any]) -> str:
+def _shown(names: Sequence[Any]) -> str:
     shown = [name if isinstance(name, str) else f"{name[0]} → {name[1]}" if isinstance(name, tuple) else str(name)
              for name in names[:_SHOWN]]  # fmt: skip
     return ", ".join(shown) + (f", … ({len(names):,})" if len(names) > _SHOWN else "")

@@ -11,33 +11,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import is_whole
+from neuronsim.engine.border import desired
 from neuronsim.engine.engine import Engine
-from neuronsim.engine.session import Session
+from neuronsim.engine.session import Session, State
 from neuronsim.engine.signals import Signals
 from neuronsim.errors import DataError, NotKnownError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
-from neuronsim.kernels.arguments import Parameters
-from neuronsim.tracing.steps import StepResult, desired
+from neuronsim.kernels.arguments import Parameters, Wiring
+from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
-from neuronsim.training.snapshots import Recording, State, sealed
+from neuronsim.training.snapshots import Recording, sealed
 
 __all__ = ["Replay", "replay"]
 
 
-def replay(run: RunResult, made: type[StepResult] = StepResult) -> "Replay":
-    """A run's replay, which makes steps of the class ``made``.
+def replay(run: RunResult, step_type: type[StepResult] = StepResult) -> "Replay":
+    """Prepare to make a run's steps again, as objects of ``step_type``.
 
     Raises
     ------
     NotKnownError
         If the run kept no start.
     """
-    if not isinstance(run.recording, Recording):
-        raise NotKnownError(f"this run can't be replayed: {run.recording}")
-    return Replay(run, run.recording, made)
+    if run.recording is None:
+        raise NotKnownError(f"this run can't be replayed: {run.unrecorded}")
+    return Replay(run, run.recording, step_type)
 
 
 class Replay:
@@ -62,10 +64,10 @@ class Replay:
         Whether the run ended because the step after its last one left the finite numbers: `failed` is that step.
     """
 
-    def __init__(self, run: RunResult, recording: Recording, made: type[StepResult]) -> None:
+    def __init__(self, run: RunResult, recording: Recording, step_type: type[StepResult]) -> None:
         self.run = run
         self._recording = recording
-        self._made = made
+        self._step_type = step_type
         self.n_steps = run.n_steps
         self.diverged = run.status == "diverged"
         self.graph: Graph = recording.graph
@@ -122,11 +124,10 @@ class Replay:
         self._seek(self._checked(step, self.n_steps + 1))
         return Parameters(*self._copies()[:3])
 
-    def signals(self, step: int) -> Signals:
-        """z, y, δ and loss of a step, shaped as a `Step`'s; of ``n_steps`` too, the one that was not made any more."""
+    def signals(self, step: int) -> StepResult:
+        """What has z, y, δ and loss of a step; of ``n_steps`` too, the one that was not made any more."""
         q = self._checked(step, self.n_steps + 1)
-        made = self.at(q) if q < self.n_steps else self._after_the_last()
-        return Signals(made.z, made.y, made.delta, made.loss)
+        return self.at(q) if q < self.n_steps else self._after_the_last()
 
     def failed(self) -> StepResult:
         """The step at which the run diverged, and which it took back: its number is ``n_steps``.
@@ -148,7 +149,7 @@ class Replay:
 
     def _checked(self, step: Any, end: int) -> int:
         """A step below ``end``, and data as they were."""
-        if isinstance(step, (bool, np.bool_)) or not isinstance(step, (int, np.integer)):
+        if not is_whole(step):
             raise SettingError(f"a step is a whole number, not {step!r}")
         if not 0 <= step < end:
             span = f"steps go from 0 to {end - 1:,}" if end else "it made no step"
@@ -179,14 +180,13 @@ class Replay:
         self._advance(q)
 
     def _load(self, q: int, state: State) -> None:
-        for values, kept in zip(self._session.arrays(), state, strict=True):
-            values[...] = kept
+        self._session.restore(state)
         self._here, self._state = q, state
 
     def _copies(self) -> State:
         """A copy of the session's arrays, as they are before the step that comes next."""
         if self._state is None:
-            self._state = sealed([values.copy() for values in self._session.arrays()])
+            self._state = sealed(self._session.state())
         return self._state
 
     def _mark(self) -> None:
@@ -228,7 +228,7 @@ class Replay:
     # ── making a step ──
 
     def _make(self, q: int) -> StepResult:
-        """Make step q and look at it; the session is then behind it."""
+        """Make step q and look at it; the session is then past it."""
         self._seek(q)
         step, made = self._look_and_make(q)
         if not made:
@@ -244,29 +244,29 @@ class Replay:
         return step
 
     def _look_and_make(self, q: int) -> tuple[StepResult, bool]:
-        """StepResult q, which is next, and whether its update was made: not where the loss was not finite."""
+        """Step q, which is next, and whether its update was made: not where the loss was not finite."""
         session, rows, rate = self._session, self.rows(q), self.rate(q)
         before = self._copies()
-        online = self.batch_size == 1
         with np.errstate(all="ignore"):
-            looked = {} if online else self._look_at_batch(rows)
-            wiring = self._engine.full_wiring if online else None
-            order, first = self._order_of(self.epoch(q)), q % self.steps_per_epoch
-            session.loss_sum[0] = 0.0
-            made = session.advance(order, first, np.array([rate]), wiring) == 1
-            if online:
-                looked = self._look_at_sample(rows, made)
+            signals, gradients, made = self._step_online(q) if self.batch_size == 1 else self._step_batch(q)
         if made:
             self._arrive(q + 1)
         after = self._copies() if made else sealed([np.full_like(values, np.nan) for values in before])
         learning, clip_factor = session.learning, 1.0
         if self._settings.clip_norm is not None:
             clip_factor = session.scale * (len(rows) if self.mean else 1)
-        step = self._made(
-            self.graph.showing(*before[:3]),
-            **looked,
+        targets = desired(self.T[rows], self.graph.n_outputs)
+        step = self._step_type(
+            graph=self.graph.showing(*before[:3]),
+            z=signals.z,
+            y=signals.y,
+            delta=signals.delta,
+            losses=signals.losses,
+            slope_terms=signals.slope_terms,
+            reduced=gradients,
+            targets=targets[0] if self.batch_size == 1 else targets,
             loss_function=self.loss,
-            reduction="mean" if self.mean else "sum",
+            reduction=self._reduction,
             learning_rate=rate,
             after=Parameters(*after[:3]),
             number=q,
@@ -283,31 +283,28 @@ class Replay:
         )
         return step, made
 
-    def _look_at_sample(self, rows: NDArray[np.int64], made: bool) -> dict[str, Any]:
-        """What an online step was made with."""
-        targets = desired(self.T[rows], self.graph.n_outputs)[0]
-        if made:
-            s = self._session.signals()
-            single = {"z": s.z, "y": s.y, "delta": s.delta, "slope_terms": s.slope_terms}
-            return single | {"losses": [s.loss], "targets": targets}
+    def _step_online(self, q: int) -> tuple[Signals, None, bool]:
+        """Make an online step; the signals that it was made with."""
+        if self._step(q, self._engine.full_wiring):
+            return self._session.signals(), None, True
         # the kernel stopped before the errors, and changed no parameter: all of it again, in batch order
-        looked = self._look_at_batch(rows)
-        single = {name: looked[name][0] for name in ("z", "y", "delta", "slope_terms")}
-        return single | {"losses": looked["losses"], "targets": targets}
+        rows = self.rows(q)
+        return self._engine.signals(self.X[rows], self.T[rows], self.loss).sample(0), None, False
 
-    def _look_at_batch(self, rows: NDArray[np.int64]) -> dict[str, Any]:
-        """What a mini-batch step is going to be made with."""
-        X, T = self.X[rows], self.T[rows]
-        g = self._engine.gradients(X, T, self.loss, "mean" if self.mean else "sum", signals=True)
-        return {
-            "z": g.z,
-            "y": g.y,
-            "delta": g.delta,
-            "slope_terms": g.slope_terms,
-            "losses": g.losses,
-            "gradients": Parameters(g.weights, g.biases, g.slopes),
-            "targets": desired(T, self.graph.n_outputs),
-        }
+    def _step_batch(self, q: int) -> tuple[Signals, Parameters, bool]:
+        """Look at a mini-batch, then make its step; signals and gradients that it was made with."""
+        rows = self.rows(q)
+        seen = self._engine.signals_and_gradients(self.X[rows], self.T[rows], self.loss, self._reduction)
+        return *seen, self._step(q)
+
+    def _step(self, q: int, wiring: Wiring | None = None) -> bool:
+        order, first = self._order_of(self.epoch(q)), q % self.steps_per_epoch
+        self._session.loss_sum[0] = 0.0
+        return self._session.advance(order, first, np.array([self.rate(q)]), wiring) == 1
+
+    @property
+    def _reduction(self) -> str:
+        return "mean" if self.mean else "sum"
 
     def _rule_state(self, state: State) -> tuple[Parameters, ...]:
         return tuple(Parameters(*state[3 * k : 3 * k + 3]) for k in range(1, 1 + self.rule.n_state))

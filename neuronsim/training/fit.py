@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -12,10 +13,10 @@ from numpy.typing import ArrayLike
 from neuronsim import seeds
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session, SessionSettings
-from neuronsim.errors import DataError, SettingError
+from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.training import snapshots
 from neuronsim.training.result import RunResult
-from neuronsim.training.settings import FitSettings, whole
+from neuronsim.training.settings import FitSettings, Resolved
 from neuronsim.training.trainer import Trainer
 from neuronsim.training.watching import WatchedRun, Watcher, Watching
 
@@ -25,7 +26,7 @@ Array = npt.NDArray[Any]
 R = TypeVar("R", bound=RunResult)
 
 
-def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, made: type[R]) -> R:
+def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, result_type: type[R]) -> R:
     """Train a network from its parameters as they are, in place (L3, L4); ``Network.fit`` says how.
 
     Parameters
@@ -34,29 +35,55 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, mad
     X : array (n_samples, n_inputs)
     T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
     settings : FitSettings
-    made : type
-        `RunResult`, or what is made in its place.
+    result_type : type
+        `RunResult`, or a class of it that people hold; monitors are handed that object.
     """
-    trainer, run = _prepare(runtime, X, T, settings, made)
+    trainer, run = _prepare(runtime, X, T, settings, result_type)
     runtime.forget()
     with _interrupts() as interrupted, trainer.bar(settings.progress) as bar, trainer.watched():
         trainer.train(interrupted, bar)
     trainer.keep_end()
+    if run.status == "diverged":
+        warnings.warn(
+            f"training {run.reason}; the network holds the state before that step. "
+            "Try a smaller learning_rate, clip_norm=1, or scaled data",
+            DivergenceWarning,
+            stacklevel=3,
+        )
     return run
 
 
-def _prepare(runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, made: type[R]) -> tuple[Trainer, R]:
+def _prepare(
+    runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, result_type: type[R]
+) -> tuple[Trainer, R]:
     """Check every argument, before anything changes."""
     resolved = given.resolved()
     engine = runtime.engine()
     x, t, loss = runtime.data(X, T, given.loss)
     validation = _validation(runtime, given)
-    batch_size = len(x) if given.batch_size is None else min(whole("batch_size", given.batch_size), len(x))
+    session = Session(engine, x, t, loss, _session_settings(given, resolved, len(x)))
     seed = seeds.seed_of(given.rng)
-    most_bytes = snapshots.budget(given.snapshots)
-    making = SessionSettings(
+    run = result_type(
+        seed,
+        given.understood(resolved, seed, loss),
+        {name: [] for name in resolved.columns},
+        unrecorded=snapshots.refusal(resolved.snapshot_bytes, session.arrays()),
+    )
+    if not run.unrecorded:
+        schedule, most_bytes = resolved.schedule, resolved.snapshot_bytes
+        run.recording = snapshots.begin_recording(session, schedule, bool(given.shuffle), seed, most_bytes)
+    n_steps = resolved.epochs * session.steps_per_epoch
+    watching = _watching(WatchedRun(engine, n_steps, len(x), session.batch_size), given.monitors)
+    if watching is not None:
+        session.watch(watching.recorder, watching.wants_inputs)
+    return Trainer(session, run, given, resolved, validation, watching), run
+
+
+def _session_settings(given: FitSettings, resolved: Resolved, n_samples: int) -> SessionSettings:
+    """How steps are made."""
+    return SessionSettings(
         optimizer=resolved.optimizer,
-        batch_size=batch_size,
+        batch_size=n_samples if resolved.batch_size is None else min(resolved.batch_size, n_samples),
         mean=given.reduction == "mean",
         weight_decay=resolved.weight_decay,
         clip_norm=given.clip_norm,
@@ -64,31 +91,6 @@ def _prepare(runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, m
         initial_rate=float(resolved.schedule.rates(0, 1, 0)[0]),
         threads=resolved.threads,
     )
-    session = Session(engine, x, t, loss, making)
-    recording = snapshots.record(
-        most_bytes,
-        runtime.graph,
-        session.arrays(),
-        (x, t),
-        loss=loss,
-        schedule=resolved.schedule,
-        shuffle=bool(given.shuffle),
-        seed=seed,
-        session=making,
-    )
-    understood = {
-        "rng": seed,
-        "loss": loss.name,
-        "optimizer": resolved.optimizer,
-        "learning_rate": resolved.schedule,
-    }
-    history: dict[str, list[float]] = {name: [] for name in resolved.columns}
-    run = made(seed, given.as_dict() | understood, history, recording=recording)
-    n_steps = resolved.epochs * -(-len(x) // batch_size)
-    watching = _watching(WatchedRun(engine, n_steps, len(x), batch_size), given.monitors)
-    if watching is not None:
-        session.watch(watching.recorder, watching.wants_inputs)
-    return Trainer(session, run, given, resolved, validation, watching), run
 
 
 def _validation(runtime: Runtime, given: FitSettings) -> tuple[Array, Array] | None:
@@ -102,14 +104,14 @@ def _validation(runtime: Runtime, given: FitSettings) -> tuple[Array, Array] | N
     return runtime.data(X, T, given.loss, ("Xv", "Tv"))[:2]
 
 
-def _watching(setting: WatchedRun, monitors: Any) -> Watching | None:
+def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:
     """What monitors and alarms ask for, or None; it checks them."""
     given = () if monitors is None else monitors
     listed: list[Watcher] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for watcher in listed:
-        if not hasattr(watcher, "_begin") or sum(watcher is other for other in listed) > 1:
+        if not isinstance(watcher, Watcher) or sum(watcher is other for other in listed) > 1:
             raise SettingError(f"monitors has {watcher!r}; give Monitor and Alarm objects, each once")
-    return Watching(setting, listed) if listed else None
+    return Watching(watched, listed) if listed else None
 
 
 @contextmanager
@@ -119,15 +121,15 @@ def _interrupts() -> Iterator[threading.Event]:
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
-    usual = signal.getsignal(signal.SIGINT)
+    earlier = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: Any) -> None:
-        if event.is_set() and callable(usual):
-            usual(number, frame)
+        if event.is_set() and callable(earlier):
+            earlier(number, frame)
         event.set()
 
     signal.signal(signal.SIGINT, note)
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, earlier)

@@ -28,8 +28,10 @@ class RunResult:
         The same in a sentence.
     settings : dict
         The arguments of ``fit``, defaults included.
-    recording : Recording or str
-        How the run began and its snapshots, from which steps are made again; or why there are none.
+    recording : Recording or None
+        How the run began and its snapshots, from which steps are made again.
+    unrecorded : str
+        Why there are none.
     """
 
     seed: int
@@ -38,7 +40,8 @@ class RunResult:
     n_steps: int = 0
     status: str = "finished"
     reason: str = ""
-    recording: Recording | str = field(default="it was not made by fit", repr=False)
+    recording: Recording | None = field(default=None, repr=False)
+    unrecorded: str = field(default="it was not made by fit", repr=False)
 
     @property
     def n_epochs(self) -> int:

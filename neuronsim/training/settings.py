@@ -1,22 +1,23 @@
 """The arguments of ``fit``, as given and as understood."""
 
-import math
 import os
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError
 from neuronsim.formulas import optimizers, schedules
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.seeds import RandomSource
+from neuronsim.training import snapshots
 from neuronsim.training import stop as stopping
 from neuronsim.training.stop import Rule
 
 __all__ = ["FitSettings", "Resolved"]
+
+_NO_LIMIT = "{name}={value!r}: a positive number is needed, or None for no limit"
 
 # Later versions record and resume; until then these arguments take their defaults only.
 _RESERVED: dict[str, tuple[Any, ...]] = {
@@ -56,9 +57,14 @@ class FitSettings:
         """Names of the arguments, in their order."""
         return [field.name for field in fields(cls)]
 
-    def as_dict(self) -> dict[str, Any]:
-        """By name, in the order of the arguments."""
-        return {name: getattr(self, name) for name in self.names()}
+    def understood(self, resolved: "Resolved", seed: int, loss: Loss) -> dict[str, Any]:
+        """By name, in the order of the arguments; the seed, and objects in place of names and numbers."""
+        return {name: getattr(self, name) for name in self.names()} | {
+            "rng": seed,
+            "loss": loss.name,
+            "optimizer": resolved.optimizer,
+            "learning_rate": resolved.schedule,
+        }
 
     def resolved(self) -> "Resolved":
         """Everything that can be understood without data.
@@ -81,12 +87,23 @@ class FitSettings:
         epochs = whole("epochs", self.epochs)
         threads = None if self.threads is None else whole("threads", self.threads)
         for name in ("clip_norm", "clip_value"):
-            _positive_or_none(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                real(name, getattr(self, name), "(0, inf)", _NO_LIMIT)
         columns = ["epoch", "loss", "learning_rate", "seconds"]
         columns += ["data_loss"] if self.evaluate else []
         columns += ["val_loss", "val_accuracy"] if self.validation is not None else []
         stopping.check_monitors(rules, columns)
-        return Resolved(rule, schedule, rules, decay, epochs, threads, tuple(columns))
+        return Resolved(
+            optimizer=rule,
+            schedule=schedule,
+            stop=rules,
+            weight_decay=decay,
+            batch_size=None if self.batch_size is None else whole("batch_size", self.batch_size),
+            epochs=epochs,
+            threads=threads,
+            columns=tuple(columns),
+            snapshot_bytes=snapshots.budget(self.snapshots),
+        )
 
 
 @dataclass(frozen=True)
@@ -101,30 +118,22 @@ class Resolved:
     stop : tuple of Rule
     weight_decay : float
         As the optimiser takes it.
+    batch_size : int or None
+        None: all samples.
     epochs : int
     threads : int or None
     columns : tuple of str
         Of the history.
+    snapshot_bytes : int
+        How much snapshots may take.
     """
 
     optimizer: Optimizer
     schedule: Schedule
     stop: tuple[Rule, ...]
     weight_decay: float
+    batch_size: int | None
     epochs: int
     threads: int | None
     columns: tuple[str, ...]
-
-
-def whole(name: str, value: Any) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise SettingError(f"{name}={value!r}: a whole number of at least 1 is needed")
-    return int(value)
-
-
-def _positive_or_none(name: str, value: Any) -> None:
-    if value is None:
-        return
-    number = isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        raise SettingError(f"{name}={value!r}: a positive number is needed, or None for no limit")
+    snapshot_bytes: int

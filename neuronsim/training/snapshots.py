@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim import seeds
-from neuronsim.engine.session import SessionSettings
+from neuronsim.basics.checked import is_real
+from neuronsim.basics.spread import evenly_spread
+from neuronsim.engine.session import Session, SessionSettings, State
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 
-__all__ = ["Recording", "Snapshots", "State", "budget"]
+__all__ = ["Recording", "Snapshots", "begin_recording", "budget", "refusal", "sealed"]
 
 Array = NDArray[Any]
-State = list[Array]
-"""Everything that a step changes, as `neuronsim.engine.session.Session.arrays` lists it."""
 
 MEGABYTES = 1_000_000
 MOST_BYTES = 256 * MEGABYTES
@@ -44,8 +44,7 @@ def budget(asked: Any) -> int:
         return 0
     if isinstance(asked, str) and asked == "auto":
         return min(_free_memory() // 4, MOST_BYTES)
-    whole = isinstance(asked, (int, float, np.integer, np.floating)) and not isinstance(asked, (bool, np.bool_))
-    if not whole or not 0 < asked < math.inf:
+    if not is_real(asked) or not 0 < asked < math.inf:
         raise SettingError(f'snapshots={asked!r}: "auto", False, or how many bytes they may take at most')
     return int(asked)
 
@@ -84,14 +83,14 @@ class Snapshots:
             self._thin()
 
     def keep_end(self, step: int, state: State) -> None:
-        """Keep the state behind the last step, in place of the one before it where there is no room."""
+        """Keep the state after the last step, in place of the one before it where there is no room."""
         if len(self.states) == self.capacity > 1:
             del self.states[self.last]
         if len(self.states) < self.capacity:
             self.states[step] = sealed(state)
 
     def before(self, step: int) -> int:
-        """The step of the last state not behind ``step``."""
+        """The step of the last state not after ``step``."""
         steps = list(self.states)
         return steps[bisect_right(steps, step) - 1]
 
@@ -131,8 +130,7 @@ class Recording:
         The wiring and parameters at the start; nothing changes it.
     X, T : array
         As the run reads them: the user's own arrays, if they had the network's dtype.
-    loss, schedule, shuffle, seed
-        As ``fit`` resolved them.
+    loss, schedule, shuffle, seed : Loss, Schedule, bool, int
     session : SessionSettings
     snapshots : Snapshots
     fingerprints : pair of bytes
@@ -169,42 +167,45 @@ class Recording:
                 )
 
 
-def record(most_bytes: int, graph: Graph, state: State, data: tuple[Array, Array], **settings: Any) -> Recording | str:
-    """Begin a recording, of a run that has not made a step yet; or say why there is none.
-
-    Parameters
-    ----------
-    most_bytes : int
-        How much snapshots may take.
-    graph : Graph
-        Is copied; the parameters in ``state`` are its own.
-    state : list of array
-        ``Session.arrays()``, which are copied.
-    data : pair of array
-        X and T.
-    settings
-        The other attributes of `Recording`.
-    """
+def refusal(most_bytes: int, state: State) -> str:
+    """Why nothing of a run with such a state is kept within so many bytes; empty if something is."""
     if not most_bytes:
         return "it was fitted with snapshots=False"
     needed = bytes_of(state)
-    if needed > most_bytes:
-        return (
-            f"its state takes {needed / MEGABYTES:,.1f} MB, more than the {most_bytes / MEGABYTES:,.1f} MB that "
-            f"snapshots may take; fit(..., snapshots={needed}) keeps the start"
-        )
-    own = graph.copy()
-    start = [own.weights, own.biases, own.slopes, *(values.copy() for values in state[3:])]
-    X, T = data
-    fingerprints = fingerprint(X), fingerprint(T)
-    return Recording(own, X, T, snapshots=Snapshots(start, most_bytes), fingerprints=fingerprints, **settings)
+    if needed <= most_bytes:
+        return ""
+    return (
+        f"its state takes {needed / MEGABYTES:,.1f} MB, more than the {most_bytes / MEGABYTES:,.1f} MB that "
+        f"snapshots may take; fit(..., snapshots={needed}) keeps the start"
+    )
+
+
+def begin_recording(session: Session, schedule: Schedule, shuffle: bool, seed: int, most_bytes: int) -> Recording:
+    """Begin a recording of a session that has not made a step yet, with snapshots in so many bytes.
+
+    The graph and the state are copied.
+    """
+    graph, (X, T) = session.engine.graph.copy(), session.data
+    start = [graph.weights, graph.biases, graph.slopes, *(values.copy() for values in session.arrays()[3:])]
+    return Recording(
+        graph=graph,
+        X=X,
+        T=T,
+        loss=session.loss,
+        schedule=schedule,
+        shuffle=shuffle,
+        seed=seed,
+        session=session.settings,
+        snapshots=Snapshots(start, most_bytes),
+        fingerprints=(fingerprint(X), fingerprint(T)),
+    )
 
 
 def fingerprint(values: Array) -> bytes:
     """A digest of an array's shape and of up to 64 KB of its rows, spread evenly."""
     row_bytes = max(1, values.nbytes // len(values))
     n = min(len(values), max(2, _SAMPLED_BYTES // row_bytes))
-    rows = values if n == len(values) else values[np.linspace(0, len(values) - 1, n).astype(np.int64)]
+    rows = values if n == len(values) else values[evenly_spread(len(values), n)]
     digest = hashlib.blake2b(f"{values.shape} {values.dtype}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(rows).data)
     return digest.digest()

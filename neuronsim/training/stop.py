@@ -7,17 +7,19 @@ uninterrupted one would have.
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
+from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError, suggest
 
 
-class EpochReport(Protocol):
+@dataclass(frozen=True)
+class EpochReport:
     """What a rule may look at.
 
     Attributes
     ----------
-    history : mapping of str to list
+    history : mapping of str to sequence of float
         The run's history up to this epoch: equally long lists.
     seconds : float
         Time since the run began.
@@ -27,14 +29,10 @@ class EpochReport(Protocol):
         Euclidean norm of the change of all parameters over the epoch; None unless a StepSize rule asked.
     """
 
-    @property
-    def history(self) -> Mapping[str, Sequence[float]]: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def gradient_norm(self) -> Callable[[], float]: ...
-    @property
-    def step_size(self) -> float | None: ...
+    history: Mapping[str, Sequence[float]]
+    seconds: float
+    gradient_norm: Callable[[], float]
+    step_size: float | None
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,8 @@ class Plateau(Rule):
     name: ClassVar[str] = "plateau"
 
     def __post_init__(self) -> None:
-        if isinstance(self.patience, bool) or not isinstance(self.patience, int) or self.patience < 1:
-            raise SettingError(
-                f"patience of 'plateau' is {self.patience!r}; it must be a whole number of epochs, at least 1"
-            )
+        needed = "{name} of 'plateau' is {value!r}; it must be a whole number of epochs, at least {least}"
+        whole("patience", self.patience, message=needed)
         _at_least_0(self.name, "min_delta", self.min_delta)
 
     def reason(self, epoch: EpochReport) -> str | None:
@@ -126,8 +122,7 @@ class TargetLoss(Rule):
     name: ClassVar[str] = "target_loss"
 
     def __post_init__(self) -> None:
-        if not _is_number(self.value) or math.isnan(self.value):
-            raise SettingError(f"value of 'target_loss' is {self.value!r}; it must be a number")
+        real("value", self.value, "[-inf, inf]", "{name} of 'target_loss' is {value!r}; it must be a number")
 
     def reason(self, epoch: EpochReport) -> str | None:
         last = epoch.history[self.monitor][-1]
@@ -211,12 +206,7 @@ def _should_rise(monitor: str) -> bool:
 
 
 def _at_least_0(rule: str, name: str, value: Any) -> None:
-    if not _is_number(value) or math.isnan(value) or value < 0.0:
-        raise SettingError(f"{name} of {rule!r} is {value!r}; it must be a number, at least 0")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    real(name, value, "[0, inf]", f"{{name}} of {rule!r} is {{value!r}}; it must be a number, at least 0")
 
 
 def _class_names() -> str:

@@ -8,10 +8,9 @@ import math
 import sys
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,11 @@ from tqdm import tqdm
 
 from neuronsim import seeds
 from neuronsim.engine.border import accuracy
+from neuronsim.engine.engine import Engine
+from neuronsim.engine.finite import first_parameter
 from neuronsim.engine.session import Session
-from neuronsim.errors import DivergenceWarning
-from neuronsim.training import snapshots, stop
+from neuronsim.graph.parameters import ParameterRef
+from neuronsim.training import stop
 from neuronsim.training.pace import Pace
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
@@ -38,36 +39,26 @@ MOST_STEPS = 2**17
 
 
 @dataclass
-class Report:
-    """What stopping rules look at after an epoch (see ``stop.EpochReport``)."""
-
-    history: dict[str, list[float]]
-    seconds: float
-    gradient_norm: Callable[[], float]
-    step_size: float | None
-
-
-@dataclass
 class Trainer:
-    """One call of ``fit`` under way."""
+    """One call of ``fit`` under way; fills ``run`` as it goes on. ``chunk`` is how many steps the next chunk has."""
 
     session: Session
     run: RunResult
     settings: FitSettings
     resolved: Resolved
     validation: tuple[Array, Array] | None
-    watching: Watching | None = None
+    watching: Watching | None
     chunk: int = 1
+    begin: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        self.engine, self.loss, self.data = self.session.engine, self.session.loss, self.session.data
-        self.n_samples = len(self.data[0])
-        self.steps_per_epoch = -(-self.n_samples // self.session.batch_size)
-        self.begin = time.perf_counter()
-        recording = self.run.recording
-        self.snapshots = recording.snapshots if isinstance(recording, snapshots.Recording) else None
-        asked = self.resolved.threads is not None
-        self.pace = Pace([self.session.n_threads] if asked else sorted({self.session.n_threads, 1}, reverse=True))
+        n_threads, asked = self.session.n_threads, self.resolved.threads is not None
+        self.pace = Pace([n_threads] if asked else sorted({n_threads, 1}, reverse=True))
+
+    @property
+    def engine(self) -> Engine:
+        """What the session runs on."""
+        return self.session.engine
 
     @property
     def seconds(self) -> float:
@@ -79,9 +70,9 @@ class Trainer:
         self.run.reason = f"all {self.resolved.epochs} epochs done"
         for epoch in range(self.resolved.epochs):
             before = self._parameter_copies()
-            if not self._run_epoch(epoch, interrupted, bar):
+            if not self._train_epoch(epoch, interrupted, bar):
                 return
-            self._record(epoch)
+            self._write_history(epoch)
             if self.run.status != "finished":
                 return
             bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
@@ -90,48 +81,55 @@ class Trainer:
                 self.run.status, self.run.reason = "stopped", why
                 return
 
-    def _run_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
+    def _train_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
         """All steps of an epoch; False where the run ended within it."""
-        order = self._order(epoch)
+        order, n_steps = self._order(epoch), self.session.steps_per_epoch
         self.session.loss_sum[0] = 0.0
-        limit = min((r.limit for r in self.resolved.stop if isinstance(r, stop.Seconds)), default=math.inf)
         done = 0
-        while done < self.steps_per_epoch:
-            n_threads = self.pace.next()
-            chunk = max(1, self.chunk // 8) if self.pace.tries(n_threads) else self.chunk
-            n = min(chunk, self.steps_per_epoch - done)
-            rates = self.resolved.schedule.rates(self.run.n_steps, n, epoch)
-            self.session.use_threads(n_threads)
-            start = time.perf_counter()
-            made, finite = self._run_chunk(order, done, rates)
-            seconds = time.perf_counter() - start
-            self._adapt(n, seconds)
-            self.pace.note(n_threads, seconds / n)
+        while done < n_steps:
+            made, finite = self._timed_chunk(order, done, epoch)
             done += made
-            self.run.n_steps += made
             bar.update(made)
             if not finite:
                 self._diverge(epoch, order, done)
                 return False
-            if interrupted.is_set():
-                self.run.status, self.run.reason = "interrupted", f"interrupted after step {self.run.n_steps - 1}"
-                return done == self.steps_per_epoch
-            if self.watching is not None and self.watching.stopped:
-                self.run.status = "stopped"
-                return done == self.steps_per_epoch
-            if self.seconds > limit and done < self.steps_per_epoch:
-                self.run.status, self.run.reason = "stopped", f"{limit:g} seconds are over"
-                return False
+            if self._is_ended(interrupted, done == n_steps):
+                return done == n_steps
         return True
 
-    def _run_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
+    def _timed_chunk(self, order: Array, done: int, epoch: int) -> tuple[int, bool]:
+        """Make the next chunk of an epoch of which some steps are done, on as many threads as seems best."""
+        n_threads = self.pace.next()
+        chunk = max(1, self.chunk // 8) if self.pace.tries(n_threads) else self.chunk
+        n = min(chunk, self.session.steps_per_epoch - done)
+        rates = self.resolved.schedule.rates(self.run.n_steps, n, epoch)
+        self.session.use_threads(n_threads)
+        start = time.perf_counter()
+        made, finite = self._make_chunk(order, done, rates)
+        seconds = time.perf_counter() - start
+        self._adapt(n, seconds)
+        self.pace.note(n_threads, seconds / n)
+        self.run.n_steps += made
+        return made, finite
+
+    def _is_ended(self, interrupted: threading.Event, at_end_of_epoch: bool) -> bool:
+        """Whether the run ends between two chunks, and why."""
+        run = self.run
+        limit = min((r.limit for r in self.resolved.stop if isinstance(r, stop.Seconds)), default=math.inf)
+        if interrupted.is_set():
+            run.status, run.reason = "interrupted", f"interrupted after step {run.n_steps - 1}"
+        elif self.watching is not None and self.watching.stopped:
+            run.status = "stopped"
+        elif self.seconds > limit and not at_end_of_epoch:
+            run.status, run.reason = "stopped", f"{limit:g} seconds are over"
+        return run.status != "finished"
+
+    def _make_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
         """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
-        arrays = self.session.arrays()
-        kept = [values.copy() for values in arrays]
-        watching = self.watching
+        before, watching = self.session.state(), self.watching
         marks = None if watching is None else watching.keep()
-        if self.snapshots is not None:
-            self.snapshots.keep(self.run.n_steps, kept)
+        if self.run.recording is not None:
+            self.run.recording.snapshots.keep(self.run.n_steps, before)
 
         def advance(n: int) -> int:
             if watching is not None:
@@ -139,8 +137,7 @@ class Trainer:
             return self.session.advance(order, first, rates[:n])
 
         def make(n: int) -> bool:
-            for values, old in zip(arrays, kept, strict=True):
-                values[...] = old
+            self.session.restore(before)
             if watching is not None:
                 watching.restore(marks)
             return advance(n) == n and self.engine.is_finite()
@@ -164,44 +161,48 @@ class Trainer:
             self.chunk = max(1, min(int(n * min(factor, 8.0)), MOST_STEPS))
 
     def keep_end(self) -> None:
-        """Keep the state behind the last step, too."""
-        if self.snapshots is not None:
-            self.snapshots.keep_end(self.run.n_steps, [values.copy() for values in self.session.arrays()])
+        """Keep the state after the last step, too."""
+        if self.run.recording is not None:
+            self.run.recording.snapshots.keep_end(self.run.n_steps, self.session.state())
 
     def _order(self, epoch: int) -> Array:
-        return seeds.sample_order(self.run.seed, epoch, self.n_samples, self.settings.shuffle)
+        return seeds.sample_order(self.run.seed, epoch, self.session.n_samples, self.settings.shuffle)
 
-    def _record(self, epoch: int) -> None:
-        history = self.run.history
+    def _write_history(self, epoch: int) -> None:
+        """Write the epoch into the history."""
+        session, history = self.session, self.run.history
         history["epoch"].append(epoch)
-        history["loss"].append(float(self.session.loss_sum[0]) / self.n_samples)
+        history["loss"].append(float(session.loss_sum[0]) / session.n_samples)
         history["learning_rate"].append(float(self.resolved.schedule.rates(self.run.n_steps - 1, 1, epoch)[0]))
         if self.settings.evaluate:
-            losses, _ = self.engine.losses(*self.data, self.loss)
+            losses, _ = self.engine.losses(*session.data, session.loss)
             history["data_loss"].append(_mean(losses))
         if self.validation is not None:
-            losses, Y = self.engine.losses(*self.validation, self.loss)
-            share = accuracy(Y, self.validation[1], self.loss)
+            losses, Y = self.engine.losses(*self.validation, session.loss)
+            share = accuracy(Y, self.validation[1], session.loss)
             history["val_loss"].append(_mean(losses))
             history["val_accuracy"].append(math.nan if share is None else share)
         history["seconds"].append(self.seconds)
 
     def _parameter_copies(self) -> list[Array] | None:
+        """The parameters, if a stopping rule asks how far an epoch moved them."""
         if not any(isinstance(r, stop.StepSize) for r in self.resolved.stop):
             return None
         return [values.copy() for values in self.engine.parameters]
 
-    def _report(self, before: list[Array] | None) -> Report:
+    def _report(self, before: list[Array] | None) -> stop.EpochReport:
+        """What stopping rules look at, with the parameters before the epoch."""
         step_size = None
         if before is not None:
             squares = [_sum_of_squares(new - old) for new, old in zip(self.engine.parameters, before, strict=True)]
             step_size = math.sqrt(sum(squares))
-        return Report(self.run.history, self.seconds, self._gradient_norm, step_size)
+        return stop.EpochReport(self.run.history, self.seconds, self._gradient_norm, step_size)
 
     def _gradient_norm(self) -> float:
         """‖∇L‖ over all data, of the parameters that are trained."""
-        g = self.engine.gradients(*self.data, self.loss, "mean" if self.session.mean else "sum")
-        pairs = zip((g.weights, g.biases, g.slopes), self.session.learning.rates, strict=True)
+        reduction = "mean" if self.session.mean else "sum"
+        gradients = self.engine.parameter_gradients(*self.session.data, self.session.loss, reduction)
+        pairs = zip(gradients, self.session.learning.rates, strict=True)
         return math.sqrt(sum(_sum_of_squares(v[rates >= 0] if rates.size else v) for v, rates in pairs))
 
     def _diverge(self, epoch: int, order: Array, done: int) -> None:
@@ -209,35 +210,31 @@ class Trainer:
         size = self.session.batch_size
         rows = order[done * size : (done + 1) * size]
         if self.watching is not None:
-            self.watching.judge(*self.data, self.loss, rows, self.run.n_steps)
+            self.watching.judge(*self.session.data, self.session.loss, rows, self.run.n_steps)
         where = self._first_not_finite(order, done, rows)
         self.run.status = "diverged"
         self.run.reason = f"diverged at step {self.run.n_steps} (epoch {epoch}): {where}"
-        warnings.warn(
-            f"training {self.run.reason}; the network holds the state before that step. "
-            "Try a smaller learning_rate, clip_norm=1, or scaled data",
-            DivergenceWarning,
-            stacklevel=6,
-        )
 
     def _first_not_finite(self, order: Array, step: int, rows: Array) -> str:
-        X, T = self.data
-        found = self.engine.first_not_finite(X[rows], T[rows], self.loss)
-        if found is not None:
-            what, neuron, value = found
-            return (
-                f"the first value that is not finite is {what} = {value} of neuron {self.engine.graph.name(neuron)!r}"
-            )
-        arrays = self.session.arrays()
-        kept = [values.copy() for values in arrays]
-        epoch = self.run.n_steps // self.steps_per_epoch
-        self.session.advance(order, step, self.resolved.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
-        culprit = self.engine.first_parameter_not_finite()
-        for values, old in zip(arrays, kept, strict=True):
-            values[...] = old
+        """What is not finite in the step that failed, in words; see `neuronsim.engine.finite`."""
+        X, T = self.session.data
+        graph, found = self.engine.graph, self.engine.first_not_finite(X[rows], T[rows], self.session.loss)
+        if found is not None and found.neuron is not None:
+            name = graph.name(found.neuron)
+            return f"the first value that is not finite is {found.what} = {found.value} of neuron {name!r}"
+        culprit = None if found is not None else self._first_parameter_not_finite(order, step)
         if culprit is None:
             return "the loss is not finite"
-        return f"the update makes a parameter of neuron {self.engine.graph.name(culprit)!r} not finite"
+        return f"the update makes a parameter of neuron {graph.name(culprit.sink(graph))!r} not finite"
+
+    def _first_parameter_not_finite(self, order: Array, step: int) -> ParameterRef | None:
+        """What the update of the step that failed makes not finite; it is taken back."""
+        before = self.session.state()
+        epoch = self.run.n_steps // self.session.steps_per_epoch
+        self.session.advance(order, step, self.resolved.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
+        culprit = first_parameter(self.engine.graph, self.engine.parameters)
+        self.session.restore(before)
+        return culprit
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -246,15 +243,15 @@ class Trainer:
             yield
         finally:
             if self.watching is not None:
-                self.watching.end(self.run)
+                why = self.watching.end(self.run)
                 if self.run.status == "stopped" and self.watching.stopped:
-                    self.run.reason = self.watching.reason()
+                    self.run.reason = why
 
     @contextmanager
     def bar(self, progress: bool | None) -> Iterator[Any]:
         """A progress bar on stderr, over steps."""
         shown = sys.stderr.isatty() if progress is None else progress
-        total = self.resolved.epochs * self.steps_per_epoch
+        total = self.resolved.epochs * self.session.steps_per_epoch
         with tqdm(total=total, unit=" steps", unit_scale=True, disable=not shown, file=sys.stderr) as bar:
             yield bar
 

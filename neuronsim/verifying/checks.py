@@ -1,9 +1,8 @@
 """Every gradient against central differences (C(θ + ε) - C(θ - ε)) / 2ε of the loss (L0)."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,45 +11,20 @@ from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import CheckError, SettingError
-from neuronsim.formulas import activations
-from neuronsim.formulas.activations import PRELU
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.graph import Graph
+from neuronsim.graph.parameters import ARRAYS, ParameterRef
 from neuronsim.seeds import NOISE, generator
-
-if TYPE_CHECKING:
-    from neuronsim.tracing.steps import Step
+from neuronsim.tracing.result import StepResult
+from neuronsim.verifying.differences import Comparison, Differences
+from neuronsim.verifying.passes import gradient_mistake
 
 __all__ = ["Check", "Comparison", "check", "check_step"]
 
 Reals = NDArray[np.floating]
 
 MOST_PARAMETERS = 10_000
-_STEPS = (1e-5, 1e-4, 1e-6)
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One gradient, computed and measured.
-
-    Attributes
-    ----------
-    name : str
-        ``w[i1→h1]``, ``b[h1]`` or ``slope[h1]``.
-    gradient, difference : float
-        What backpropagation says, and what central differences of the loss say.
-    error : float
-        Their distance over what rounding explains; above 1 it fails.
-    kink : str
-        Which neuron or output has a kink between the two points, if any: then a difference measures nothing.
-    """
-
-    name: str
-    gradient: float
-    difference: float
-    error: float
-    kink: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,10 +101,7 @@ class Check:
 
     def _rows(self, those: tuple[Comparison, ...]) -> list[tuple[str, ...]]:
         header = ("parameter", "gradient", "difference", "error / tolerance")
-        return [
-            header,
-            *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in those),
-        ]
+        return [header, *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in those)]
 
     def _kink_lines(self) -> list[str]:
         lines = [f"not measured, a kink lies between: {c.name} ({c.kink})" for c in self.kinks[:_SHOWN]]
@@ -153,7 +124,7 @@ def check(
     ----------
     runtime : Runtime
         Is left as it is.
-    X, T
+    X, T : array
         Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers; or one sample.
         A handful of samples is enough: every parameter costs two forward passes over all of them.
     loss : str, Loss or None
@@ -162,52 +133,52 @@ def check(
         Over samples.
     most : int
         Of more parameters than this, a random selection is measured.
+
+    Returns
+    -------
+    Check
+        All comparisons, worst first.
     """
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
     runtime.engine()
-    own = runtime.graph
-    graph = in_float64(own, own.weights, own.biases, own.slopes)
+    graph = in_float64(runtime.graph)
     x, t, used = _data(runtime, graph, X, T, loss)
     engine = Engine(graph)
-    found = engine.gradients(x, t, used, reduction)
-    gradients = {"weights": found.weights, "biases": found.biases, "slopes": found.slopes}
+    gradients = engine.parameter_gradients(x, t, used, reduction)
     return compare(engine, gradients, x, t, used, mean=reduction == "mean", most=most)
 
 
-def check_step(step: "Step", most: int = MOST_PARAMETERS) -> Check:
+def check_step(step: StepResult, most: int = MOST_PARAMETERS) -> Check:
     """Compare the gradients that a step used, of a batch the reduced ones, with central differences before it."""
-    from neuronsim.verifying.foreign import gradient_mistake
-
-    graph = in_float64(step.graph, step.weights, step.biases, step.slopes)
+    graph = in_float64(step.graph)
     x = np.atleast_2d(np.asarray(step.y[..., step.graph.inputs], np.float64))
     t = np.atleast_2d(np.asarray(step.targets))
-    gradients = {"weights": step.weight_gradients, "biases": step.bias_gradients, "slopes": step.slope_gradients}
     rounding = 1.0 if step.graph.dtype == np.float64 else 1e3
     mean = step.reduction == "mean"
-    found = compare(Engine(graph), gradients, x, t, step.loss_function, mean=mean, most=most, rounding=rounding)
-    return found if found.ok else replace(found, mistake=gradient_mistake(step, gradients))
+    found = compare(Engine(graph), step.gradients, x, t, step.loss_function, mean=mean, most=most, rounding=rounding)
+    return found if found.ok else replace(found, mistake=gradient_mistake(step))
 
 
-def in_float64(graph: Graph, weights: Reals, biases: Reals, slopes: Reals) -> Graph:
-    """A float64 graph of the same wiring with the given parameters."""
+def in_float64(graph: Graph) -> Graph:
+    """The same wiring and parameters in float64."""
     return Graph.assemble(
         "float64",
         graph.names.copy(),
         row_start=graph.row_start,
         sources=graph.sources,
-        weights=weights,
+        weights=graph.weights,
         activation_codes=graph.activation_codes,
         inputs=graph.inputs,
         outputs=graph.outputs,
-        biases=biases,
-        slopes=slopes,
+        biases=graph.biases,
+        slopes=graph.slopes,
     )
 
 
 def compare(
     engine: Engine,
-    gradients: dict[str, Reals],
+    gradients: Any,
     x: Reals,
     t: NDArray[Any],
     loss: Loss,
@@ -216,20 +187,18 @@ def compare(
     most: int = MOST_PARAMETERS,
     rounding: float = 1.0,
 ) -> Check:
-    """Compare given gradients of a float64 engine's parameters with central differences."""
-    measure = _Measure(engine, x, t, loss, mean)
-    largest = max((float(np.abs(g).max(initial=0.0)) for g in gradients.values()), default=0.0)
+    """Compare given gradients, which have weights, biases and slopes, with central differences of a float64 engine."""
+    measure = Differences(engine, x, t, loss, mean)
+    largest = max(float(np.abs(getattr(gradients, array)).max(initial=0.0)) for array in ARRAYS)
     floor = 1e-8 * max(1.0, abs(measure.loss()), largest) * rounding
-    places = list(_places(engine.graph))
-    chosen = places
-    if len(places) > most:
-        picks = generator(0, NOISE).choice(len(places), most, replace=False)
-        chosen = [places[k] for k in np.sort(picks)]
-    found = [
-        measure.comparison(name, of, row, float(gradients[of][row]), floor, 1e-5 * rounding) for name, of, row in chosen
-    ]
+    refs = list(ParameterRef.every(engine.graph))
+    chosen = refs
+    if len(refs) > most:
+        picks = generator(0, NOISE).choice(len(refs), most, replace=False)
+        chosen = [refs[k] for k in np.sort(picks)]
+    found = [measure.comparison(ref, ref.value(gradients), floor, 1e-5 * rounding) for ref in chosen]
     measured = sorted((c for c in found if not c.kink), key=lambda c: -c.error if c.error == c.error else -np.inf)
-    return Check(tuple(measured), tuple(c for c in found if c.kink), len(places))
+    return Check(tuple(measured), tuple(c for c in found if c.kink), len(refs))
 
 
 def facts(record: Any) -> dict[str, Any]:
@@ -238,95 +207,6 @@ def facts(record: Any) -> dict[str, Any]:
         name: None if isinstance(value, float) and not np.isfinite(value) else value
         for name, value in asdict(record).items()
     }
-
-
-class _Measure:
-    """Differences of the loss around one set of parameters, which are put back each time."""
-
-    def __init__(self, engine: Engine, x: Reals, t: NDArray[Any], loss: Loss, mean: bool) -> None:
-        self.engine, self.x, self.t, self.loss_function, self.mean = engine, x, t, loss, mean
-        self.arrays = {
-            "weights": engine.graph.weights,
-            "biases": engine.graph.biases,
-            "slopes": engine.graph.slopes,
-        }
-
-    def loss(self) -> float:
-        each, _ = self.engine.losses(self.x, self.t, self.loss_function, 1)
-        return float(each.mean() if self.mean else each.sum())
-
-    def comparison(self, name: str, of: str, row: int, gradient: float, floor: float, relative: float) -> Comparison:
-        """The best agreement over a few step sizes; if there is none, look for a kink."""
-        best = Comparison(name, gradient, np.nan, np.inf)
-        for eps in _STEPS:
-            difference = self.difference(of, row, eps)
-            scale = floor + relative * max(abs(gradient), abs(difference))
-            error = abs(gradient - difference) / scale
-            if error < best.error:
-                best = Comparison(name, gradient, difference, error)
-            if best.error <= 1.0:
-                return best
-        kink = self.kink(of, row, _STEPS[0])
-        return Comparison(name, gradient, best.difference, best.error, kink)
-
-    def difference(self, of: str, row: int, eps: float) -> float:
-        values = self.arrays[of]
-        old = values[row]
-        eps *= max(1.0, abs(old))
-        values[row] = old + eps
-        above, up = self.loss(), values[row]
-        values[row] = old - eps
-        below, down = self.loss(), values[row]
-        values[row] = old
-        return float((above - below) / (up - down))
-
-    def kink(self, of: str, row: int, eps: float) -> str:
-        """What has a kink between the two points, in words; "" if nothing has."""
-        values = self.arrays[of]
-        old = values[row]
-        eps *= max(1.0, abs(old))
-        sides = []
-        for shift in (-eps, eps):
-            values[row] = old + shift
-            sides.append([self.engine.forward_one(sample) for sample in self.x])
-        values[row] = old
-        for sample, (low, high) in enumerate(zip(*sides, strict=True)):
-            found = self._kinked_neuron(low.z, high.z) or self._kinked_output(sample, low.y, high.y)
-            if found:
-                return f"{found} of sample {sample}"
-        return ""
-
-    def _kinked_neuron(self, low: Reals, high: Reals) -> str:
-        graph = self.engine.graph
-        for code in np.unique(graph.activation_codes).tolist():
-            activation = activations.by_code(code)
-            members = np.flatnonzero((graph.activation_codes == code) & ~graph.is_input)
-            for kink in activation.kinks:
-                crossed = members[(low[members] > kink) != (high[members] > kink)]
-                if len(crossed):
-                    return f"{activation.name} of {graph.name(int(crossed[0]))} at z = {kink:g}"
-        return ""
-
-    def _kinked_output(self, sample: int, low: Reals, high: Reals) -> str:
-        name = self.loss_function.name
-        if name not in ("absolute_error", "l2_norm") or self.t.ndim < 2:
-            return ""
-        outputs = self.engine.graph.outputs
-        turned = np.sign(low[outputs] - self.t[sample]) != np.sign(high[outputs] - self.t[sample])
-        if turned.any() if name == "absolute_error" else turned.all():
-            return f"{name} at y = t of {self.engine.graph.name(int(outputs[turned.argmax()]))}"
-        return ""
-
-
-def _places(graph: Graph) -> Iterator[tuple[str, str, int]]:
-    """Name, array and row of every parameter."""
-    sinks = graph.sinks()
-    for e, source in enumerate(graph.sources.tolist()):
-        yield f"w[{graph.name(source)}→{graph.name(int(sinks[e]))}]", "weights", e
-    for a in np.flatnonzero(~graph.is_input).tolist():
-        yield f"b[{graph.name(a)}]", "biases", a
-    for a in np.flatnonzero(graph.activation_codes == PRELU).tolist():
-        yield f"slope[{graph.name(a)}]", "slopes", a
 
 
 def _data(

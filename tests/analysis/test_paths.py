@@ -12,7 +12,7 @@ from strategies import cases
 import neuronsim as ns
 from neuronsim.analysis.paths import Paths
 from neuronsim.errors import NeuronsimError, SettingError, UnknownNameError
-from neuronsim.tracing.steps import Step
+from neuronsim.step import Step
 
 
 def ladder(depth: int, weight: float | None = 0.9) -> ns.Network:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from strategies import cases
 
 import neuronsim as ns
+from neuronsim.documents import notation
+from neuronsim.documents.explanation import Explanation
+from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
-from neuronsim.explaining import notation
-from neuronsim.explaining.explain import Explanation, Section
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "rprop"]
 X, T = np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).random((30, 4))

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from neuronsim.errors import SettingError
-from neuronsim.formulas import losses
+from neuronsim.formulas import activations, losses
 from neuronsim.formulas.losses import LOSSES, resolve
 
 Y, T = [0.75, 0.25, 0.5], [1.0, 0.0, 0.125]
@@ -145,3 +145,25 @@ class TestResolve:
     def test_an_unknown_name(self):
         with pytest.raises(SettingError, match="unknown loss 'hubr'; did you mean 'huber'"):
             resolve("hubr", [])
+
+
+def outputs_of(names, z):
+    """y of sigmoid and identity outputs, and of softmax outputs as one group."""
+    pairs = list(zip(names, z, strict=True))
+    group = iter(losses.softmax([a for name, a in pairs if name == "softmax"] or [0.0]))
+    sigmoid = activations.resolve("sigmoid").function
+    return [next(group) if name == "softmax" else sigmoid(a, 0.0) if name == "sigmoid" else a for name, a in pairs]
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+@pytest.mark.parametrize("names", [["sigmoid", "softmax", "sigmoid", "softmax", "softmax"], ["sigmoid", "", "sigmoid"]])
+def test_deltas_are_central_differences_over_z(loss, names):
+    eps, z, t = 1e-6, [0.7, 0.4, -0.3, 0.9, -0.2][: len(names)], [0.9, 0.15, 0.2, 0.3, 0.45][: len(names)]
+    y = outputs_of(names, z)
+    slopes = [y_k * (1.0 - y_k) if name == "sigmoid" else 1.0 for name, y_k in zip(names, y, strict=True)]
+    for k, delta in enumerate(losses.loss_deltas(loss, names, y, t, slopes)):
+        above, below = list(z), list(z)
+        above[k] += eps
+        below[k] -= eps
+        up, down = (loss.value(outputs_of(names, moved), t) for moved in (above, below))
+        assert delta == pytest.approx((up - down) / (2 * eps), rel=1e-6, abs=1e-9)

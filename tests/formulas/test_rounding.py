@@ -6,7 +6,7 @@ import pytest
 
 from neuronsim.formulas import activations, losses
 from neuronsim.formulas.reference import Neuron, ReferenceNetwork
-from neuronsim.formulas.rounding import gradient_magnitudes, signal_magnitudes
+from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 
 NAMES = [a.name for a in activations.ACTIVATIONS.values() if a.code < 16]
 EPS = 2.0**-53
@@ -49,14 +49,14 @@ def test_another_order_of_summation_stays_within_a_few_roundings(loss, last, see
     net = ReferenceNetwork(inputs, neurons, outputs)
     other = ReferenceNetwork(inputs, shuffled(draw, neurons), outputs)
     a, b = net.signals(x, t, loss), other.signals(x, t, loss)
-    m = signal_magnitudes(net, a, t, losses.LOSSES[loss])
+    m = signal_absolute_sums(net, a, t, losses.LOSSES[loss])
     for what in ("z", "y", "error", "delta"):
         for key, value in getattr(a, what).items():
             bound = getattr(m, what)[key]
             assert abs(value) <= bound * (1 + 1e-12) + 1e-300
             assert abs(getattr(b, what)[key] - value) <= 20 * EPS * bound, (what, key)
     assert abs(a.loss - b.loss) <= 20 * EPS * m.loss
-    bounds = gradient_magnitudes(net, a, m)
+    bounds = gradient_absolute_sums(net, a, m)
     ours, theirs = net.sample_gradients(a), other.sample_gradients(b)
     assert set(bounds) == set(ours)
     for p, bound in bounds.items():
@@ -67,5 +67,5 @@ def test_another_order_of_summation_stays_within_a_few_roundings(loss, last, see
 def test_a_sum_has_the_magnitude_of_its_terms():
     net = ReferenceNetwork(["x"], {"y": Neuron({"x": -2.0}, "identity", bias=5.0)}, ["y"])
     s = net.signals([3.0], [1.0])
-    m = signal_magnitudes(net, s, [1.0], losses.LOSSES["half_squared_error"])
+    m = signal_absolute_sums(net, s, [1.0], losses.LOSSES["half_squared_error"])
     assert (s.z["y"], m.z["y"]) == (-1.0, 11.0)

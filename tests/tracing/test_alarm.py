@@ -10,8 +10,7 @@ from nets import OPTIMIZERS, awkward_net, bits, data_of
 
 import neuronsim as ns
 from neuronsim.errors import DivergenceWarning, NotKnownError, SettingError, UnknownNameError
-from neuronsim.kernels.watch import recorder as codes
-from neuronsim.tracing.alarm import program
+from neuronsim.kernels.watch import conditions as codes
 from neuronsim.tracing.conditions import parse
 from neuronsim.training import trainer as training
 
@@ -43,24 +42,12 @@ BINARY = {
 
 def evaluate(text: str, **fields: float) -> bool:
     condition = parse(text)
-    code, depth = program(condition)
-    names = {codes.Z: "z", codes.Y: "y", codes.DELTA: "delta", codes.B: "b"}
-    stack: list[float] = []
-    deepest = 0
-    for instruction, operand in code.tolist():
-        if instruction == codes.PUSH:
-            stack.append(fields[names[operand]])
-        elif instruction == codes.CONSTANT:
-            stack.append(condition.constants[operand])
-        elif instruction in UNARY:
-            stack.append(UNARY[instruction](stack.pop()))
-        else:
-            b, a = stack.pop(), stack.pop()
-            stack.append(BINARY[instruction](a, b))
-        deepest = max(deepest, len(stack))
-    assert len(stack) == 1
-    assert deepest == depth
-    return bool(stack[0])
+    rows = [fields[name] for name in condition.fields] + condition.program.constants.tolist()
+    rows += [math.nan] * (len(condition.program.rows(1)) - len(rows))
+    for operator, left, right, result in condition.program.instructions.tolist():
+        rows[result] = UNARY[operator](rows[left]) if operator in UNARY else BINARY[operator](rows[left], rows[right])
+    assert rows[0] in (0.0, 1.0)
+    return bool(rows[0])
 
 
 NUMBERS = st.recursive(

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronsim.errors import SettingError
-from neuronsim.tracing.conditions import CONSTANT, FIELDS, OPERATORS, parse
+from neuronsim.kernels.watch import conditions as kernels
+from neuronsim.tracing.conditions import FIELDS, parse
 
 VALUES = {
     "z": np.array([-np.inf, -2.0, -0.0, 0.5, 11.0, np.nan]),
@@ -42,9 +43,12 @@ def test_fields_and_program():
     condition = parse("(delta > 1e1) & isnan(z)")
     assert condition.fields == ("z", "delta")
     assert not condition.on_edges
-    assert condition.constants == (10.0,)
-    delta, z = FIELDS.index("delta"), FIELDS.index("z")
-    assert condition.codes == (delta, CONSTANT, OPERATORS[">"], z, OPERATORS["isnan"], OPERATORS["&"])
+    assert condition.postfix == ("delta", 10.0, ">", "z", "isnan", "&")
+    # rows: z, delta, 10.0, and two for what is computed; the truth goes to row 0
+    expected = [(kernels.GREATER, 1, 2, 3), (kernels.IS_NAN, 0, 0, 4), (kernels.AND, 3, 4, 0)]
+    assert condition.program.instructions.tolist() == expected
+    assert condition.program.rows(7)[2].tolist() == [10.0] * 7
+    assert len(condition.program.rows(7)) == 5
     assert parse("abs(dw) > 1").on_edges
     assert str(condition) == "(delta > 1e1) & isnan(z)"
 

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def witnessed(monkeypatch, net, X, T, **settings):
     """A run with what training itself held before each step, taken from it step by step, and behind the last."""
     monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # one step a chunk
     states, works = [], []
-    chunk = Trainer._run_chunk
+    chunk = Trainer._make_chunk
 
     def watched(self, order, done, rates):
         states.append([values.copy() for values in self.session.arrays()])
@@ -36,7 +37,7 @@ def witnessed(monkeypatch, net, X, T, **settings):
         works.append((self.session.work, self.session.work.y.copy(), self.session.work.delta.copy()))
         return made
 
-    monkeypatch.setattr(Trainer, "_run_chunk", watched)
+    monkeypatch.setattr(Trainer, "_make_chunk", watched)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)
         run = net.fit(X, T, **settings)
@@ -182,8 +183,7 @@ class TestEveryStep:
 
 
 def everything_but_samples(step: Step) -> list[bytes]:
-    step.samples = np.zeros(0)
-    return everything(step)[5:]
+    return everything(replace(step, samples=np.zeros(0)))[5:]
 
 
 class TestTravelling:
@@ -346,8 +346,7 @@ class TestBatches:
         step = self.step_of()
         wrong = step.weight_gradients.copy()
         wrong[3] += 1e-3
-        step.weight_gradients = wrong
-        assert len(step.check().failures) == 1
+        assert len(replace(step, reduced=step.gradients._replace(weights=wrong)).check().failures) == 1
 
     def test_what_one_sample_has_refuses(self):
         step = self.step_of()

@@ -3,17 +3,16 @@
 import math
 import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import neuronsim as ns
+from neuronsim.documents.notation import number, pair
 from neuronsim.errors import CheckError, DataError, NeuronsimError, SettingError, UnknownNameError
-from neuronsim.explaining.explain import number, pair
 from neuronsim.formulas import losses
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
-from neuronsim.kernels.arguments import Parameters
-from neuronsim.step import Step
 from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
 
 X, T = [0.05, 0.10], [0.01, 0.99]
@@ -367,11 +366,7 @@ class TestCheck:
         delta = step.delta.copy()
         new = [step["h1", o].weight_after * step[o].delta for o in ("o1", "o2")]
         delta[step["h1"].id] = sum(new) * step["h1"].derivative
-        wrong = Step(
-            step.graph, z=step.z, y=step.y, delta=delta, losses=step.losses, loss_function=step.loss_function,
-            targets=step.targets, learning_rate=0.5,
-            after=Parameters(step.weights_after, step.biases_after, step.slopes_after),
-        )  # fmt: skip
+        wrong = replace(step, delta=delta)
         found = check_step(wrong)
         assert {c.name for c in found.failures} == {"b[h1]", "w[i1→h1]", "w[i2→h1]"}
         with pytest.raises(

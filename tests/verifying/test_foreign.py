@@ -14,6 +14,8 @@ import neuronsim as ns
 from neuronsim.errors import CheckError, DataError, SettingError, WiringError
 from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import Neuron, ReferenceNetwork, weight_of
+from neuronsim.verifying.layout import Layout
+from neuronsim.verifying.passes import Passes
 
 X4, T4 = [0.05, 0.10], [0.01, 0.99]
 
@@ -361,17 +363,15 @@ class TestInput:
 
 def test_the_reference_agrees_with_our_own_formulas():
     """The right hypothesis is the reference's gradient, on a net with a skip and a prelu."""
-    from neuronsim.verifying.foreign import _Layout, _Passes
-
     net = ns.Network(rng=3)
     net.add_inputs("x")
     net.add_neuron("p", {"x": -1.2}, activation="prelu", slope=0.3)
     net.add_neuron("y", {"p": 0.7, "x": 0.4}, activation="tanh")
     net.set_outputs("y", "p")
-    layout = _Layout(net.graph)
+    layout = Layout(net.graph)
     flat = layout.flat(net.weights, net.biases, net.slopes)
     X, T = np.array([[0.5], [-0.3]]), np.array([[0.1, 0.2], [0.3, -0.4]])
-    passes = _Passes(net.graph, flat, X, T, LOSSES["squared_error"], 0.1, True)
+    passes = Passes(layout, flat, X, T, LOSSES["squared_error"], 0.1, True)
     gradients = ReferenceNetwork.from_network(net).gradients(X.tolist(), T.tolist(), "squared_error")
     expected = [*gradients.weights.values(), *gradients.biases.values(), *gradients.slopes.values()]
     assert passes.gradient().values == pytest.approx(expected, rel=1e-13)

@@ -36,8 +36,7 @@ from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, prefetch
 from neuronsim.kernels.losses import losses, output_signals, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squared_norm, update_all
-from neuronsim.kernels.watch.hooks import after_block, after_step, before_step
-from neuronsim.kernels.watch.recorder import Recorder
+from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
 Array = npt.NDArray[Any]
 

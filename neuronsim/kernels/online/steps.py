@@ -60,8 +60,7 @@ from neuronsim.kernels.update import (
     update_slopes,
     update_weights,
 )
-from neuronsim.kernels.watch.hooks import after_block, after_step, before_step
-from neuronsim.kernels.watch.recorder import Recorder
+from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
 Array = npt.NDArray[Any]
 

@@ -14,8 +14,7 @@ from neuronsim.kernels.activations import common
 from neuronsim.kernels.arguments import Block, Edges, Parameters, Samples, Span, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import fma, pack, peek, poke, store_packed
-from neuronsim.kernels.watch.hooks import after_block, after_step, before_step
-from neuronsim.kernels.watch.recorder import Recorder
+from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
 Array = npt.NDArray[Any]
 

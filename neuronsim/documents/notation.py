@@ -13,6 +13,7 @@ __all__ = [
     "Mark",
     "answer",
     "blank",
+    "distinguishing_digits",
     "given",
     "html",
     "known",
@@ -21,6 +22,7 @@ __all__ = [
     "marks",
     "name",
     "number",
+    "pair",
     "text",
 ]
 
@@ -86,6 +88,21 @@ def blank(number: int, *, to_fill: bool) -> str:
 def number(value: float, digits: int = DIGITS) -> str:
     """So many significant digits; from 17 on as many as tell it apart from any other float64."""
     return repr(value) if digits >= 17 else f"{value:.{digits}g}"
+
+
+def pair(old: float, new: float) -> tuple[str, str]:
+    """An old and a new value, with all digits if 9 would not tell them apart."""
+    digits = distinguishing_digits(old, new)
+    return number(old, max(DIGITS, digits)), number(new, max(DIGITS, digits))
+
+
+def distinguishing_digits(old: float, new: float) -> int:
+    """How many digits tell two values apart; more than 9 are all."""
+    if old == new:
+        return 0
+    alike = (d for d in range(DIGITS, 0, -1) if number(old, d) == number(new, d))
+    digits = next(alike, 0) + 1
+    return 17 if digits > DIGITS else digits
 
 
 def marks(cell: str, change: Callable[[Mark], str]) -> str:

@@ -1,0 +1,202 @@
+"""An explanation: titled sections as text, HTML or LaTeX, or with blanks as a worksheet.
+
+Numbers are printed with 9 significant digits, enough to tell any two float32 apart; where an old and a new
+value would look the same, with as many as tell them apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from neuronsim.basics.checked import whole
+from neuronsim.documents import notation
+from neuronsim.documents.notation import Mark
+from neuronsim.documents.section import Section
+
+__all__ = ["Explained", "Explanation", "Worksheet"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What ``step.explain`` returns: print it, let a notebook show it, or put it into a paper or an exam."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, digits: int = notation.DIGITS) -> str:
+        """As text; ``digits`` significant ones of each number."""
+        return "\n\n".join([notation.text(self.title, digits), *(s.text(digits) for s in self.sections)])
+
+    def html(self, digits: int = notation.DIGITS) -> str:
+        """As HTML tables."""
+        return f"<h4>{notation.html(self.title, digits)}</h4>" + "".join(s.to_html(digits) for s in self.sections)
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def latex(self, digits: int = notation.DIGITS, *, document: bool = False) -> str:
+        r"""As LaTeX.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits of each number.
+        document : bool
+            A whole document for pdfLaTeX; else a fragment, whose document needs ``\\usepackage{amsmath}``.
+        """
+        title = rf"\subsection*{{{notation.latex_text(self.title, digits)}}}"
+        parts = [r"\begingroup\allowdisplaybreaks", title, *(s.to_latex(digits) for s in self.sections), r"\endgroup"]
+        fragment = "\n".join(parts) + "\n"
+        return _latex_document(fragment) if document else fragment
+
+    def worksheet(self, blanks: int | str = "all", *, digits: int = 4) -> "Worksheet":
+        """The same with blanks where numbers are to be worked out, and the key.
+
+        Parameters
+        ----------
+        blanks : int or "all"
+            How many of the results become blanks, evenly spread.
+        digits : int
+            Significant digits printed. The answers themselves are not rounded.
+        """
+        return _worksheet(self, blanks, whole("digits", digits, 1, 17))
+
+    def as_dict(self, digits: int = notation.DIGITS) -> dict[str, object]:
+        """Plain text by section, for JSON."""
+        return {"title": notation.text(self.title, digits), "sections": [s.as_dict(digits) for s in self.sections]}
+
+    def marked(self, change: Callable[[Mark], str]) -> "Explanation":
+        """The same with every mark replaced, in reading order."""
+        return replace(
+            self, title=notation.marks(self.title, change), sections=tuple(s.marked(change) for s in self.sections)
+        )
+
+
+class Explained:
+    """What prints as its explanation, which notebooks show as tables."""
+
+    def _explanation(self) -> Explanation | Section:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return str(self._explanation())
+
+    def _repr_html_(self) -> str:
+        return self._explanation()._repr_html_()
+
+
+@dataclass(frozen=True)
+class Worksheet:
+    """An explanation with numbered blanks, and what belongs there; printing shows both.
+
+    Attributes
+    ----------
+    sheet, key : Explanation
+        To be given out; to be kept.
+    answers : tuple of float
+        What belongs into each blank, not rounded.
+    digits : int
+        Significant digits printed.
+    """
+
+    sheet: Explanation
+    key: Explanation
+    answers: tuple[float, ...]
+    digits: int
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, *, key: bool = True) -> str:
+        """As text, with or without the key."""
+        return "\n\n".join(part.text(self.digits) for part in self._parts(key))
+
+    def html(self, *, key: bool = True) -> str:
+        """As HTML, with or without the key."""
+        return "".join(part.html(self.digits) for part in self._parts(key))
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def latex(self, *, key: bool = True, document: bool = False) -> str:
+        r"""As LaTeX, the key on a page of its own.
+
+        Parameters
+        ----------
+        key : bool
+            Whether the key is added.
+        document : bool
+            A whole document for pdfLaTeX; else a fragment, whose document needs ``\\usepackage{amsmath}``.
+        """
+        body = "\\clearpage\n".join(part.latex(self.digits) for part in self._parts(key))
+        return _latex_document(body) if document else body
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain text by section and the answers, for JSON; these are not rounded."""
+        return {"sheet": self.sheet.as_dict(self.digits), "answers": list(self.answers)}
+
+    def _parts(self, key: bool) -> list[Explanation]:
+        return [self.sheet, self.key] if key else [self.sheet]
+
+
+def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Worksheet:
+    """Turn results into blanks; what goes into one and is used further on is shown there as the blank's number."""
+    chosen = _chosen(_n_answers(explanation), blanks)
+    numbers: dict[str, int] = {}  # of the blanks met so far, by the number that belongs there
+    answers: list[float] = []
+    met = 0
+
+    def place(mark: Mark) -> str:
+        nonlocal met
+        if mark.kind == "answer":
+            met += 1
+            if met - 1 in chosen:
+                answers.append(mark.value)
+                numbers[mark.content] = len(answers)
+                return notation.blank(len(answers), to_fill=True)
+            return notation.given(mark.value, mark.digits)
+        if mark.kind == "known" and mark.content in numbers:
+            return notation.blank(numbers[mark.content], to_fill=False)
+        return notation.name(mark.content) if mark.kind == "name" else notation.given(mark.value, mark.digits)
+
+    sheet = explanation.marked(place)
+    rows = tuple((f"({k})", notation.given(value)) for k, value in enumerate(answers, 1))
+    key = Explanation(f"key: {explanation.title}", (Section(f"to {digits} significant digits", rows),))
+    return Worksheet(sheet, key, tuple(answers), digits)
+
+
+def _n_answers(explanation: Explanation) -> int:
+    n = 0
+
+    def count(mark: Mark) -> str:
+        nonlocal n
+        n += mark.kind == "answer"
+        return ""
+
+    explanation.marked(count)
+    return n
+
+
+def _chosen(n: int, blanks: int | str) -> set[int]:
+    """Which of ``n`` results become blanks."""
+    if blanks == "all":
+        return set(range(n))
+    needed = '{name}={value!r}: a whole number of at least 0 is needed, or "all"'
+    wanted = min(whole("blanks", blanks, 0, message=needed), n)
+    return {(2 * k + 1) * n // (2 * wanted) for k in range(wanted)}
+
+
+def _latex_document(body: str) -> str:
+    """A document around a fragment."""
+    lines = [
+        r"\documentclass{article}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage{amsmath}",
+        r"\usepackage[a4paper,landscape,margin=15mm]{geometry}",
+        r"\begin{document}",
+        body.rstrip("\n"),
+        r"\end{document}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,117 @@
+"""Central differences of the loss around one set of parameters, and the kinks that they must not cross (L0)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsim.engine.engine import Engine
+from neuronsim.formulas import activations
+from neuronsim.formulas.losses import Loss
+from neuronsim.graph.parameters import ParameterRef
+
+__all__ = ["Comparison", "Differences"]
+
+Reals = NDArray[np.floating]
+
+_DISTANCES = (1e-5, 1e-4, 1e-6)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One gradient, computed and measured.
+
+    Attributes
+    ----------
+    name : str
+        ``w[i1→h1]``, ``b[h1]`` or ``slope[h1]``.
+    gradient, difference : float
+        What backpropagation says, and what central differences of the loss say.
+    error : float
+        Their distance over what rounding explains; above 1 it fails.
+    kink : str
+        Which neuron or output has a kink between the two points, if any: then a difference measures nothing.
+    """
+
+    name: str
+    gradient: float
+    difference: float
+    error: float
+    kink: str = ""
+
+
+class Differences:
+    """Differences of the loss around one set of parameters, which are put back each time."""
+
+    def __init__(self, engine: Engine, x: Reals, t: NDArray[Any], loss: Loss, mean: bool) -> None:
+        self.engine, self.x, self.t, self.loss_function, self.mean = engine, x, t, loss, mean
+
+    def loss(self) -> float:
+        """Of all samples, with the parameters as they are."""
+        each, _ = self.engine.losses(self.x, self.t, self.loss_function, 1)
+        return float(each.mean() if self.mean else each.sum())
+
+    def comparison(self, ref: ParameterRef, gradient: float, floor: float, relative: float) -> Comparison:
+        """The best agreement over some distances ε; if there is none, look for a kink."""
+        name = ref.label(self.engine.graph)
+        best = Comparison(name, gradient, np.nan, np.inf)
+        for eps in _DISTANCES:
+            difference = self.difference(ref, eps)
+            scale = floor + relative * max(abs(gradient), abs(difference))
+            error = abs(gradient - difference) / scale
+            if error < best.error:
+                best = Comparison(name, gradient, difference, error)
+            if best.error <= 1.0:
+                return best
+        kink = self.kink(ref, _DISTANCES[0])
+        return Comparison(name, gradient, best.difference, best.error, kink)
+
+    def difference(self, ref: ParameterRef, eps: float) -> float:
+        """(C(θ + ε) - C(θ - ε)) / 2ε in one parameter."""
+        values, row = getattr(self.engine.graph, ref.array), ref.row
+        old = values[row]
+        eps *= max(1.0, abs(old))
+        values[row] = old + eps
+        above, up = self.loss(), values[row]
+        values[row] = old - eps
+        below, down = self.loss(), values[row]
+        values[row] = old
+        return float((above - below) / (up - down))
+
+    def kink(self, ref: ParameterRef, eps: float) -> str:
+        """What has a kink between the two points, in words; "" if nothing has."""
+        values, row = getattr(self.engine.graph, ref.array), ref.row
+        old = values[row]
+        eps *= max(1.0, abs(old))
+        sides = []
+        for shift in (-eps, eps):
+            values[row] = old + shift
+            sides.append([self.engine.forward_one(sample) for sample in self.x])
+        values[row] = old
+        for sample, (low, high) in enumerate(zip(*sides, strict=True)):
+            found = self._kinked_neuron(low.z, high.z) or self._kinked_output(sample, low.y, high.y)
+            if found:
+                return f"{found} of sample {sample}"
+        return ""
+
+    def _kinked_neuron(self, low: Reals, high: Reals) -> str:
+        graph = self.engine.graph
+        for code in np.unique(graph.activation_codes).tolist():
+            activation = activations.by_code(code)
+            members = np.flatnonzero((graph.activation_codes == code) & ~graph.is_input)
+            for kink in activation.kinks:
+                crossed = members[(low[members] > kink) != (high[members] > kink)]
+                if len(crossed):
+                    return f"{activation.name} of {graph.name(int(crossed[0]))} at z = {kink:g}"
+        return ""
+
+    def _kinked_output(self, sample: int, low: Reals, high: Reals) -> str:
+        name = self.loss_function.name
+        if name not in ("absolute_error", "l2_norm") or self.t.ndim < 2:
+            return ""
+        outputs = self.engine.graph.outputs
+        turned = np.sign(low[outputs] - self.t[sample]) != np.sign(high[outputs] - self.t[sample])
+        if turned.any() if name == "absolute_error" else turned.all():
+            return f"{name} at y = t of {self.engine.graph.name(int(outputs[turned.argmax()]))}"
+        return ""
