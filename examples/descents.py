@@ -11,19 +11,9 @@ import neuronsim as ns
 
 WAYS = {
     "gradient descent, all samples": {"batch_size": None, "learning_rate": 0.5},
-    "… with momentum 0.9": {
-        "batch_size": None,
-        "learning_rate": 0.5,
-        "optimizer": "momentum",
-        "momentum": 0.9,
-    },
+    "… with momentum 0.9": {"batch_size": None, "learning_rate": 0.5, "optimizer": "momentum", "momentum": 0.9},
     "mini-batches of 16": {"batch_size": 16, "learning_rate": 0.5},
-    "… with momentum 0.9 ": {
-        "batch_size": 16,
-        "learning_rate": 0.1,
-        "optimizer": "momentum",
-        "momentum": 0.9,
-    },
+    "… with momentum 0.9 ": {"batch_size": 16, "learning_rate": 0.1, "optimizer": "momentum", "momentum": 0.9},
     "online, one sample a step": {"batch_size": 1, "learning_rate": 0.1},
 }
 EPOCHS = 100

@@ -16,12 +16,7 @@ def main() -> None:
     stopped = ns.gradient_descent(-4.0, gradient, learning_rate=0.8, max_iter=30)
     print(f"with tol = 0.01 it stops after {len(stopped.steps) - 1} steps at {stopped.x:.7f}")
 
-    for rate, what in (
-        (0.1, "small steps"),
-        (0.5, "just right"),
-        (1.0, "to and fro for ever"),
-        (1.1, "diverges"),
-    ):
+    for rate, what in ((0.1, "small steps"), (0.5, "just right"), (1.0, "to and fro for ever"), (1.1, "diverges")):
         x = ns.gradient_descent(-4.0, gradient, learning_rate=rate, max_iter=10, tol=0.0).x
         print(f"μ = {rate}: x₁₀ = {x:10.4g}   {what}")
     print(f"without a formula: f'(-4) ≈ {ns.numerical_gradient(lambda x: x * x, -4.0):.6f}")

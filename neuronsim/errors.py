@@ -98,9 +98,9 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
 
     Parameters
     ----------
-    given
+    given : str
         What the user typed.
-    allowed
+    allowed : iterable of str
         Valid names; only the first 20,000 are compared.
     """
     names = list(islice(allowed, _MOST_COMPARED))
@@ -116,11 +116,11 @@ def choose(kind: str, given: object, table: Mapping[str, T]) -> T:
 
     Parameters
     ----------
-    kind
+    kind : str
         What the table holds, for the message: "loss", "activation", ...
-    given
+    given : object
         The name the user typed.
-    table
+    table : mapping of str to anything
         Valid names and what they stand for.
 
     Raises

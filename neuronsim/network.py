@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import SettingError
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph import describing
-from neuronsim.graph.graph import Graph, Selection
+from neuronsim.graph.graph import Graph
 from neuronsim.graph.names import NameList
-from neuronsim.graph.selection import edge_pairs
+from neuronsim.graph.selection import Selection, edge_pairs
 from neuronsim.graph.values import either, write
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, neuron_table
 from neuronsim.seeds import RandomSource
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from neuronsim.run import Run
 
 __all__ = ["Network"]
-
-Reals = NDArray[np.floating]
 
 
 class Network:
@@ -116,12 +115,14 @@ class Network:
             globs, lists or arrays of them.
         activation : str
             A name from `neuronsim.formulas.activations`.
-        bias, b : float, optional
+        bias : float, optional
             Its bias, 0 unless given.
-        weight, w : float or array (n_sources,), optional
+        weight : float or array (n_sources,), optional
             For sources that are not a dict: one weight for all, or an array of one each.
         slope : float
             The slope of prelu.
+        b, w : optional
+            Short for ``bias`` and ``weight``.
 
         Raises
         ------
@@ -140,12 +141,7 @@ class Network:
         self.runtime.forget()
 
     def connect(
-        self,
-        source: Selection,
-        sink: Selection,
-        weight: ArrayLike | None = None,
-        *,
-        w: ArrayLike | None = None,
+        self, source: Selection, sink: Selection, weight: ArrayLike | None = None, *, w: ArrayLike | None = None
     ) -> None:
         """Add edges.
 
@@ -190,7 +186,7 @@ class Network:
 
         Parameters
         ----------
-        neurons : Selection
+        *neurons : Selection
             Names, ids or globs: neurons whose biases, slopes and incoming weights freeze.
         edges : list of pairs
             Pairs (source, sink) whose weights freeze.

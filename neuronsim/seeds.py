@@ -24,7 +24,7 @@ def seed_of(rng: RandomSource) -> int:
 
     Parameters
     ----------
-    rng
+    rng : int, Generator, SeedSequence or None
         A non-negative integer is the seed. None draws a fresh one. From a Generator 63 bits are drawn, so
         that the same generator gives another seed next time; a SeedSequence always gives the same.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Integers
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import CycleError, SettingError, WiringError
 from neuronsim.formulas import activations
@@ -23,8 +24,6 @@ from neuronsim.network import Network
 from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
 
 __all__ = ["from_edges", "layered", "random_dag", "shortcut", "small_world", "sparse_layered"]
-
-Integers = NDArray[np.int64]
 
 
 def layered(

@@ -1,9 +1,12 @@
-"""The benchmarks' own parts: rounds in turn, medians, a report; no peer and no measurement is needed."""
+"""The benchmarks' own parts: rounds in turn, medians, a report, every work; no peer is needed."""
 
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # `pytest` alone does not
 from benchmarks import report, works
 from benchmarks.results import OURS, Measurement, Results, advantage
 from benchmarks.timing import Times, in_turn
+from benchmarks.works.race import Setup
 
 
 class Clock:
@@ -121,6 +125,19 @@ def test_what_an_edge_costs_is_drawn_by_the_number_of_edges(tmp_path):
 
 
 @pytest.mark.parametrize("name", works.names())
-def test_every_work_has_a_title_and_runs(name):
-    assert works.work(name).TITLE
-    assert callable(works.work(name).run)
+def test_every_work_runs(name, monkeypatch):
+    """As `--quick` without peers and one round, turns as short as they can be; no process is started."""
+    work = works.work(name)
+    if name == "start":
+        monkeypatch.setattr(work, "_process", lambda code, cache: bool(compile(code, "a process", "exec")) + len(code))
+    if name == "scale":
+        memory = count(1, 10**6)
+        monkeypatch.setattr(work, "_resident", memory.__next__)
+        monkeypatch.setattr(work, "_most_resident", memory.__next__)
+        monkeypatch.setattr(work.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=measured))
+        measured = json.dumps(work._measure(2_000, 0.0))
+    limits = defaultdict(lambda: 1e9)
+    found = list(work.run(Setup(rounds=1, least=0.0, quick=True, huge=False, threads=1, peers={}, limits=limits)))
+    assert len({(m.case, m.unit) for m in found}) == len(found) >= 2
+    assert {(m.work, m.system) for m in found} == {(work.TITLE, OURS)}
+    assert all(len(m.rounds) == 1 and m.rounds[0] > 0.0 for m in found)

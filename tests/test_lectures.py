@@ -4,30 +4,18 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from nets import T222 as T
+from nets import X222 as X
+from nets import net_222
 
 import neuronsim as ns
 from neuronsim.formulas.reference import ReferenceNetwork
 
-X, T = (0.05, 0.10), (0.01, 0.99)
 RATE = 0.5
 
 RIGHT_ORDER = 0.29102777369359933
 WRONG_ORDER = 0.29102792390544197
 BIASES_TRAINED = 0.28047144679143016
-
-
-def two_two_two(dtype: str = "float64", *, frozen: bool = True) -> ns.Network:
-    """L4's net."""
-    net = ns.Network(dtype, rng=0)
-    net.add_inputs("i1", "i2")
-    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
-    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
-    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
-    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
-    net.set_outputs("o1", "o2")
-    if frozen:
-        net.freeze(biases=True)
-    return net
 
 
 def printed(value: float, digits: str) -> bool:
@@ -116,7 +104,7 @@ class TestTheTwoTwoTwoNet:
     """L4's worked step."""
 
     def test_forward(self):
-        net = two_two_two()
+        net = net_222()
         net.forward(X)
         assert printed(net["h1"].z, "0.3775")
         assert printed(net["h1"].y, "0.593269992")
@@ -126,18 +114,18 @@ class TestTheTwoTwoTwoNet:
         assert printed(net["o2"].y, "0.772928465")
 
     def test_a_batchs_outputs(self):
-        Y = two_two_two().forward([X] * 9)
+        Y = net_222().forward([X] * 9)
         assert all(printed(y, "0.75136507") for y in Y[:, 0])
         assert all(printed(y, "0.772928465") for y in Y[:, 1])
 
     def test_the_steps_own_signals_are_those_before_the_update(self):
-        step = two_two_two().step(X, T, learning_rate=RATE)
+        step = net_222().step(X, T, learning_rate=RATE)
         assert printed(step["h1"].z, "0.3775")
         assert printed(step["o1"].y, "0.75136507")
         assert printed(step.loss, "0.298371109")
 
     def test_errors(self):
-        net = two_two_two()
+        net = net_222()
         y = net.forward(X)
         assert printed(0.5 * (T[0] - y[0]) ** 2, "0.274811083")
         assert printed(0.5 * (T[1] - y[1]) ** 2, "0.023560026")
@@ -147,15 +135,15 @@ class TestTheTwoTwoTwoNet:
 
     def test_each_outputs_error_alone(self):
         for output, t, expected in (("o1", T[0], "0.274811083"), ("o2", T[1], "0.023560026")):
-            net = two_two_two()
+            net = net_222()
             net.set_outputs(output)
             assert printed(net.evaluate([X], [[t]]).loss, expected)
 
     def test_gradients(self):
-        step = two_two_two().step(X, T, learning_rate=RATE)
+        step = net_222().step(X, T, learning_rate=RATE)
         assert printed(step["h1", "o1"].gradient, "0.082167041")
         assert printed(step["i1", "h1"].gradient, "0.000438568")
-        net = two_two_two()
+        net = net_222()
         g = net.gradients([X, X, X], [T, T, T])
         w1, _, _, _, w5, *_ = g.weights
         assert printed(w5, "0.082167041")
@@ -163,7 +151,7 @@ class TestTheTwoTwoTwoNet:
 
     @ways
     def test_weights_after_one_step(self, make: Callable[[ns.Network], None]):
-        net = two_two_two()
+        net = net_222()
         make(net)
         hidden = ("0.149780716", "0.19956143", "0.24975114", "0.29950229")
         outer = ("0.35891648", "0.408666186", "0.511301270", "0.561370121")
@@ -172,14 +160,14 @@ class TestTheTwoTwoTwoNet:
 
     @ways
     def test_error_after_one_step(self, make: Callable[[ns.Network], None]):
-        net = two_two_two()
+        net = net_222()
         make(net)
         assert_error_after_one_step(error_of(net))
 
     @ways
     def test_error_after_one_step_of_nets_that_train_biases(self, make: Callable[[ns.Network], None]):
         """Plain SGD without frozen parameters is a kernel of its own; the biases are put back for L4's number."""
-        net = two_two_two(frozen=False)
+        net = net_222(frozen=False)
         biases = net.biases.copy()
         make(net)
         assert (net.biases[2:] != biases[2:]).all()
@@ -188,18 +176,18 @@ class TestTheTwoTwoTwoNet:
 
     @ways
     def test_error_after_one_step_in_float32(self, make: Callable[[ns.Network], None]):
-        net = two_two_two("float32")
+        net = net_222("float32")
         make(net)
         # 1.5e-7 lie between the right and the wrong order, 6e-8 are two units in the last place
         assert_error_after_one_step(error_of(net), tolerance=7e-8)
 
     def test_error_after_one_step_of_the_reference(self):
-        reference = ReferenceNetwork.from_network(two_two_two())
+        reference = ReferenceNetwork.from_network(net_222())
         reference.step(X, T, learning_rate=RATE)
         assert_error_after_one_step(reference.signals(X, T).loss)
 
     def test_the_update_order_bug_is_named(self):
-        net = two_two_two()
+        net = net_222()
         with_the_bug(net)
         with pytest.raises(AssertionError, match="hidden δ were computed from already updated weights"):
             assert_error_after_one_step(error_of(net))
@@ -210,7 +198,7 @@ class TestTheTwoTwoTwoNet:
 
     @ways
     def test_error_if_biases_are_trained_too(self, make: Callable[[ns.Network], None]):
-        net = two_two_two(frozen=False)
+        net = net_222(frozen=False)
         make(net)
         assert abs(error_of(net) - BIASES_TRAINED) <= 1.2e-16
 
@@ -221,31 +209,31 @@ class TestTheTwoTwoTwoNet:
         "settings", [{}, {"shuffle": False}, {"clip_norm": 1e9}], ids=["fused", "in order", "buffered"]
     )
     def test_outputs_after_ten_thousand_steps(self, settings: dict[str, object]):
-        net = two_two_two()
+        net = net_222()
         ten_thousand(net, **settings)
         y = net.forward(X)
         assert printed(y[0], "0.01591362044")
         assert y == pytest.approx(self.OUTPUTS, abs=1e-11)
 
     def test_outputs_after_ten_thousand_batches(self):
-        net = two_two_two()
+        net = net_222()
         net.fit([X, X], [T, T], batch_size=2, epochs=10_000, learning_rate=RATE, rng=0)
         assert net.forward(X) == pytest.approx(self.OUTPUTS, abs=1e-11)
 
     def test_a_hundred_steps_of_step_are_those_of_fit(self):
-        online, fitted = two_two_two(), two_two_two()
+        online, fitted = net_222(), net_222()
         for _ in range(100):
             online.step(X, T, learning_rate=RATE)
         fitted.fit([X] * 100, [T] * 100, learning_rate=RATE, rng=0)
         np.testing.assert_array_equal(online.weights, fitted.weights)
 
     def test_outputs_after_ten_thousand_steps_in_float32(self):
-        net = two_two_two("float32")
+        net = net_222("float32")
         ten_thousand(net)
         assert net.forward(X) == pytest.approx(self.OUTPUTS, abs=2e-5)
 
     def test_the_blog_posts_outputs_do_not_come_out(self):
-        net = two_two_two()
+        net = net_222()
         ten_thousand(net)
         assert net.forward(X) != pytest.approx((0.015912196, 0.984065734), abs=1e-6)
 

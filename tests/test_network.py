@@ -79,14 +79,7 @@ def test_records_follow_their_name_when_rows_move(net):
 
 def test_edge_record(net):
     edge = net["i1", "h1"]
-    assert (edge.source, edge.sink, edge.weight, edge.w, edge.frozen, edge.rate) == (
-        "i1",
-        "h1",
-        0.15,
-        0.15,
-        False,
-        1.0,
-    )
+    assert (edge.source, edge.sink, edge.weight, edge.w, edge.frozen, edge.rate) == ("i1", "h1", 0.15, 0.15, False, 1.0)
     edge.w = 0.25
     assert net.weights[0] == net[0, 2].weight == 0.25
     net.freeze(edges=[("i1", "h1")])
@@ -101,12 +94,7 @@ def test_edge_record(net):
 
 def test_tables_are_read_only_copies(net):
     assert net.neurons["name"].tolist() == ["i1", "i2", "h1", "o1"]
-    assert net.edges[["source", "sink", "weight"]].tolist() == [
-        (0, 2, 0.15),
-        (1, 2, 0.2),
-        (1, 3, 0.3),
-        (2, 3, 0.5),
-    ]
+    assert net.edges[["source", "sink", "weight"]].tolist() == [(0, 2, 0.15), (1, 2, 0.2), (1, 3, 0.3), (2, 3, 0.5)]
     for table in (net.neurons, net.edges):
         with pytest.raises(ValueError, match="read-only"):
             table[table.dtype.names[0]] = 0

@@ -88,13 +88,7 @@ def test_small_world_without_rewiring_hears_everybody():
 
 def test_from_edges_in_any_order():
     net = wiring.from_edges(
-        5,
-        [3, 0, 1, 0],
-        [4, 3, 3, 2],
-        inputs=[1, 0],
-        outputs=[4],
-        weights=[1.0, 2.0, 3.0, 4.0],
-        biases=[9, 9, 1, 2, 3],
+        5, [3, 0, 1, 0], [4, 3, 3, 2], inputs=[1, 0], outputs=[4], weights=[1.0, 2.0, 3.0, 4.0], biases=[9, 9, 1, 2, 3]
     )
     assert list(net.names) == ["x1", "x0", "n2", "n3", "y0"]
     assert pairs(net) == [(0, 2), (0, 3), (1, 3), (3, 4)]

@@ -3,12 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-_MODULES = {
-    "PyTorch": "torch_peer",
-    "JAX": "jax_peer",
-    "scikit-learn": "sklearn_peer",
-    "FANN": "fann_peer",
-}
+_MODULES = {"PyTorch": "torch_peer", "JAX": "jax_peer", "scikit-learn": "sklearn_peer", "FANN": "fann_peer"}
 
 
 def available(wanted: list[str] | None = None) -> tuple[dict[str, ModuleType], dict[str, str]]:

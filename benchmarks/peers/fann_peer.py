@@ -133,7 +133,7 @@ class Layered(_Trained):
 
 
 class SparseLayered(_Trained):
-    """FANN's sparse layers, wired by FANN. (Its sparse update is wrong; what it costs is what is measured.)"""
+    """FANN's sparse layers, wired by FANN: its sparse update is wrong; what it costs is what is measured."""
 
 
 def sparse_net(sizes: list[int], rate: float) -> tuple[int, ns.Network]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import Probe, classes, largest, step_number
+from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
@@ -24,10 +25,6 @@ from neuronsim.engine.workspace import BlockSignals, gathered
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.graph.graph import Graph
 from neuronsim.tracing.replay import Replay
-
-__all__ = ["Blame", "BlamedClass", "BlamedSample", "blame", "blamed"]
-
-Reals = NDArray[np.floating]
 
 _SHOWN = 10
 

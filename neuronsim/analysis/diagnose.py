@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuronsim.analysis import overflow
 from neuronsim.analysis.probe import Probe, step_number
+from neuronsim.basics.arrays import Array, Reals
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
@@ -26,11 +26,6 @@ from neuronsim.formulas import activations
 from neuronsim.kernels import codes
 from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["Diagnosis", "Finding", "Level", "diagnose"]
-
-Array = NDArray[Any]
-Reals = NDArray[np.floating]
 
 SAMPLES = 1024
 COARSE_STEPS = 9

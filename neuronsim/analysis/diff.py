@@ -7,11 +7,11 @@ first step on that reads other data, all signals are compared; with ``every_step
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import pair
 from neuronsim.documents.section import Section
@@ -21,10 +21,6 @@ from neuronsim.graph.parameters import ARRAYS, ParameterRef
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["Difference", "diff"]
-
-Array = NDArray[Any]
 
 # Settings that change what a step does; the others change when a run ends, or what it shows.
 _SETTINGS = ("loss", "reduction", "optimizer", "learning_rate", "momentum", "batch_size", "shuffle", "rng",

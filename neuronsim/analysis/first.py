@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import step_number
+from neuronsim.basics.arrays import Array
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from neuronsim.tracing.replay import Replay
     from neuronsim.tracing.result import StepResult
 
-__all__ = ["Occurrence", "first"]
-
-Array = NDArray[Any]
-
 
 @dataclass(frozen=True)
 class Occurrence(Explained):
@@ -29,9 +26,11 @@ class Occurrence(Explained):
     Attributes
     ----------
     condition : str
+        As it was written.
     step, epoch : int
+        Numbers of the step and of its epoch.
     sample : int or None
-        The row of X; None of what has no sample: a bias, a weight, a reduced gradient.
+        The row of X; None for a bias, a weight or a reduced gradient, which belong to no sample.
     where : str or tuple of str
         A neuron, or the two ends of an edge.
     values : dict of str to float
@@ -77,9 +76,10 @@ def first(
     Parameters
     ----------
     replay : Replay
+        Of the run.
     condition : str
         See `neuronsim.tracing.conditions`.
-    neurons
+    neurons : name, id, glob, or list of them, optional
         Only these: a name, an id, a glob, or several; of a condition on edges, only edges into these. None: all but
         inputs.
     start, stop : int, optional
@@ -122,7 +122,7 @@ def _steps(replay: "Replay", condition: Condition, start: int, stop: int | None)
         yield _fields(step, condition)
     if stop is None and replay.diverged:
         failed = replay.failed()
-        # without an update there is nothing behind it
+        # without an update there is nothing after it
         updated = bool(np.isfinite(failed.losses).all())
         if updated or not {"db", "dw"}.intersection(condition.fields):
             yield _fields(failed, condition, made=False)

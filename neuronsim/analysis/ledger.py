@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import classes, step_number
+from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
@@ -31,10 +32,6 @@ from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["Entry", "Ledger", "Split", "ledger"]
-
-Reals = NDArray[np.floating]
 
 _PLURALS = {"sample": "samples", "class": "classes", "epoch": "epochs", "step": "steps"}
 

@@ -4,19 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array, Reals
 from neuronsim.documents.notation import number
 from neuronsim.engine.finite import first_parameter, first_signal
 from neuronsim.engine.signals import Signals
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["Origin", "bad_signal", "bad_update", "chain"]
-
-Array = NDArray[Any]
-Reals = NDArray[np.floating]
 
 # Of a longer chain its two ends.
 _CHAIN = 8
@@ -92,7 +87,7 @@ def bad_update(step: StepResult) -> Origin | None:
 
 
 def chain(graph: Graph, neuron: int, y: Reals) -> str:
-    """From an input, or a bias, to the neuron: at each one the source of the largest \\|w·y\\|."""
+    r"""From an input, or a bias, to the neuron: at each one the source of the largest \|w·y\|."""
     links = [graph.name(neuron)]
     while not graph.is_input[neuron]:
         edges = slice(graph.row_start[neuron], graph.row_start[neuron + 1])

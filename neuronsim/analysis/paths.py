@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats
 from neuronsim.basics.checked import whole
 from neuronsim.documents.explanation import Explained
 from neuronsim.documents.notation import number
@@ -29,10 +30,6 @@ from neuronsim.documents.section import Section
 from neuronsim.errors import NeuronsimError, SettingError
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["Path", "Paths", "paths"]
-
-Reals = NDArray[np.float64]
 
 #: ``top=None`` gives all paths, if there are no more than this.
 MOST_PATHS = 100_000
@@ -183,7 +180,7 @@ class _Options(NamedTuple):
     """How a path may go on from a neuron, best first: along an edge, or -1: it ends there."""
 
     edges: NDArray[np.int64]
-    sizes: Reals  # |Π (f' · w) · own δ| of the best continuation
+    sizes: Floats  # |Π (f' · w) · own δ| of the best continuation
 
 
 class _Continuations:

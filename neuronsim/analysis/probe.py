@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers, Reals
 from neuronsim.basics.checked import is_whole, whole
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.signals import Signals
@@ -17,11 +18,6 @@ from neuronsim.engine.workspace import BlockSignals
 from neuronsim.errors import SettingError
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.tracing.replay import Replay
-
-__all__ = ["Probe", "classes", "largest", "step_number"]
-
-Integers = NDArray[np.int64]
-Reals = NDArray[np.floating]
 
 
 class Probe:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from neuronsim.errors import FileError
 
-__all__ = ["replacing"]
-
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:

@@ -8,8 +8,6 @@ import numpy as np
 
 from neuronsim.errors import SettingError
 
-__all__ = ["is_real", "is_whole", "real", "whole"]
-
 
 def is_whole(value: object) -> TypeGuard[int]:
     """Whether a value is a whole number, Python's or NumPy's. True and False are none."""

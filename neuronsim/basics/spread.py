@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["evenly_spread"]
-
 
 def evenly_spread(n: int, most: int, *, nearest: bool = False) -> NDArray[np.int64]:
     """Up to ``most`` of the places 0 … n - 1, the first and the last among them.

@@ -1,7 +1,5 @@
 """Counts put into words."""
 
-__all__ = ["counted"]
-
 
 def counted(n: int, noun: str, separator: str = ",") -> str:
     """A number and its noun, in the plural unless it is 1.

@@ -15,8 +15,6 @@ from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
 
-__all__ = ["check", "demo", "draw", "explain", "info", "report", "run"]
-
 
 def run(options: argparse.Namespace) -> int:
     """Train as an experiment file says, and write a run directory."""

@@ -18,8 +18,6 @@ from neuronsim.formulas.descent import gradient_descent, numerical_gradient
 from neuronsim.network import Network
 from neuronsim.run import Run
 
-__all__ = ["Row", "lectures", "rows", "spirals"]
-
 Show = Callable[[str], object]
 
 

@@ -12,8 +12,6 @@ from neuronsim.formulas import activations
 from neuronsim.kernels.jit import cache_folder
 from neuronsim.network import Network
 
-__all__ = ["installation", "network_facts"]
-
 
 def installation() -> dict[str, Any]:
     """Versions, threads, processor, and where compiled kernels are kept."""

@@ -10,8 +10,6 @@ from neuronsim.commands import parser
 from neuronsim.commands.output import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, say
 from neuronsim.errors import CheckError, CompileWarning, DivergenceWarning, NeuronsimError
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.

@@ -4,8 +4,6 @@ import json
 import sys
 from typing import Any
 
-__all__ = ["say", "show", "wrong_usage"]
-
 OK, CHECK_FAILED, WRONG_USAGE, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from neuronsim import __version__
 
-__all__ = ["read"]
-
 _EXIT_CODES = """\
 exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted"""
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from neuronsim.data.dataset import Dataset
 from neuronsim.errors import FileError, SettingError, UnknownNameError, suggest
 
-__all__ = ["read_csv"]
-
 _DELIMITERS = ",;\t|: "
 
 

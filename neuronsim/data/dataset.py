@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from neuronsim.errors import DataError, SettingError
 from neuronsim.seeds import SPLITS, generator, seed_of
 
-__all__ = ["Dataset"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import FileError
 
-__all__ = ["read_idx"]
-
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST_DIMENSIONS = 64  # what a NumPy array can have

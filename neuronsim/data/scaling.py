@@ -3,21 +3,18 @@
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuronsim.basics.arrays import Floats
 from neuronsim.errors import DataError, NotKnownError, SettingError
-
-__all__ = ["MinMaxScaler", "Standardizer"]
-
-FloatArray = NDArray[np.float64]
 
 
 class _Scaler:
     """Columns mapped by ``(x − origin) / width · stretch + low``; a width of 0 marks a constant column."""
 
     def __init__(self) -> None:
-        self._origin: FloatArray | None = None
-        self._width: FloatArray | None = None
+        self._origin: Floats | None = None
+        self._width: Floats | None = None
 
     def fit(self, X: ArrayLike) -> Self:
         """Take the statistics of ``X``, the training data: (n_samples, n_columns), or 1-D for one column."""
@@ -33,7 +30,7 @@ class _Scaler:
         self._origin, self._width = origin, width
         return self
 
-    def transform(self, X: ArrayLike) -> FloatArray:
+    def transform(self, X: ArrayLike) -> Floats:
         """``X`` scaled by the statistics of the training data; the same shape, float64."""
         origin, width = self._fitted()
         columns, shape = _as_columns(X, len(origin))
@@ -44,23 +41,23 @@ class _Scaler:
         scaled[:, constant] = low
         return scaled.reshape(shape)
 
-    def inverse(self, X: ArrayLike) -> FloatArray:
+    def inverse(self, X: ArrayLike) -> Floats:
         """Back from what ``transform`` gave to the original units; a constant column gets its constant."""
         origin, width = self._fitted()
         columns, shape = _as_columns(X, len(origin))
         low, stretch = self._range()
         return ((columns - low) / stretch * width + origin).reshape(shape)
 
-    def fit_transform(self, X: ArrayLike) -> FloatArray:
+    def fit_transform(self, X: ArrayLike) -> Floats:
         """``fit(X)``, then ``transform(X)``."""
         return self.fit(X).transform(X)
 
-    def _fitted(self) -> tuple[FloatArray, FloatArray]:
+    def _fitted(self) -> tuple[Floats, Floats]:
         if self._origin is None or self._width is None:
             raise NotKnownError("the scaler has no statistics yet: call fit(X) with the training data first")
         return self._origin, self._width
 
-    def _statistics(self, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _statistics(self, columns: Floats) -> tuple[Floats, Floats]:
         raise NotImplementedError
 
     def _range(self) -> tuple[float, float]:
@@ -80,16 +77,16 @@ class Standardizer(_Scaler):
     """
 
     @property
-    def mean(self) -> FloatArray:
+    def mean(self) -> Floats:
         """Mean of each column of the training data, (n_columns,)."""
         return self._fitted()[0]
 
     @property
-    def std(self) -> FloatArray:
+    def std(self) -> Floats:
         """Standard deviation of each column of the training data, (n_columns,); 0 where it is constant."""
         return self._fitted()[1]
 
-    def _statistics(self, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _statistics(self, columns: Floats) -> tuple[Floats, Floats]:
         lowest, highest = columns.min(axis=0), columns.max(axis=0)
         spread = highest - lowest
         # The mean of equal numbers may be off by a rounding; a constant column has to come out exact.
@@ -122,20 +119,20 @@ class MinMaxScaler(_Scaler):
         if not (np.isfinite(lo) and np.isfinite(hi) and lo < hi):
             raise SettingError(f"lo and hi must be finite and lo < hi, not lo={lo!r}, hi={hi!r}")
         self.lo, self.hi = float(lo), float(hi)
-        self._highest: FloatArray = np.empty(0)
+        self._highest: Floats = np.empty(0)
 
     @property
-    def minimum(self) -> FloatArray:
+    def minimum(self) -> Floats:
         """Minimum of each column of the training data, (n_columns,)."""
         return self._fitted()[0]
 
     @property
-    def maximum(self) -> FloatArray:
+    def maximum(self) -> Floats:
         """Maximum of each column of the training data, (n_columns,)."""
         self._fitted()
         return self._highest
 
-    def _statistics(self, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _statistics(self, columns: Floats) -> tuple[Floats, Floats]:
         lowest, self._highest = columns.min(axis=0), columns.max(axis=0)
         return lowest, self._highest - lowest
 
@@ -143,7 +140,7 @@ class MinMaxScaler(_Scaler):
         return self.lo, self.hi - self.lo
 
 
-def _as_columns(X: ArrayLike, n_columns: int | None = None) -> tuple[FloatArray, tuple[int, ...]]:
+def _as_columns(X: ArrayLike, n_columns: int | None = None) -> tuple[Floats, tuple[int, ...]]:
     """``X`` as finite float64 columns, and the shape it came in; 1-D data is one column."""
     given = np.asarray(X)
     if given.dtype.kind not in "biuf":

@@ -11,16 +11,12 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats
 from neuronsim.basics.checked import real, whole
 from neuronsim.data.dataset import Dataset
 from neuronsim.errors import SettingError, choose, suggest
 from neuronsim.seeds import NOISE, generator, seed_of
-
-__all__ = ["DATA_SETS", "load"]
-
-FloatArray = NDArray[np.float64]
 
 _PI = 3.141592653589793
 _FROM_0_ON = "{name} is a finite number from 0 on, not {value!r}"
@@ -115,7 +111,7 @@ def moons(n: int = 200, noise: float = 0.0, rng: int | None = 0) -> Dataset:
     return _two_classes("moons", arms, noise, rng, "two half moons reaching into each other")
 
 
-def _two_classes(name: str, arms: list[FloatArray], noise: float, rng: int | None, description: str) -> Dataset:
+def _two_classes(name: str, arms: list[Floats], noise: float, rng: int | None, description: str) -> Dataset:
     n = sum(map(len, arms))
     X = np.empty((n, 2))
     X[0::2], X[1::2] = arms
@@ -133,7 +129,7 @@ def _two_classes(name: str, arms: list[FloatArray], noise: float, rng: int | Non
     )
 
 
-def _circle(angles: FloatArray) -> FloatArray:
+def _circle(angles: Floats) -> Floats:
     """Points (cos, sin) on the unit circle, (n, 2), by exact arithmetic: the same bits everywhere.
 
     A small part of each angle goes through Taylor's series, then its rotation is doubled up to the angle.

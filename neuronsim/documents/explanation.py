@@ -12,8 +12,6 @@ from neuronsim.documents import notation
 from neuronsim.documents.notation import Mark
 from neuronsim.documents.section import Section
 
-__all__ = ["Explained", "Explanation", "Worksheet"]
-
 
 @dataclass(frozen=True)
 class Explanation:

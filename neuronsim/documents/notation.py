@@ -9,23 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-__all__ = [
-    "Mark",
-    "answer",
-    "blank",
-    "distinguishing_digits",
-    "given",
-    "html",
-    "known",
-    "latex",
-    "latex_text",
-    "marks",
-    "name",
-    "number",
-    "pair",
-    "text",
-]
-
 # A mark is one of these characters, what it stands for, and _END. Names are cleared of them.
 _NAME, _GIVEN, _ANSWER, _KNOWN, _BLANK, _END = "\ue000\ue001\ue002\ue003\ue004\ue00f"
 _MARK = re.compile(f"([{_NAME}{_GIVEN}{_ANSWER}{_KNOWN}{_BLANK}])([^{_END}]*){_END}")

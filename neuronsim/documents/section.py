@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from neuronsim.documents import notation
 
-__all__ = ["Row", "Section"]
-
 Row = tuple[str, ...]
 
 

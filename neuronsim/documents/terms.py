@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["MOST_TERMS", "SHOWN_TERMS", "largest"]
-
 # More terms than this are folded down to the largest few.
 MOST_TERMS = 12
 SHOWN_TERMS = 8

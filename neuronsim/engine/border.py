@@ -10,8 +10,6 @@ from neuronsim.basics.words import counted
 from neuronsim.errors import DataError
 from neuronsim.formulas.losses import LOSSES, Loss
 
-__all__ = ["accuracy", "as_samples", "as_targets", "desired"]
-
 _CROSS_ENTROPY = LOSSES["cross_entropy"].name
 _BINARY = LOSSES["binary_cross_entropy"].name
 
@@ -52,12 +50,7 @@ def as_samples(
 
 
 def as_targets(
-    T: ArrayLike,
-    n_samples: int,
-    names: Sequence[str],
-    dtype: np.dtype[np.floating],
-    loss: Loss,
-    what: str = "T",
+    T: ArrayLike, n_samples: int, names: Sequence[str], dtype: np.dtype[np.floating], loss: Loss, what: str = "T"
 ) -> NDArray[Any]:
     """Targets as kernels read them.
 

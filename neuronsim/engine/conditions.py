@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array
 from neuronsim.kernels.watch.conditions import evaluate
 
-__all__ = ["Program"]
-
-Array = NDArray[Any]
 _TOGETHER = 2**14
 
 

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.engine.finite import NotFinite, first_signal
 from neuronsim.engine.lowering import lower
 from neuronsim.engine.signals import ForwardSignals, ReducedGradients, Signals
@@ -26,8 +26,6 @@ from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import WIDTH
 from neuronsim.kernels.update import ADD, N_RULE, WRITE
 from neuronsim.kernels.watch.recorder import Recorder, judge_block
-
-Array = npt.NDArray[Any]
 
 
 class Engine:

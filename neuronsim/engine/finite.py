@@ -1,17 +1,13 @@
 """The first value that is not finite: of all signals of some samples, of all parameters."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
 from neuronsim.kernels.arguments import Parameters
-
-__all__ = ["NotFinite", "first_parameter", "first_signal"]
-
-Array = npt.NDArray[Any]
 
 
 class NotFinite(NamedTuple):

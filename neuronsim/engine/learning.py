@@ -1,11 +1,10 @@
 """How a session changes parameters, as people set it and as kernels take it."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.engine.engine import Engine
 from neuronsim.formulas.optimizers import SGD, Optimizer
 from neuronsim.kernels import codes
@@ -25,10 +24,6 @@ from neuronsim.kernels.update import (
     SECOND_REST,
     UPDATE,
 )
-
-__all__ = ["SessionSettings", "make_learning"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

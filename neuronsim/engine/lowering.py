@@ -1,10 +1,8 @@
 """A plan lowered to the flat arrays that kernels take: which bundles share work, which want no δ, which go together."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
@@ -12,8 +10,6 @@ from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.activations import COMMON
 from neuronsim.kernels.arguments import Wiring
 from neuronsim.kernels.planning import count_leading
-
-Array = npt.NDArray[Any]
 
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4

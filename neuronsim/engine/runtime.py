@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.signals import ForwardSignals
@@ -15,10 +16,6 @@ from neuronsim.graph import initialisers
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.runnable import check_runnable
 from neuronsim.seeds import RandomSource, seed_of
-
-__all__ = ["Runtime"]
-
-Reals = NDArray[np.floating]
 
 
 class Runtime:

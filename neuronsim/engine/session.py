@@ -1,10 +1,8 @@
 """The state of one training run: parameters, what the optimiser keeps of them, samples; ``advance`` makes steps."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.engine.engine import Engine, parallel_regions
 from neuronsim.engine.learning import SessionSettings, make_learning
 from neuronsim.engine.signals import Signals
@@ -18,9 +16,6 @@ from neuronsim.kernels.online.tiny import train_tiny
 from neuronsim.kernels.update import SCALE
 from neuronsim.kernels.watch.recorder import Recorder
 
-__all__ = ["Session", "SessionSettings", "State", "step"]
-
-Array = npt.NDArray[Any]
 State = list[Array]
 """What a step changes, as `Session.arrays` lists it."""
 

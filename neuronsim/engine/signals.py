@@ -1,13 +1,8 @@
 """What an engine gives back: the signals of one sample or of several, gradients reduced over samples."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy.typing as npt
-
-__all__ = ["ForwardSignals", "ReducedGradients", "Signals"]
-
-Array = npt.NDArray[Any]
+from neuronsim.basics.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

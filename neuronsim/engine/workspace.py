@@ -5,16 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.basics.arrays import Array
 from neuronsim.kernels import shapes
 from neuronsim.kernels.arguments import Samples, Wiring, Workspace
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES, VECTORS_TOGETHER
 from neuronsim.kernels.lanes import BYTES, WIDTH
-
-__all__ = ["BlockSignals", "Layout", "gathered", "make_samples", "make_workspace"]
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from neuronsim.run import Run
 from neuronsim.storage.traces import save_trace
 from neuronsim.tracing.monitor import Monitor
 
-__all__ = ["Outcome", "again", "run"]
-
 
 @dataclass(frozen=True)
 class Outcome:

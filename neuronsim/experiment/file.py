@@ -15,8 +15,6 @@ from neuronsim.seeds import seed_of
 from neuronsim.storage import load
 from neuronsim.tracing.monitor import Monitor
 
-__all__ = ["Experiment", "read"]
-
 # Paths are relative to the experiment file; from --set, to the working directory if there is such a file.
 _PATHS = ("network.file", "data.directory", "data.csv", "data.test")
 

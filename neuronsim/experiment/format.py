@@ -12,8 +12,6 @@ from neuronsim.formulas.optimizers import OPTIMIZERS, Optimizer
 from neuronsim.tracing.monitor import Monitor
 from neuronsim.training.stop import STOPS, Rule
 
-__all__ = ["TRAINING", "WIRINGS", "check", "make_monitor", "make_optimizer", "make_stop"]
-
 T = TypeVar("T")
 
 WIRINGS: dict[str, Callable[..., Any]] = {name: getattr(wiring, name) for name in wiring.__all__}

@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array
 from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
 from neuronsim.errors import DataError, SettingError, choose
-
-__all__ = ["SCALES", "TARGET_SCALES", "Prepared", "prepare"]
-
-Array = NDArray[Any]
 
 SCALES: dict[str, type[MinMaxScaler] | type[Standardizer] | None] = {
     "none": None,

@@ -9,8 +9,6 @@ import numpy as np
 
 from neuronsim.errors import SettingError, suggest
 
-__all__ = ["arguments_of", "check_table", "describe", "fits"]
-
 _PLAIN: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",

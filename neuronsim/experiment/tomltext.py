@@ -5,8 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["toml_text"]
-
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -5,8 +5,6 @@ from importlib.metadata import version
 
 from neuronsim import __version__
 
-__all__ = ["versions"]
-
 # The packages that the bits of a run depend on.
 _PACKAGES = ("numba", "llvmlite", "numpy", "safetensors")
 

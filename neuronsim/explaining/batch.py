@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.documents.notation import answer, given, known
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
@@ -12,10 +12,6 @@ from neuronsim.explaining.recipes import ParameterUpdate
 from neuronsim.formulas.losses import total
 from neuronsim.graph import summation
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["batch_update", "reduction", "shares"]
-
-Reals = NDArray[np.floating]
 
 
 def shares(

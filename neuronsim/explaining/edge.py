@@ -12,8 +12,6 @@ from neuronsim.explaining.update import one_update
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.neurons import StepEdge
 
-__all__ = ["edge"]
-
 
 def edge(e: StepEdge) -> Explanation:
     """What the edge carried forwards and backwards, its gradient, and its weight before and after."""

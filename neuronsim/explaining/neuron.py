@@ -22,8 +22,6 @@ from neuronsim.graph.parameters import ParameterRef, bias_label, weight_label
 from neuronsim.tracing.messages import Message, largest_messages
 from neuronsim.tracing.neurons import StepNeuron
 
-__all__ = ["neuron"]
-
 _OLD_WEIGHTS = "w_old: every weight in this sum is the one before this step's update"
 
 

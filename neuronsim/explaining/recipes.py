@@ -14,8 +14,6 @@ from neuronsim.formulas.optimizers import Adam, AdamW, Momentum, Nesterov, RMSpr
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["FROZEN", "ParameterUpdate", "is_plain", "recipe", "update_heading"]
-
 FROZEN = "frozen: left alone"
 
 

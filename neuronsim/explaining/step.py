@@ -8,8 +8,6 @@ from neuronsim.explaining.batch import shares
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["loss", "which"]
-
 
 def loss(step: StepResult) -> Explanation:
     """The loss, output by output; of a batch sample by sample."""

@@ -9,8 +9,6 @@ from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["one_update", "updates"]
-
 _ABOUT_OLD = "old: before this step, as every sum above used it; new: what the next step uses"
 
 

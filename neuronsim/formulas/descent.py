@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuronsim.basics.arrays import Floats
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import DataError, SettingError
 from neuronsim.seeds import NOISE, generator, seed_of
-
-Floats = NDArray[np.float64]
 
 
 class Descent(NamedTuple):
@@ -30,11 +29,7 @@ class Search(NamedTuple):
 
 
 def gradient_descent(
-    start: ArrayLike,
-    gradient: Callable[[Any], ArrayLike],
-    learning_rate: float,
-    max_iter: int,
-    tol: float = 0.01,
+    start: ArrayLike, gradient: Callable[[Any], ArrayLike], learning_rate: float, max_iter: int, tol: float = 0.01
 ) -> Descent:
     """x := x - learning_rate · gradient(x), until the step is small (L4's routine).
 

@@ -144,10 +144,12 @@ class ReferenceNetwork:
 
     Parameters
     ----------
-    inputs, outputs : iterable of hashable
-        In the order of the columns of X and of T. An output may feed other neurons, or be an input.
+    inputs : iterable of keys
+        In the order of the columns of X.
     neurons : mapping of key to Neuron
         All but the inputs, in any order.
+    outputs : iterable of keys
+        In the order of the columns of T. An output may feed other neurons, or be an input.
     frozen : iterable of Parameter
         Left alone, bit for bit.
     rates : mapping of Parameter to float
@@ -374,11 +376,7 @@ class ReferenceNetwork:
         return gradients
 
     def gradients(
-        self,
-        X: Iterable[Sequence[float]],
-        T: Iterable[Any],
-        loss: str | Loss | None = None,
-        reduction: str = "mean",
+        self, X: Iterable[Sequence[float]], T: Iterable[Any], loss: str | Loss | None = None, reduction: str = "mean"
     ) -> ReferenceGradients:
         """The gradients of some samples, as the mean or the sum over them.
 
@@ -489,7 +487,7 @@ class ReferenceNetwork:
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ) -> dict[str, list[float]]:
-        """Train as ``Network.fit`` does.
+        """Train as ``Network.fit`` does, whose parameters these are.
 
         Parameters
         ----------

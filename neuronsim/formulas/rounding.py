@@ -25,8 +25,10 @@ def signal_absolute_sums(net: ReferenceNetwork, s: Signals, t: Sequence[float], 
         Whose signals they are.
     s : Signals
         What ``net.signals(x, t, loss)`` returned.
-    t, loss : sequence of float, Loss
-        The desired outputs and the loss of that call.
+    t : sequence of float
+        The desired outputs of that call.
+    loss : Loss
+        Its loss.
 
     Returns
     -------

@@ -10,13 +10,10 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats, Integers
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError, choose, suggest
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +51,7 @@ class Schedule:
             return self.at(np.arange(first_step, first_step + n_steps, dtype=np.int64))
         return np.full(n_steps, self.at(np.array([epoch], dtype=np.int64))[0])
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         """The rates at counts k (epochs or steps)."""
         raise NotImplementedError
 
@@ -71,7 +68,7 @@ class Constant(Schedule):
         super().__post_init__()
         _rate(self.rate)
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         return np.full(len(k), float(self.rate))
 
 
@@ -91,7 +88,7 @@ class Step(Schedule):
         _count("every", self.every)
         _at_least_0("factor", self.factor)
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         return self.rate * powers(self.factor, k // self.every)
 
 
@@ -109,7 +106,7 @@ class Exponential(Schedule):
         _rate(self.rate)
         _at_least_0("gamma", self.gamma)
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         return self.rate * powers(self.gamma, k)
 
 
@@ -127,7 +124,7 @@ class InverseTime(Schedule):
         _rate(self.rate)
         _at_least_0("decay", self.decay)
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         return self.rate / (1.0 + self.decay * k.astype(np.float64))
 
 
@@ -147,7 +144,7 @@ class Cosine(Schedule):
         _count("total", self.total)
         _at_least_0("final", self.final)
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         height = 0.5 * (1.0 + cosine_of_half_turns(np.minimum(k, self.total) / self.total))
         return self.final + (self.rate - self.final) * height
 
@@ -174,7 +171,7 @@ class WarmUp(Schedule):
     def rates(self, first_step: int, n_steps: int, epoch: int) -> Floats:
         return super().rates(first_step, n_steps, epoch) * self.then.rates(first_step, n_steps, epoch)
 
-    def at(self, k: Counts) -> Floats:
+    def at(self, k: Integers) -> Floats:
         return np.minimum(k + 1, self.steps) / self.steps
 
 
@@ -230,7 +227,7 @@ def to_settings(schedule: Schedule) -> dict[str, Any]:
     return settings
 
 
-def powers(base: float, exponents: Counts) -> Floats:
+def powers(base: float, exponents: Integers) -> Floats:
     """base^exponents for exponents >= 0, by binary powering: products only, the same bits everywhere."""
     result = np.ones(len(exponents))
     square = float(base)

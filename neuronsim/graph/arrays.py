@@ -7,15 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers, Marks, Reals
 from neuronsim.graph.edges import merge, row_starts
 from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.graph.rates import Rates
-
-__all__ = ["AllRates", "Arrays", "NewNeuron"]
-
-Integers = NDArray[np.int64]
-Reals = NDArray[np.floating]
-Marks = NDArray[np.bool_]
 
 
 class NewNeuron(NamedTuple):

@@ -7,8 +7,6 @@ from neuronsim.errors import CycleError
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 
-__all__ = ["in_five_lines", "in_short"]
-
 # Above this many edges, neurons without a path to an output are not looked for.
 _MOST_WALKED = 10_000_000
 

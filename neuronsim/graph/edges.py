@@ -5,26 +5,11 @@ All edges into one neuron lie side by side: those of row ``i`` at ``row_start[i]
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "blocks",
-    "duplicate",
-    "in_order",
-    "incoming",
-    "merge",
-    "reaching",
-    "row_starts",
-    "search",
-    "sinks_of",
-    "sort",
-]
-
-Ids = NDArray[Any]
-Positions = NDArray[np.int64]
+from neuronsim.basics.arrays import Array, Integers
 
 _BLOCK = 1 << 22
 
@@ -34,7 +19,7 @@ def blocks(n: int, size: int = _BLOCK) -> Iterator[slice]:
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def in_order(sources: Ids, sinks: Ids) -> bool:
+def in_order(sources: Array, sinks: Array) -> bool:
     """Whether (sink, source) ascends strictly: sorted, and without duplicates."""
     for block in blocks(len(sinks) - 1):
         later = slice(block.start + 1, block.stop + 1)
@@ -45,8 +30,8 @@ def in_order(sources: Ids, sinks: Ids) -> bool:
 
 
 def sort(
-    sources: Ids, sinks: Ids, weights: NDArray[np.floating] | None
-) -> tuple[Ids, Ids, NDArray[np.floating] | None]:
+    sources: Array, sinks: Array, weights: NDArray[np.floating] | None
+) -> tuple[Array, Array, NDArray[np.floating] | None]:
     """The same edges, and their weights, in order."""
     if in_order(sources, sinks):
         return sources, sinks, weights
@@ -63,7 +48,7 @@ def sort(
     return keys.astype(np.int32), sinks, weights
 
 
-def duplicate(sources: Ids, sinks: Ids) -> int | None:
+def duplicate(sources: Array, sinks: Array) -> int | None:
     """Position of the first edge that equals the one before it, or None."""
     for block in blocks(len(sinks) - 1):
         later = slice(block.start + 1, block.stop + 1)
@@ -73,24 +58,24 @@ def duplicate(sources: Ids, sinks: Ids) -> int | None:
     return None
 
 
-def row_starts(sinks: Ids, n_rows: int) -> Positions:
+def row_starts(sinks: Array, n_rows: int) -> Integers:
     """Where the edges of each row start, shape (n_rows + 1,), from sorted sinks."""
     return np.searchsorted(sinks, np.arange(n_rows + 1, dtype=sinks.dtype)).astype(np.int64, copy=False)
 
 
-def sinks_of(row_start: Positions) -> NDArray[np.int32]:
+def sinks_of(row_start: Integers) -> NDArray[np.int32]:
     """The sink of every edge, shape (n_edges,)."""
     return np.repeat(np.arange(len(row_start) - 1, dtype=np.int32), np.diff(row_start))
 
 
-def incoming(row_start: Positions, rows: Ids) -> Positions:
-    """Positions of all edges into ``rows``, row after row."""
+def incoming(row_start: Integers, rows: Array) -> Integers:
+    """Integers of all edges into ``rows``, row after row."""
     first, count = row_start[rows], row_start[rows + 1] - row_start[rows]
     before = np.cumsum(count) - count
     return np.repeat(first - before, count) + np.arange(count.sum())
 
 
-def reaching(row_start: Positions, sources: Ids, ends: Ids) -> NDArray[np.bool_]:
+def reaching(row_start: Integers, sources: Array, ends: Array) -> NDArray[np.bool_]:
     """Which rows have a path to one of ``ends``, those included, shape (n_rows,)."""
     reached = np.zeros(len(row_start) - 1, np.bool_)
     front = ends.astype(np.int64)
@@ -101,7 +86,9 @@ def reaching(row_start: Positions, sources: Ids, ends: Ids) -> NDArray[np.bool_]
     return reached
 
 
-def search(row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids) -> tuple[Positions, NDArray[np.bool_]]:
+def search(
+    row_start: Integers, sources: Array, of_sources: Array, of_sinks: Array
+) -> tuple[Integers, NDArray[np.bool_]]:
     """Where the given edges are, or would have to be inserted, and which of them are there.
 
     Parameters
@@ -126,12 +113,12 @@ def search(row_start: Positions, sources: Ids, of_sources: Ids, of_sinks: Ids) -
 
 
 def merge(
-    row_start: Positions,
+    row_start: Integers,
     sources: NDArray[np.int32],
-    added: tuple[Ids, Ids],
-    removed: Positions,
+    added: tuple[Array, Array],
+    removed: Integers,
     alive: NDArray[np.bool_],
-) -> tuple[Positions, NDArray[np.int32], Positions]:
+) -> tuple[Integers, NDArray[np.int32], Integers]:
     """The edges after an edit.
 
     Parameters
@@ -142,7 +129,7 @@ def merge(
     added : pair of array (k,)
         Sources and sinks of new edges, in order.
     removed : array of int
-        Positions of edges that go.
+        Integers of edges that go.
     alive : array (n_rows,)
         Which rows stay, new rows included; edges from and to the others go as well.
 

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers, Reals
 from neuronsim.errors import CycleError, WiringError
-from neuronsim.graph.arrays import Arrays, NewNeuron, Reals
+from neuronsim.graph.arrays import Arrays, NewNeuron
 from neuronsim.graph.edges import duplicate, search, sort
 from neuronsim.graph.names import valid_name
-from neuronsim.graph.selection import Integers, Rows
-
-__all__ = ["Edits", "arrow", "check_not_itself"]
+from neuronsim.graph.selection import Rows
 
 _MOST_NEURONS = 2**31 - 2
 # Edges that wait for a merge in a dict before it pays to merge them anyway.

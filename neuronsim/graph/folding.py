@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers
 from neuronsim.graph.plan import Plan
-
-__all__ = ["Folding", "first_and_last", "fold", "relevance"]
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Integers, Reals
 from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE
@@ -22,11 +23,7 @@ from neuronsim.graph.edges import incoming
 from neuronsim.graph.edits import Edits, check_not_itself
 from neuronsim.graph.names import Names
 from neuronsim.graph.queries import Queries
-from neuronsim.graph.selection import Integers, Rows, Selection, is_one, listed_names
-
-__all__ = ["Graph", "Selection"]
-
-Reals = NDArray[np.floating]
+from neuronsim.graph.selection import Rows, Selection, is_one, listed_names
 
 
 class Graph(Queries):

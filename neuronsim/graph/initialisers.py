@@ -24,8 +24,6 @@ from neuronsim.formulas.activations import ACTIVATIONS
 from neuronsim.graph.edges import blocks
 from neuronsim.seeds import WEIGHTS, generator
 
-__all__ = ["AUTO", "INITIALISERS", "Initialiser", "check_name", "draw", "undrawn", "undrawn_mark"]
-
 AUTO = "auto"
 
 _BLOCK = 1 << 19
@@ -44,10 +42,7 @@ class Initialiser:
 _TABLE = (
     Initialiser("he", 6.0, False, ("relu", "leaky_relu", "prelu", "elu", "softplus", "gelu", "silu")),
     Initialiser(
-        "glorot",
-        6.0,
-        True,
-        ("sigmoid", "tanh", "softsign", "hard_sigmoid", "sine", "gaussian", "step", "softmax"),
+        "glorot", 6.0, True, ("sigmoid", "tanh", "softsign", "hard_sigmoid", "sine", "gaussian", "step", "softmax")
     ),
     Initialiser("lecun", 3.0, False, ("identity", "scaled_tanh", "selu")),
 )

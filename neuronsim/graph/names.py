@@ -14,11 +14,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers
 from neuronsim.errors import WiringError
-
-__all__ = ["NUMBERED", "NameList", "Names", "is_pattern", "valid_name"]
-
-Integers = NDArray[np.int64]
 
 _WILDCARDS = frozenset("*?[]")
 NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]{0,17})", re.DOTALL)

@@ -9,8 +9,6 @@ import numpy as np
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.graph import Graph
 
-__all__ = ["ARRAYS", "ParameterArray", "ParameterRef", "bias_label", "slope_label", "weight_label"]
-
 ParameterArray = Literal["weights", "biases", "slopes"]
 ARRAYS: tuple[ParameterArray, ...] = get_args(ParameterArray)
 

@@ -8,14 +8,10 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from neuronsim.basics.arrays import Integers, Marks
 from neuronsim.errors import CycleError
 from neuronsim.kernels import planning as kernels
 from neuronsim.kernels.online.steps import SHORT
-
-__all__ = ["Plan", "make_plan"]
-
-Integers = npt.NDArray[np.int64]
-Marks = npt.NDArray[np.bool_]
 
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.
 _DENSE_ROWS = 4

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers, Reals
 from neuronsim.errors import UnknownNameError
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.arrays import Arrays
@@ -13,11 +14,7 @@ from neuronsim.graph.edits import Edits, arrow
 from neuronsim.graph.names import NameList, Names
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.graph.rates import Rates
-from neuronsim.graph.selection import Integers, Rows, Selection
-
-__all__ = ["Queries"]
-
-Reals = NDArray[np.floating]
+from neuronsim.graph.selection import Rows, Selection
 
 
 class Queries:

@@ -5,8 +5,6 @@ from numpy.typing import NDArray
 
 from neuronsim.errors import SettingError
 
-__all__ = ["FROZEN", "Rates"]
-
 FROZEN = -1.0
 """What ``Rates.combined`` says for a frozen parameter."""
 

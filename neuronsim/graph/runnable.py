@@ -6,8 +6,6 @@ from neuronsim.errors import WiringError
 from neuronsim.formulas.activations import SOFTMAX
 from neuronsim.graph.graph import Graph
 
-__all__ = ["check_runnable"]
-
 
 def check_runnable(graph: Graph) -> None:
     """Raise WiringError if the graph cannot run yet: no outputs, or a softmax neuron that is misplaced."""

@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers
 from neuronsim.errors import SettingError, UnknownNameError, WiringError, suggest
 from neuronsim.graph.names import Names, is_pattern
 
-__all__ = ["Integers", "Rows", "Selection", "edge_pairs", "is_one", "listed_names"]
-
 Selection = str | int | np.integer | NDArray[Any] | Iterable[Any]
 """Neurons: a name, an id, a glob, or any list or array of those."""
-
-Integers = NDArray[np.int64]
 
 
 def is_one(selection: object) -> bool:

@@ -7,8 +7,6 @@ from neuronsim.graph.graph import Graph
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
 from neuronsim.kernels.lanes import WIDTH
 
-__all__ = ["Summation", "net_input", "neuron_gradient", "weight_gradient"]
-
 
 @dataclass(frozen=True)
 class Summation:

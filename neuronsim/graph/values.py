@@ -5,13 +5,10 @@ import numbers
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.errors import SettingError, choose
-
-__all__ = ["check_dtype", "checked", "checked_array", "either", "write"]
-
-Reals = NDArray[np.floating]
 
 # A float up to here fits both dtypes: what a network is wired with edge by edge takes half the time so.
 _ANY_DTYPE = 3.4e38

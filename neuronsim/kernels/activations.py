@@ -1,13 +1,10 @@
 """Activations on lanes: y = f(z) and, going back, δ = (Σ w·δ) · f'(z). The derivative is always taken at z."""
 
-from typing import Any
-
-import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from neuronsim.kernels.arguments import Activation
+from neuronsim.kernels.arguments import Activation, Array
 from neuronsim.kernels.codes import (
     ELU,
     FIRST_USER,
@@ -32,8 +29,6 @@ from neuronsim.kernels.codes import (
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import Lanes, absolute, filled, fma, lane_count, load_part, poke, select, store_part
 from neuronsim.kernels.mathematics import cos, erf, exp, expm1, sigmoid, sin, softplus, tanh
-
-Array = npt.NDArray[Any]
 
 #: Activations that `common` knows.
 COMMON = (IDENTITY, SIGMOID, TANH, RELU, SOFTMAX)

@@ -1,11 +1,8 @@
 """Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation fuse."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import OutputSignals, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, OutputSignals, Wiring, Workspace
 from neuronsim.kernels.codes import (
     ABSOLUTE,
     BINARY_CROSS_ENTROPY,
@@ -34,8 +31,6 @@ from neuronsim.kernels.lanes import (
     store_part,
 )
 from neuronsim.kernels.mathematics import exp, log, log1p, softplus
-
-Array = npt.NDArray[Any]
 
 
 @inlined

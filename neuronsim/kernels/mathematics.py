@@ -84,17 +84,7 @@ _FLOAT32 = _Format(
     ln2=(0.6931471824645996, -1.9046542121259336e-09),
     half_pi=(1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
     exp=(0.5, 0.16666542, 0.04166628, 0.008366659, 0.0013946583),
-    log=(
-        0.3333331,
-        -0.24999987,
-        0.20002227,
-        -0.16669253,
-        0.14218664,
-        -0.12384335,
-        0.11872926,
-        -0.11789866,
-        0.0691554,
-    ),
+    log=(0.3333331, -0.24999987, 0.20002227, -0.16669253, 0.14218664, -0.12384335, 0.11872926, -0.11789866, 0.0691554),
     sin=(-0.16666651, 0.008331894, -0.0001947979),
     cos=(0.041666638, -0.0013886994, 2.4396371e-05),
     tanh=(-0.3333332, 0.13332602, -0.05385386, 0.021077754, -0.0062824683),
@@ -309,7 +299,7 @@ class _Value:
         return self._intrinsic("fma", factor, summand)
 
     def polynomial(self, coefficients: tuple[float, ...]) -> "_Value":
-        """c₀ + c₁·self + c₂·self² + …"""
+        """c₀ + c₁·self + c₂·self² + … ."""
         *lower, last, highest = coefficients
         value = self.times_plus(highest, last)
         for coefficient in reversed(lower):
@@ -422,7 +412,7 @@ def _log1p_bounded(x: _Value, spare: int) -> _Value:
 
 
 def _sine(x: _Value, quarter: int) -> _Value:
-    """sin(x + quarter · π/2)"""
+    """sin(x + quarter · π/2)."""
     high, middle, low = x.format.half_pi
     x = x.absolute().where("<=", x.format.sin_limit, x, x * 0.0)
     n, number = _round(x, _2_OVER_PI)
@@ -452,14 +442,14 @@ def _lane_function(formula: Callable[[_Value], _Value]) -> Any:
 
 @_lane_function
 def exp(x: _Value) -> _Value:
-    """e^x"""
+    """e^x."""
     first, second = _exp_factors(x.at_most(x.format.exp_high).at_least(x.format.exp_low))
     return first * second
 
 
 @_lane_function
 def expm1(x: _Value) -> _Value:
-    """e^x − 1"""
+    """e^x − 1."""
     value = _expm1_bounded(x.at_most(x.format.exp_high).at_least(x.format.expm1_low))
     return x.absolute().where("<", x.format.tiny, x, value)
 
@@ -475,7 +465,7 @@ def log(x: _Value) -> _Value:
 
 @_lane_function
 def log1p(x: _Value) -> _Value:
-    """log(1 + x)"""
+    """log(1 + x)."""
     value = _log_limits(x + 1.0, _log1p_bounded(x, spare=2))
     return x.absolute().where("<", x.format.tiny, x, value)
 
@@ -501,7 +491,7 @@ def sigmoid(x: _Value) -> _Value:
 
 @_lane_function
 def softplus(x: _Value) -> _Value:
-    """log(1 + e^x) = max(x, 0) + log1p(e^−|x|)"""
+    """log(1 + e^x) = max(x, 0) + log1p(e^−|x|)."""
     first, second = _exp_factors((-x.absolute()).at_least(x.format.exp_low))
     e = first * second
     return x.at_least(0.0) + _log1p_bounded(e, spare=0)

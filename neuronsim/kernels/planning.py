@@ -3,14 +3,10 @@
 ``row_start`` (n_neurons + 1,) and ``sources`` (n_edges,) hold each neuron's sources, ascending; ids are row numbers.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Array
 from neuronsim.kernels.jit import kernel
-
-Array = npt.NDArray[Any]
 
 
 @kernel

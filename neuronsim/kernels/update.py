@@ -6,14 +6,11 @@ Each rule is its formula on lanes; ``reference_update`` in ``optimizers.py`` is 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Learning, Parameters, Rule, Trained, Wiring
+from neuronsim.kernels.arguments import Array, Learning, Parameters, Rule, Trained, Wiring
 from neuronsim.kernels.codes import ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, SGD
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import Lanes, filled, fma, lane_count, load, load_part, select, sqrt, store, store_part
-
-Array = npt.NDArray[Any]
 
 # The numbers of a step, in the network's dtype: what ``Rule.numbers`` holds at which place.
 # FIRST and SECOND are β (or α, η), *_REST is 1 − β rounded once: 1 − 0.999 in float32 would be off by 5e-5.

@@ -25,8 +25,6 @@ from neuronsim.tracing.monitor import Monitor
 from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["BYTES", "content"]
-
 BYTES = 1_800_000
 """Most of the data of a page for which no steps were asked for; the page itself, with its library, adds 110 kB."""
 

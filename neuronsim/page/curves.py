@@ -10,8 +10,6 @@ from neuronsim.page.numbers import plain
 from neuronsim.run import Run
 from neuronsim.tracing.monitor import Monitor
 
-__all__ = ["loss_curves", "traces"]
-
 _LOSSES = {"loss": "mean of the epoch", "data_loss": "all data", "val_loss": "validation"}
 _SYMBOLS = {"delta": "δ", "gradient": "∂L/∂w", "dw": "Δw", "db": "Δb"}
 

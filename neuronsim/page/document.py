@@ -10,8 +10,6 @@ from typing import Any
 
 from neuronsim.page.numbers import as_json
 
-__all__ = ["document"]
-
 MADE_BY = "Made by neuronsim; charts by uPlot, © Leon Sorokin, MIT licence"
 
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Integers
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.graph.folding import Folding, fold
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
-
-__all__ = ["MOST_EDGES", "MOST_NEURONS", "MOST_STEPS", "Kept", "keep", "spread", "with_findings"]
 
 MOST_NEURONS = 300
 """A network with more neurons is folded."""
@@ -27,8 +26,6 @@ MOST_STEPS = 200
 _FOLDED_NEURONS, _FOLDED_LEVEL, _FOLDED_LEVELS = 72, 12, 24
 # Steps at the start that are kept in a row: there one can follow a weight from one update to the next.
 _IN_A_ROW = 8
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

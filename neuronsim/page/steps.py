@@ -16,8 +16,6 @@ from neuronsim.page.numbers import plain, short
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["image_side", "step_values", "without_repetition"]
-
 # Samples of a batch that a step shows.
 _OF_A_BATCH = 3
 

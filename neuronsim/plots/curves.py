@@ -13,8 +13,6 @@ from neuronsim.errors import DataError
 from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, spans_decades, style_curves, style_right_axis
 from neuronsim.run import Run
 
-__all__ = ["HistoryPicture", "history"]
-
 _LOSSES = {
     "loss": ("loss while training", "#2f7fc1", "-"),
     "data_loss": ("loss after the epoch", "#0b3c78", "--"),

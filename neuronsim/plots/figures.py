@@ -11,21 +11,6 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "CLASS_COLORS",
-    "INK",
-    "QUIET",
-    "SIGNED",
-    "Picture",
-    "finite_or_nan",
-    "new_axes",
-    "new_figure",
-    "spans_decades",
-    "style_curves",
-    "style_right_axis",
-    "zero_centred",
-]
-
 # Orange below zero, blue above: told apart with every common form of colour blindness.
 SIGNED = LinearSegmentedColormap.from_list(
     "neuronsim.signed", ["#8f3a00", "#d9761a", "#f2bf85", "#dedede", "#93bfe6", "#2f7fc1", "#0b3c78"]

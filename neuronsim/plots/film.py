@@ -19,8 +19,6 @@ from neuronsim.plots.graph import draw
 from neuronsim.plots.view import View, view
 from neuronsim.run import Run
 
-__all__ = ["animation"]
-
 _N_FRAMES = 60
 _DPI = 90
 

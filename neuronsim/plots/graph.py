@@ -16,8 +16,6 @@ from neuronsim.plots.layout import Layout, choose_edges, lay_out
 from neuronsim.plots.view import View, view
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["NetworkPicture", "draw", "network"]
-
 # Up to so many neurons and edges carry their numbers.
 _MOST_NUMBERED = 16
 # Among more edges than this a few large weights do not take the colour from all others.

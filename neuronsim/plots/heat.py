@@ -18,8 +18,6 @@ from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 from neuronsim.run import Run
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["ErrorsPicture", "errors"]
-
 _MOST_STEPS = 100
 _MOST_TICKS = 9
 _MOST_ROWS_NAMED = 24

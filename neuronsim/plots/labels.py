@@ -16,8 +16,6 @@ from neuronsim.plots.figures import INK, QUIET, SIGNED
 from neuronsim.plots.layout import Layout
 from neuronsim.plots.shapes import diameter, size_in_inches
 
-__all__ = ["write_below", "write_gaps", "write_names", "write_scale", "write_values", "write_weights"]
-
 # Up to so many neurons carry their names, and names are cut at so many characters.
 _MOST_NAMED = 48
 _LONGEST_NAME = 16

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats, Integers
 from neuronsim.basics.words import counted
 from neuronsim.graph.folding import first_and_last, fold
 from neuronsim.graph.graph import Graph
-
-__all__ = ["MOST_EDGES", "MOST_LEVELS", "MOST_NEURONS", "Edges", "Gap", "Layout", "choose_edges", "lay_out"]
 
 MOST_NEURONS = 24
 """Neurons drawn in one level, the gap that stands for the others included."""
@@ -22,9 +21,6 @@ MOST_EDGES = 2_000
 
 # Narrow levels are spread, but at most to so many times the distance of neurons in the widest level.
 _SPREAD = 2.2
-
-Integers = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,8 @@ class Layout:
 
     ids: Integers
     column: Integers
-    x: Reals
-    y: Reals
+    x: Floats
+    y: Floats
     height: float
     n_columns: int
     sizes: tuple[tuple[int, int], ...]
@@ -98,7 +94,7 @@ class Edges:
 
     source: Integers
     sink: Integers
-    weights: Reals
+    weights: Floats
     n_between: int
     n_edges: int
 
@@ -112,7 +108,7 @@ class Edges:
         return f"{text}, the {drawn:,} largest drawn" if drawn < between else text
 
 
-def lay_out(graph: Graph, scores: Reals | None = None) -> Layout:
+def lay_out(graph: Graph, scores: Floats | None = None) -> Layout:
     """Places for the neurons of a graph, level by level, by id from top to bottom.
 
     Parameters
@@ -154,7 +150,7 @@ def lay_out(graph: Graph, scores: Reals | None = None) -> Layout:
     )
 
 
-def _heights(members: Integers, shown: Integers, tallest: int) -> tuple[Reals, float | None]:
+def _heights(members: Integers, shown: Integers, tallest: int) -> tuple[Floats, float | None]:
     """Heights of a level's neurons, and of its gap: in place of those left out if they lie together, else below."""
     n_left_out = len(members) - len(shown)
     n_slots = len(shown) + (n_left_out > 0)

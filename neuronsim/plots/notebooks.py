@@ -16,8 +16,6 @@ from neuronsim.plots.graph import NetworkPicture, network
 from neuronsim.run import Run
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["network_html", "run_html", "step_html"]
-
 _SETTINGS = "loss", "optimizer", "learning_rate", "batch_size", "reduction"
 _MOST_ERRORS = 8
 # Networks with more edges get text alone, and pictures with more edges are bitmaps.

@@ -10,8 +10,6 @@ from neuronsim.plots.graph import network
 from neuronsim.plots.regions import decision_boundary
 from neuronsim.run import Run
 
-__all__ = ["overview"]
-
 
 def overview(net: Network, run: Run, X: ArrayLike, T: ArrayLike, *, color: str | None = "bias") -> Figure:
     """One figure: the network above, the run and the plane it has learned below.

@@ -10,16 +10,13 @@ from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Floats
 from neuronsim.errors import DataError
 from neuronsim.network import Network
 from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, new_axes
 
-__all__ = ["BoundaryPicture", "decision_boundary"]
-
 _RESOLUTION = 200
 _MARKERS = "os^Dv<>P"
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +90,7 @@ def _classes(T: NDArray[Any], n_samples: int, n_outputs: int) -> tuple[NDArray[n
     return (column > middle).astype(np.int64), middle
 
 
-def _paint(axes: Axes, outputs: Reals, middle: float, xs: Reals, ys: Reals) -> AxesImage:
+def _paint(axes: Axes, outputs: Floats, middle: float, xs: Floats, ys: Floats) -> AxesImage:
     extent = (float(xs[0]), float(xs[-1]), float(ys[0]), float(ys[-1]))
     n = outputs.shape[2]
     look: dict[str, Any] = {"extent": extent, "origin": "lower", "aspect": "auto", "alpha": 0.45, "zorder": 0}
@@ -109,7 +106,7 @@ def _paint(axes: Axes, outputs: Reals, middle: float, xs: Reals, ys: Reals) -> A
     return axes.imshow(towards_second, cmap=SIGNED, vmin=-largest, vmax=largest, interpolation="bilinear", **look)
 
 
-def _scatter(axes: Axes, points: Reals, k: int) -> PathCollection:
+def _scatter(axes: Axes, points: Floats, k: int) -> PathCollection:
     return axes.scatter(
         points[:, 0],
         points[:, 1],

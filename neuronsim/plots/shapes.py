@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from neuronsim.plots.figures import INK, SIGNED
 from neuronsim.plots.layout import Edges, Layout
 
-__all__ = ["diameter", "draw_edges", "draw_neurons", "edge_paths", "set_limits", "size_in_inches"]
-
 _NEUTRAL = "#e9e9e9"
 
 

@@ -18,8 +18,6 @@ from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
 from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades
 
-__all__ = ["SurfacePicture", "loss_surface"]
-
 _RESOLUTION = 41
 _N_LEVELS = 13
 

@@ -12,8 +12,6 @@ from neuronsim.errors import DataError
 from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, style_curves, style_right_axis
 from neuronsim.tracing.monitor import Monitor, Series
 
-__all__ = ["TracePicture", "trace"]
-
 # By field: its label, its colour. Errors and changes are smaller than signals by far: they get an axis of their own.
 _SIGNALS = {"z": ("z", "#2f7fc1"), "y": ("y", "#0b3c78"), "b": ("b", "#6b6b6b"), "w": ("w", "#2f7fc1")}
 _ERRORS = {

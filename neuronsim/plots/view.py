@@ -13,8 +13,6 @@ from neuronsim.graph.graph import Graph
 from neuronsim.network import Network
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["FIELDS", "View", "view"]
-
 FIELDS = {
     "delta": "error signal δ",
     "y": "output y",

@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from neuronsim.basics.arrays import Array
 from neuronsim.errors import FileError
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import RATE_KINDS, RateArrays, State
 
-__all__ = ["FORMAT", "read", "write"]
-
 FORMAT = 1
 _KEY = "neuronsim network"
 
-Array = NDArray[Any]
 
 _DTYPES: dict[str, str] = {
     "row_start": "i8",

@@ -8,8 +8,6 @@ import numpy as np
 from neuronsim.errors import FileError, WiringError
 from neuronsim.graph.names import NUMBERED, Names, valid_name
 
-__all__ = ["NameEntry", "named", "short_names"]
-
 NameEntry = str | tuple[str, int, int]
 """One name; or a series of names as prefix, first number and how many."""
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.errors import FileError, NeuronsimError, suggest
 from neuronsim.formulas import activations
 from neuronsim.graph.edges import in_order, sinks_of
@@ -15,11 +16,7 @@ from neuronsim.graph.initialisers import check_name, undrawn
 from neuronsim.graph.names import Names
 from neuronsim.network import Network
 
-__all__ = ["RATE_KINDS", "RateArrays", "State", "network_of", "state_of"]
-
 RATE_KINDS = ("weights", "biases", "slopes")
-
-Reals = NDArray[np.floating]
 
 
 class RateArrays(NamedTuple):

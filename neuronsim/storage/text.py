@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.errors import FileError, suggest
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.graph.initialisers import undrawn_mark
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import RateArrays, State
 
-__all__ = ["FORMAT", "read", "write"]
-
 FORMAT = 1
 _KIND = "neuronsim network"
 
-Reals = NDArray[np.floating]
 
 # The keys of the file and of one neuron's line, and what their values are.
 _HEAD = {
@@ -33,13 +30,7 @@ _LINE = {
     "name": str, "activation": str, "bias": float, "slope": float, "weights": dict,
     "frozen": list, "rates": dict, "frozen_weights": list, "weight_rates": dict,
 }  # fmt: skip
-_KINDS = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    list: "a list",
-    dict: "a table",
-}
+_KINDS = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 # What the bias and the slope are called in "frozen" and "rates".
 _OF_NEURONS = {"bias": "biases", "slope": "slopes"}

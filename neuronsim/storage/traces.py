@@ -10,8 +10,6 @@ from safetensors.numpy import save_file
 from neuronsim.basics.atomic import replacing
 from neuronsim.tracing.monitor import Monitor
 
-__all__ = ["save_trace"]
-
 FORMAT = 1
 _KEY = "neuronsim trace"
 

@@ -13,10 +13,9 @@ from neuronsim.training.requests import AlarmRequest
 from neuronsim.training.watching import Firings, WatchedRun
 
 if TYPE_CHECKING:
-    from neuronsim.graph.graph import Selection
+    from neuronsim.graph.selection import Selection
     from neuronsim.tracing.result import StepResult
 
-__all__ = ["Alarm"]
 
 #: Firings that are kept; all are counted.
 KEPT = 1000
@@ -34,21 +33,21 @@ class Alarm:
 
     Parameters
     ----------
-    condition
+    condition : str
         Of ``z``, ``y``, ``delta``, ``b`` (as it was before the step) and numbers, as `neuronsim.tracing.conditions`
         reads it; computed in float64. It is parsed, never evaluated as Python.
-    neurons
+    neurons : name, id, glob, or list of them, optional
         Names, ids, globs, or a list of them; None: all but inputs.
-    keep_last
+    keep_last : int
         So many steps before that of the first firing can be looked at: see ``before``.
-    stop
-        Whether the first firing ends the run, behind its step.
+    stop : bool
+        Whether the first firing ends the run, after its step.
 
     Attributes
     ----------
     count : int
         How often the condition held: neurons, samples and steps all count.
-    step, neuron, sample, value
+    step, neuron, sample, value : int, str, int, dict
         Of the first firing: the step, the neuron's name, the row of X, and a dict of z, y, delta and b. Within a step
         neurons are looked at in running order, sources first. None if there was none.
 
@@ -59,12 +58,7 @@ class Alarm:
     """
 
     def __init__(
-        self,
-        condition: str,
-        neurons: "Selection | None" = None,
-        *,
-        keep_last: int = 3,
-        stop: bool = False,
+        self, condition: str, neurons: "Selection | None" = None, *, keep_last: int = 3, stop: bool = False
     ) -> None:
         self._parsed = conditions.parse(condition)
         self.condition = self._parsed.text.strip()

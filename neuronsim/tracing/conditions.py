@@ -22,8 +22,6 @@ from neuronsim.engine.conditions import Program
 from neuronsim.errors import SettingError, suggest
 from neuronsim.kernels.watch import conditions as kernels
 
-__all__ = ["EDGE_FIELDS", "FIELDS", "FUNCTIONS", "NEURON_FIELDS", "OPERATORS", "Condition", "parse"]
-
 NEURON_FIELDS = ("z", "y", "delta", "b", "db")
 EDGE_FIELDS = ("w", "gradient", "dw")
 FIELDS = NEURON_FIELDS + EDGE_FIELDS

@@ -9,8 +9,6 @@ from neuronsim.documents.section import Section
 from neuronsim.documents.terms import largest
 from neuronsim.formulas.losses import total
 
-__all__ = ["Message", "Messages", "largest_messages"]
-
 
 @dataclass(frozen=True)
 class Message:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Array, Integers
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from neuronsim.graph.graph import Graph
     from neuronsim.training.result import RunResult
 
-__all__ = ["Monitor", "Series"]
-
-Array = NDArray[Any]
-Integers = NDArray[np.int64]
 
 #: Bytes of a record beside its values: step and sample.
 _RECORD_BYTES = 16
@@ -40,24 +37,24 @@ class Monitor:
 
     Parameters
     ----------
-    what
+    what : name, id, glob, pair, or list of them
         Neurons by name, id or glob, ``["h1", "o*"]``; or edges by the pair of their ends, ``[("i1", "h1")]``, in
         which either end may be a glob. One may stand without the list.
-    fields
+    fields : str or iterable of str, optional
         Of neurons ``z``, ``y``, ``delta``, ``b``, ``db``; of edges ``w``, ``gradient``, ``dw``. Step q shows b and w
         as they were before it, what was computed with them, and db and dw = value after - value before. None: z, y
         and delta; all three of edges.
-    every
+    every : int
         Steps from one record to the next, counted from step 0 of the run.
-    steps
+    steps : list of int or "log", optional
         The steps to record instead: a list, or "log" for 0, 1, 2, 5, 10, 20, 50, ...
-    samples
+    samples : list of int, optional
         Rows of X. Then z, y, delta and gradient are those of these samples, NaN in a step whose batch does not hold
         them; ``present`` says which. None: means over each batch; the gradient is the one that the update was made
         with, before clipping and decay.
-    keep_last
+    keep_last : int, optional
         Only so many records are kept: the last ones.
-    max_bytes
+    max_bytes : float
         A longer trace is refused before the run begins.
 
     Attributes
@@ -66,6 +63,10 @@ class Monitor:
         Ascending; the run's first and last step are always among them (with ``keep_last`` the last one).
     sample : int64 array (n_records,)
         The row of X that the step used; -1 for a batch.
+
+    Notes
+    -----
+    It holds the last run that used it. An input has z = y = x, and δ = ∂L/∂x.
 
     Examples
     --------
@@ -77,10 +78,6 @@ class Monitor:
     array([0, 2])
     >>> watch["y0"].delta.shape
     (2,)
-
-    Notes
-    -----
-    It holds the last run that used it. An input has z = y = x, and δ = ∂L/∂x.
     """
 
     def __init__(

@@ -4,17 +4,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import Activation
 from neuronsim.formulas.losses import total
 from neuronsim.tracing.messages import Message, Messages
 from neuronsim.tracing.result import StepResult
-
-__all__ = ["StepEdge", "StepNeuron"]
-
-Reals = NDArray[np.floating]
 
 
 class StepNeuron:

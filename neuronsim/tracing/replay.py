@@ -26,8 +26,6 @@ from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import Recording, sealed
 
-__all__ = ["Replay", "replay"]
-
 
 def replay(run: RunResult, step_type: type[StepResult] = StepResult) -> "Replay":
     """Prepare to make a run's steps again, as objects of ``step_type``.

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.errors import SettingError
 from neuronsim.formulas import activations, optimizers
 from neuronsim.formulas.activations import PRELU, SOFTMAX
@@ -14,10 +15,6 @@ from neuronsim.formulas.losses import Loss, loss_deltas
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
-
-__all__ = ["StepResult"]
-
-Reals = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

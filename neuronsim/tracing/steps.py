@@ -14,8 +14,6 @@ from neuronsim.formulas.losses import Loss
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.tracing.result import StepResult
 
-__all__ = ["take_step"]
-
 S = TypeVar("S", bound=StepResult)
 
 

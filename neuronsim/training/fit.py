@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from neuronsim import seeds
+from neuronsim.basics.arrays import Array
+from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
-from neuronsim.engine.session import Session, SessionSettings
+from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.training import snapshots
 from neuronsim.training.result import RunResult
@@ -20,9 +21,6 @@ from neuronsim.training.settings import FitSettings, Resolved
 from neuronsim.training.trainer import Trainer
 from neuronsim.training.watching import WatchedRun, Watcher, Watching
 
-__all__ = ["fit"]
-
-Array = npt.NDArray[Any]
 R = TypeVar("R", bound=RunResult)
 
 

@@ -2,8 +2,6 @@
 
 import math
 
-__all__ = ["Pace"]
-
 
 class Pace:
     """Which number of threads is the faster one at the moment.

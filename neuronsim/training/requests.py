@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array, Integers
 from neuronsim.engine.conditions import Program
 from neuronsim.engine.engine import Engine
 from neuronsim.kernels.lanes import WIDTH
@@ -14,11 +14,6 @@ from neuronsim.kernels.watch import signals
 from neuronsim.kernels.watch.alarms import ALARM, TOGETHER, Alarms, firing_type, judged_type
 from neuronsim.kernels.watch.conditions import INSTRUCTION
 from neuronsim.kernels.watch.monitors import MONITOR, Monitors, item_type
-
-__all__ = ["EDGE_FIELDS", "NEURON_FIELDS", "AlarmRequest", "MonitorRequest", "lay_out_alarms", "lay_out_monitors"]
-
-Array = NDArray[Any]
-Integers = NDArray[np.int64]
 
 NEURON_FIELDS = {"z": signals.Z, "y": signals.Y, "delta": signals.DELTA, "b": signals.B, "db": signals.DB}
 EDGE_FIELDS = {"w": signals.W, "gradient": signals.GRADIENT, "dw": signals.DW}

@@ -5,8 +5,6 @@ from typing import Any
 
 from neuronsim.training.snapshots import Recording
 
-__all__ = ["RunResult"]
-
 
 @dataclass(eq=False)
 class RunResult:

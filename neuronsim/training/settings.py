@@ -15,15 +15,10 @@ from neuronsim.training import snapshots
 from neuronsim.training import stop as stopping
 from neuronsim.training.stop import Rule
 
-__all__ = ["FitSettings", "Resolved"]
-
 _NO_LIMIT = "{name}={value!r}: a positive number is needed, or None for no limit"
 
 # Later versions record and resume; until then these arguments take their defaults only.
-_RESERVED: dict[str, tuple[Any, ...]] = {
-    "checkpoint": (None,),
-    "resume": (False,),
-}
+_RESERVED: dict[str, tuple[Any, ...]] = {"checkpoint": (None,), "resume": (False,)}
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim import seeds
+from neuronsim.basics.arrays import Array
 from neuronsim.basics.checked import is_real
 from neuronsim.basics.spread import evenly_spread
-from neuronsim.engine.session import Session, SessionSettings, State
+from neuronsim.engine.learning import SessionSettings
+from neuronsim.engine.session import Session, State
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
-
-__all__ = ["Recording", "Snapshots", "begin_recording", "budget", "refusal", "sealed"]
-
-Array = NDArray[Any]
 
 MEGABYTES = 1_000_000
 MOST_BYTES = 256 * MEGABYTES

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from neuronsim import seeds
+from neuronsim.basics.arrays import Array
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.finite import first_parameter
@@ -28,10 +28,6 @@ from neuronsim.training.pace import Pace
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
 from neuronsim.training.watching import Watching
-
-__all__ = ["Trainer"]
-
-Array = npt.NDArray[Any]
 
 CHUNK_SECONDS = 0.1
 # Rates of more steps, 8 bytes each, would be fresh memory for each chunk: 5 ns of a tiny network's 60 a sample.

@@ -9,17 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array, Integers
 from neuronsim.engine.engine import Engine
 from neuronsim.kernels.watch.recorder import CLOCK, Recorder
 from neuronsim.training.requests import AlarmRequest, MonitorRequest, lay_out_alarms, lay_out_monitors
 from neuronsim.training.result import RunResult
-
-__all__ = ["Firings", "Records", "WatchedRun", "Watcher", "Watching"]
-
-Array = NDArray[Any]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

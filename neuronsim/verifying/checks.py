@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.runtime import Runtime
@@ -18,10 +19,6 @@ from neuronsim.seeds import NOISE, generator
 from neuronsim.tracing.result import StepResult
 from neuronsim.verifying.differences import Comparison, Differences
 from neuronsim.verifying.passes import gradient_mistake
-
-__all__ = ["Check", "Comparison", "check", "check_step"]
-
-Reals = NDArray[np.floating]
 
 MOST_PARAMETERS = 10_000
 _SHOWN = 10

@@ -6,14 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.engine.engine import Engine
 from neuronsim.formulas import activations
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.parameters import ParameterRef
-
-__all__ = ["Comparison", "Differences"]
-
-Reals = NDArray[np.floating]
 
 _DISTANCES = (1e-5, 1e-4, 1e-6)
 

@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas import schedules
 from neuronsim.formulas.losses import Loss
-from neuronsim.verifying.layout import Layout, Reals
+from neuronsim.verifying.layout import Layout
 from neuronsim.verifying.passes import ROUNDING, Gradient, Passes
 from neuronsim.verifying.verdict import RIGHT, Hypothesis, Verdict
-
-__all__ = ["Hypothesis", "Verdict", "check_foreign"]
 
 #: Rounding of a parameter's update, in ulps of it.
 _ULPS = 4.0

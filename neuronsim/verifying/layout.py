@@ -5,17 +5,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuronsim.basics.arrays import Floats
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import DataError, choose
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
-
-__all__ = ["Layout"]
-
-Reals = NDArray[np.float64]
 
 
 class Layout:
@@ -31,13 +28,13 @@ class Layout:
         self.is_bias[self.n_edges : self.n_edges + self.n_biases] = True
         self.sinks = np.concatenate([graph.sinks(), self.others, self.prelus])
 
-    def flat(self, weights: ArrayLike, biases: ArrayLike, slopes: ArrayLike) -> Reals:
+    def flat(self, weights: ArrayLike, biases: ArrayLike, slopes: ArrayLike) -> Floats:
         """Parameters, or what belongs to them, in one row."""
         of_neurons = np.asarray(biases, np.float64)[self.others], np.asarray(slopes, np.float64)[self.prelus]
         return np.concatenate([np.asarray(weights, np.float64), *of_neurons])
 
     @cached_property
-    def factors(self) -> Reals:
+    def factors(self) -> Floats:
         """Rate factors, 1 where none are set, negative where frozen."""
         set_ones = (self.graph.rates(array).combined() for array in ARRAYS)
         sizes = self.n_edges, self.graph.n_neurons, self.graph.n_neurons
@@ -49,12 +46,12 @@ class Layout:
             return ParameterRef("weights", row).label(self.graph)
         return ParameterRef("biases" if self.is_bias[row] else "slopes", int(self.sinks[row])).label(self.graph)
 
-    def given(self, what: Any, called: str) -> tuple[Reals, np.dtype[Any]]:
+    def given(self, what: Any, called: str) -> tuple[Floats, np.dtype[Any]]:
         """Parameters as people give them, NaN where left out, and the coarsest dtype of them."""
         parts = self._parts(what, called)
         n_all = self.graph.n_neurons
         shapes = {"weights": [self.n_edges], "biases": [n_all, self.n_biases], "slopes": [n_all]}
-        rows: list[Reals] = []
+        rows: list[Floats] = []
         coarse: np.dtype[Any] = np.dtype(np.float64)
         for of, chosen in zip(ARRAYS, (None, self.others, self.prelus), strict=True):
             size = self.n_edges if chosen is None else len(chosen)

@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 from neuronsim.formulas.activations import Activation
 
-__all__ = ["MISTAKES", "RIGHT_VARIANT", "Slope", "Variant", "derivative", "missing", "output_formula_of_z"]
-
 Slope = Callable[[Activation, float, float, float], float]  # (f, z, y, prelu slope) → what is used for f'
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuronsim.basics.arrays import Reals
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.engine.border import desired
 from neuronsim.formulas import activations
@@ -15,10 +16,8 @@ from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, we
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 from neuronsim.tracing.result import StepResult
 from neuronsim.verifying import mistakes
-from neuronsim.verifying.layout import Layout, Reals
+from neuronsim.verifying.layout import Layout
 from neuronsim.verifying.mistakes import MISTAKES, RIGHT_VARIANT, Slope, Variant
-
-__all__ = ["ROUNDING", "Gradient", "Passes", "gradient_mistake"]
 
 #: Rounding of a gradient, in parts of its absolute sum.
 ROUNDING = {"float64": 1e-12, "float32": 1e-5}

@@ -8,8 +8,6 @@ from neuronsim.documents.section import Section
 from neuronsim.errors import CheckError
 from neuronsim.verifying.checks import facts
 
-__all__ = ["RIGHT", "UNKNOWN", "Hypothesis", "Verdict"]
-
 RIGHT = "right"
 UNKNOWN = "unknown"
 _SHOWN = 6

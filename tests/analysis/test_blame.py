@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from nets import classes_net
 from strategies import cases
 
 import neuronsim as ns
@@ -11,9 +12,7 @@ from neuronsim.errors import NotKnownError, SettingError, UnknownNameError
 
 
 def classes_run(n=30, **settings):
-    net = ns.wiring.layered([3, 6, 4, 3], activation="tanh", output="softmax", rng=1)
-    rng = np.random.default_rng(0)
-    X, T = rng.normal(size=(n, 3)), rng.integers(0, 3, n)
+    net, X, T = classes_net(6, 4, n=n)
     return net, X, T, net.fit(X, T, learning_rate=0.1, rng=0, **settings)
 
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nets import classes_net
 from strategies import cases
 
 import neuronsim as ns
 from neuronsim.errors import SettingError
 
-RNG = np.random.default_rng(0)
-X, T = RNG.normal(size=(30, 3)), RNG.integers(0, 3, 30)
+_, X, T = classes_net(6, 4)
 
 
 def net(**changes):
-    made = ns.wiring.layered([3, 6, 4, 3], activation="tanh", output="softmax", rng=1)
+    made, _, _ = classes_net(6, 4)
     for name, value in changes.items():
         made[name.replace("_", ".")].bias = value
     return made

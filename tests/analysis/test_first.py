@@ -4,15 +4,15 @@ import warnings
 
 import numpy as np
 import pytest
+from nets import classes_net
 
 import neuronsim as ns
 from neuronsim.errors import SettingError, UnknownNameError
 
 
 def classes_run(**settings):
-    net = ns.wiring.layered([3, 6, 4, 3], activation="tanh", output="softmax", rng=1)
-    rng = np.random.default_rng(0)
-    return net.fit(rng.normal(size=(30, 3)), rng.integers(0, 3, 30), learning_rate=0.2, epochs=3, rng=0, **settings)
+    net, X, T = classes_net(6, 4)
+    return net.fit(X, T, learning_rate=0.2, epochs=3, rng=0, **settings)
 
 
 def overflow_run():

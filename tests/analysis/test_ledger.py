@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nets import T222, X222, classes_net, net_222
 from strategies import cases
 
 import neuronsim as ns
@@ -16,27 +17,14 @@ from neuronsim.formulas import optimizers
 RULES = ["sgd", optimizers.Momentum(0.9), optimizers.Nesterov(0.8), optimizers.Momentum(0.0)]
 
 
-def classes_net(dtype="float64"):
-    net = ns.wiring.layered([3, 5, 3], activation="tanh", output="softmax", dtype=dtype, rng=1)
-    rng = np.random.default_rng(0)
-    return net, rng.normal(size=(20, 3)), rng.integers(0, 3, 20)
-
-
 def splits(ledger):
     return ledger.by_sample, ledger.by_class, ledger.by_epoch, ledger.by_step
 
 
 def test_one_step_of_the_lectures_net():
     """L4's 2-2-2 net, its biases frozen."""
-    net = ns.Network()
-    net.add_inputs("i1", "i2")
-    net.add_neuron("h1", {"i1": 0.15, "i2": 0.20}, activation="sigmoid", bias=0.35)
-    net.add_neuron("h2", {"i1": 0.25, "i2": 0.30}, activation="sigmoid", bias=0.35)
-    net.add_neuron("o1", {"h1": 0.40, "h2": 0.45}, activation="sigmoid", bias=0.60)
-    net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
-    net.set_outputs("o1", "o2")
-    net.freeze(biases=True)
-    run = net.fit([[0.05, 0.10]], [[0.01, 0.99]], learning_rate=0.5)
+    net = net_222()
+    run = net.fit([X222], [T222], learning_rate=0.5)
     ledger = run.ledger("h1", "o1")
     assert ledger.by_sample[0] == pytest.approx(-0.5 * 0.082167041, abs=5e-10)
     assert ledger.after == pytest.approx(0.35891648, abs=5e-9)
@@ -48,7 +36,7 @@ def test_one_step_of_the_lectures_net():
 
 
 def test_a_bias_learns_its_delta():
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     run = net.fit(X, T, learning_rate=0.5, shuffle=False)
     ledger = run.ledger("h1.2")
     assert ledger.parameter == "b[h1.2]"
@@ -60,7 +48,7 @@ def test_a_bias_learns_its_delta():
 @pytest.mark.parametrize("batch_size", [1, 7])
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_entries_add_up_exactly_and_rounding_is_small(rule, batch_size, dtype):
-    net, X, T = classes_net(dtype)
+    net, X, T = classes_net(5, n=20, dtype=dtype)
     run = net.fit(X, T, optimizer=rule, batch_size=batch_size, epochs=3, learning_rate=0.1, weight_decay=0.01, rng=0)
     for what in (("x1", "h1.2"), ("h1.0", "y2"), ("h1.3",)):
         for start, stop in ((0, None), (4, run.n_steps - 2), (5, 5)):
@@ -76,7 +64,7 @@ def test_entries_add_up_exactly_and_rounding_is_small(rule, batch_size, dtype):
 
 def test_a_samples_amount_is_what_its_gradients_wrote():
     """Momentum with the velocity written out: each sample's own share of v, step by step."""
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     rule = optimizers.Momentum(0.7)
     run = net.fit(X, T, optimizer=rule, batch_size=6, epochs=2, learning_rate=0.2, rng=3)
     shares, written = np.zeros(20), np.zeros(20)
@@ -92,7 +80,7 @@ def test_a_samples_amount_is_what_its_gradients_wrote():
 
 
 def test_nesterov_and_the_velocity_from_before():
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     run = net.fit(X, T, optimizer=optimizers.Nesterov(0.7), batch_size=6, epochs=3, learning_rate=0.2, rng=3)
     start = 5
     v = run.at(start).state[0].weights[net.graph.edge("x0", "h1.1")]
@@ -110,7 +98,7 @@ def test_nesterov_and_the_velocity_from_before():
 )
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_clipped_gradients_are_booked_as_clipped(clipping, reduction):
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     run = net.fit(X, T, batch_size=5, epochs=2, learning_rate=0.5, reduction=reduction, rng=0, **clipping)
     ledger = run.ledger("x1", "h1.2")
     assert sum(map(abs, ledger.by_sample.rounding)) < 1e-14
@@ -119,7 +107,7 @@ def test_clipped_gradients_are_booked_as_clipped(clipping, reduction):
 
 @pytest.mark.parametrize("rule", ["rmsprop", "adam", "adamw", "rprop"])
 def test_adaptive_rules_are_booked_by_step(rule):
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     run = net.fit(X, T, optimizer=rule, batch_size=5, epochs=2, rng=0)
     ledger = run.ledger("x1", "h1.2")
     assert ledger.by_step.total == ledger.by_epoch.total == ledger.total
@@ -130,7 +118,7 @@ def test_adaptive_rules_are_booked_by_step(rule):
 
 
 def test_frozen_and_slowed_parameters():
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     net.freeze(edges=[("x0", "h1.0")])
     net.scale_rate(("x0", "h1.1"), 0.5)
     run = net.fit(X, T, optimizer="momentum", epochs=2, rng=0)
@@ -167,18 +155,11 @@ def test_geometric_sums(beta):
 
 
 def test_prints_and_refuses():
-    net, X, T = classes_net()
+    net, X, T = classes_net(5, n=20)
     run = net.fit(X, T, epochs=2, rng=0)
     ledger = run.ledger("x1", "h1.2")
     text = str(ledger)
-    for part in (
-        "ledger of w[x1→h1.2]",
-        "sgd, steps 0 to 39",
-        "by sample",
-        "by class",
-        "by epoch",
-        "the 8 largest of",
-    ):
+    for part in ("ledger of w[x1→h1.2]", "sgd, steps 0 to 39", "by sample", "by class", "by epoch", "the 8 largest of"):
         assert part in text
     assert "<table>" in ledger._repr_html_()
     sizes = [abs(entry.amount) for entry in ledger.by_sample.entries]

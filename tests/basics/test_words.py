@@ -6,8 +6,7 @@ from neuronsim.basics.words import counted
 
 
 @pytest.mark.parametrize(
-    ("n", "text"),
-    [(0, "0 edges"), (1, "1 edge"), (2, "2 edges"), (999, "999 edges"), (1_234_567, "1,234,567 edges")],
+    ("n", "text"), [(0, "0 edges"), (1, "1 edge"), (2, "2 edges"), (999, "999 edges"), (1_234_567, "1,234,567 edges")]
 )
 def test_counted(n, text):
     assert counted(n, "edge") == text

@@ -82,7 +82,7 @@ class TestRun:
         assert cli.main(["run", str(xor), "-o", "out"]) == 4
         output = capsys.readouterr()
         assert "neuronsim: warning: " in output.err
-        assert "cli.py" not in output.err
+        assert ".py" not in output.err
         assert output.out.startswith("diverged after")
         assert Path("out", "network.safetensors").exists()
 
@@ -202,14 +202,14 @@ class TestCheck:
     ) -> None:
         from neuronsim.engine.engine import Engine
 
-        right = Engine.gradients
+        right = Engine.parameter_gradients
 
         def wrong(*arguments: Any) -> Any:
             found = right(*arguments)
             found.weights[3] *= 1.5
             return found
 
-        monkeypatch.setattr(Engine, "gradients", wrong)
+        monkeypatch.setattr(Engine, "parameter_gradients", wrong)
         assert cli.main(["check", l4, "--data", data]) == 1
         assert capsys.readouterr().out.startswith("1 of 12 gradients differ")
 

@@ -68,12 +68,7 @@ class TestReading:
         assert (net.seed, net.n_edges) == (expected.seed, expected.n_edges)
 
     def test_the_command_line_wins(self, write: Any) -> None:
-        overrides = [
-            "training.epochs=9",
-            "training.optimizer=adam",
-            "network.sizes=[2, 5, 1]",
-            "data.scale='minmax'",
-        ]
+        overrides = ["training.epochs=9", "training.optimizer=adam", "network.sizes=[2, 5, 1]", "data.scale='minmax'"]
         plan = experiment.read(write(), overrides, seed=8)
         assert plan.seed == 8
         assert plan.settings["training"] == {"learning_rate": 0.5, "epochs": 9, "optimizer": "adam"}
@@ -149,11 +144,7 @@ class TestReading:
         ("old", "new", "message"),
         [
             ("epochs", "epcohs", "unknown key 'training.epcohs'; did you mean 'epochs'"),
-            (
-                "epochs = 4",
-                'epochs = "four"',
-                r"training.epochs is 'four' \(a string\); it must be a whole number",
-            ),
+            ("epochs = 4", 'epochs = "four"', r"training.epochs is 'four' \(a string\); it must be a whole number"),
             ("epochs = 4", "epochs = 4.5", "it must be a whole number"),
             ("epochs = 4", "epochs = true", "it must be a whole number"),
             ("epochs = 4", "batch_size = 'most'", "a whole number or one of 'all'"),
@@ -183,17 +174,9 @@ class TestReading:
             ('name = "xor"', 'name = "xor"\ncsv = "d.csv"', "name and csv are given"),
             ('name = "xor"', 'name = "xor"\nnoise = 1', "unknown key 'data.noise'"),
             ('name = "xor"', 'name = "moons"\nnoise = "1"', "data.noise is '1'"),
-            (
-                'name = "xor"',
-                'name = "xor"\nscale = "minimax"',
-                "unknown data.scale 'minimax'; did you mean 'minmax'",
-            ),
+            ('name = "xor"', 'name = "xor"\nscale = "minimax"', "unknown data.scale 'minimax'; did you mean 'minmax'"),
             ('name = "xor"', 'train = { images = "a" }', "data.train lacks 'labels'"),
-            (
-                'name = "xor"',
-                'train = { images = "a", lables = "b" }',
-                "'data.train.lables'; did you mean 'labels'",
-            ),
+            ('name = "xor"', 'train = { images = "a", lables = "b" }', "'data.train.lables'; did you mean 'labels'"),
         ],
     )
     def test_errors_name_the_key(self, write: Any, old: str, new: str, message: str) -> None:

@@ -120,9 +120,7 @@ def test_extremes(activation):
         assert not math.isnan(f(z))
         assert not math.isnan(d(z))
     assert [f(-1e308), f(1e308)] == pytest.approx(
-        [-1e308 if v == -INF else 1e308 if v == INF else v for v in LIMITS[name]],
-        rel=1.0,
-        nan_ok=True,
+        [-1e308 if v == -INF else 1e308 if v == INF else v for v in LIMITS[name]], rel=1.0, nan_ok=True
     ) or name == "sine"
 
 
@@ -164,9 +162,7 @@ class TestRegister:
 
     def test_division_by_zero_and_overflow_follow_ieee(self):
         added = register(
-            "test_logistic",
-            lambda z: 1 / (1 + math.exp(-z)),
-            lambda z: math.exp(-z) / (1 + math.exp(-z)) ** 2,
+            "test_logistic", lambda z: 1 / (1 + math.exp(-z)), lambda z: math.exp(-z) / (1 + math.exp(-z)) ** 2
         )
         assert added.function(-1000.0) == 0.0
 

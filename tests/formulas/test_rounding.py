@@ -18,10 +18,7 @@ def random_neurons(draw, last):
         earlier = [*inputs, *neurons]
         sources = draw.sample(earlier, min(len(earlier), 6))
         neurons[f"n{k}"] = Neuron(
-            {b: draw.gauss(0, 1) for b in sources},
-            draw.choice(NAMES),
-            draw.gauss(0, 1),
-            draw.uniform(0.1, 0.9),
+            {b: draw.gauss(0, 1) for b in sources}, draw.choice(NAMES), draw.gauss(0, 1), draw.uniform(0.1, 0.9)
         )
     for k in range(3):
         neurons[f"o{k}"] = Neuron({b: draw.gauss(0, 1) for b in draw.sample(list(neurons)[:20], 9)}, last)

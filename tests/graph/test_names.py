@@ -26,14 +26,7 @@ def test_unknown(names, unknown):
 
 @pytest.mark.parametrize(
     ("pattern", "rows"),
-    [
-        ("x*", [0, 1, 2]),
-        ("h1.1?", [13, 14]),
-        ("*", range(16)),
-        ("[xo]*", [0, 1, 2, 15]),
-        ("q*", []),
-        ("h*.3", [6]),
-    ],
+    [("x*", [0, 1, 2]), ("h1.1?", [13, 14]), ("*", range(16)), ("[xo]*", [0, 1, 2, 15]), ("q*", []), ("h*.3", [6])],
 )
 def test_globs(names, pattern, rows):
     assert names.match(pattern).tolist() == list(rows)

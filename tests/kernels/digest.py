@@ -1,5 +1,6 @@
-"""Print one digest of parameters that were trained in every way there is; run by test_same_bits.py with other
-processors' features.
+"""Print one digest of all that was trained in every way there is, then one of each part of each run.
+
+Run by test_same_bits.py with other processors' features.
 """
 
 import hashlib
@@ -10,9 +11,9 @@ import numpy as np
 import neuronsim as ns
 
 
-def train(dtype: str, threads: int | None) -> "hashlib._Hash":
-    """The parameters and histories of a few runs, in one hash."""
-    digest = hashlib.sha256()
+def train(dtype: str, threads: int | None) -> list[list[bytes]]:
+    """Weights, biases, slopes, outputs and history of a few runs."""
+    trained = []
     rng = np.random.default_rng(7)
     X = rng.normal(size=(300, 12))
     classes = rng.integers(0, 5, 300)
@@ -42,13 +43,16 @@ def train(dtype: str, threads: int | None) -> "hashlib._Hash":
         if options["batch_size"] != 1:
             options["threads"] = threads
         run = net.fit(X, targets, epochs=2, rng=5, validation=(X[:50], targets[:50]), **options)
-        for values in (net.weights, net.biases, net.slopes, net.forward(X)):
-            digest.update(np.ascontiguousarray(values).tobytes())
+        arrays = (net.weights, net.biases, net.slopes, net.forward(X))
         history = {name: values for name, values in run.history.items() if name != "seconds"}
-        digest.update(repr(sorted(history.items())).encode())
-    return digest
+        trained.append([*(values.tobytes() for values in arrays), repr(sorted(history.items())).encode()])
+    return trained
 
 
 if __name__ == "__main__":
     asked = int(sys.argv[1]) if len(sys.argv) > 1 else None
-    print(train("float64", asked).hexdigest(), train("float32", asked).hexdigest())
+    runs = {dtype: train(dtype, asked) for dtype in ("float64", "float32")}
+    print(*(hashlib.sha256(b"".join(part for run in trained for part in run)).hexdigest() for trained in runs.values()))
+    for dtype, trained in runs.items():
+        for run in trained:
+            print(dtype, *(hashlib.sha256(part).hexdigest()[:16] for part in run))

@@ -441,10 +441,7 @@ class TestVersions:
         net.fit(X, self.CLASSES, batch_size=3)
         assert versions() == before
 
-    @pytest.mark.parametrize(
-        "unusual",
-        [read_only, unaligned],
-    )
+    @pytest.mark.parametrize("unusual", [read_only, unaligned])
     def test_memory_of_another_kind(self, unusual: Callable[[np.ndarray], np.ndarray], net: ns.Network):
         before = versions()
         net.forward(unusual(self.X))

@@ -66,6 +66,11 @@ def test_processors_change_no_bit(processor, threads):
     assert digest(processor, threads, "workqueue") == digest("native", 1, "default")
 
 
-def test_a_digest_says_what_was_trained():
-    float64, float32 = digest("native", 1, "default").split()
-    assert float64 != float32
+def test_the_digest_sees_every_part_of_every_run():
+    """The first line is made of all parts; here they are one by one, and none is that of another run or untrained."""
+    runs = [line.split()[1:] for line in digest("native", 1, "default").splitlines()[1:]]
+    assert len(runs) == 2 * 9
+    weights, biases, slopes, outputs, histories = map(list, zip(*runs, strict=True))
+    for part in (weights, biases, outputs, histories):
+        assert len(set(part)) == len(runs)
+    assert len(set(slopes)) == 2 * (3 + 3)  # three runs learn slopes, the others' three nets keep theirs

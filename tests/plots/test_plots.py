@@ -60,7 +60,7 @@ def test_weights_have_a_scale_that_is_symmetric_about_zero() -> None:
     assert edges.get_clim() == (-2.0, 2.0)
     assert sorted(edges.get_array()) == [-1.0, 0.1, 0.5, 2.0]
     widths = edges.get_linewidths()
-    assert list(widths) == sorted(widths)
+    assert widths[0] < widths[1] < widths[2] < widths[3]
 
 
 def test_a_few_large_weights_do_not_take_the_colour_from_all_others() -> None:
@@ -241,9 +241,10 @@ def test_a_plane_shows_every_class_of_samples(outputs: int) -> None:
     X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     classes = np.array([0, 1, 1, 0]) if outputs < 3 else np.array([0, 1, 2, 0])
     net.step(X[0], [0.5] * outputs)
+    delta = net["y0"].delta
     picture = decision_boundary(net, X, classes)
     assert len(picture.samples) == max(outputs, 2)
-    assert net["y0"].delta == net["y0"].delta
+    assert net["y0"].delta == delta  # what the last step made known stays known
     picture.ax.figure.canvas.draw()
 
 
@@ -261,7 +262,6 @@ def test_an_overview_holds_all_three() -> None:
     net = ns.wiring.layered([2, 3, 1], rng=0)
     figure = overview(net, run_of(loss=[1.0, 0.5]), [[0, 0], [1, 1]], [0, 1])
     figure.canvas.draw()
-    assert isinstance(figure, Figure)
     assert len(figure.axes) == 3
 
 

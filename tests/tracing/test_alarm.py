@@ -182,12 +182,13 @@ class TestWhere:
 
     def test_before_needs_snapshots(self):
         net = awkward_net()
-        alarm = ns.Alarm("delta > 0.5", keep_last=1)
-        net.fit(*data_of(net), rng=0, epochs=3, monitors=alarm, snapshots=False)
-        assert alarm.count
-        if alarm.step:
-            with pytest.raises(NotKnownError, match="snapshots"):
-                alarm.before  # noqa: B018
+        X, T = data_of(net)
+        X[7] *= 30
+        alarm = ns.Alarm("abs(z) > 15", keep_last=1)
+        net.fit(X, T, shuffle=False, monitors=alarm, snapshots=False)
+        assert alarm.step == 7
+        with pytest.raises(NotKnownError, match="snapshots"):
+            alarm.before  # noqa: B018
 
 
 class TestStop:

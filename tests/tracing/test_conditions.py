@@ -39,6 +39,15 @@ def test_holds_where_it_should(text, expected):
     assert parse(text).evaluate(VALUES).tolist() == [bool(v) for v in expected]
 
 
+def test_many_values_and_shapes_that_broadcast():
+    rng = np.random.default_rng(0)
+    z, b = rng.normal(size=(300, 101)).astype(np.float32), rng.normal(size=101)
+    assert z.size > 2**14  # several blocks
+    assert np.array_equal(parse("z > b").evaluate({"z": z, "b": b}), z > b)
+    assert parse("z > 0").evaluate({"z": 1.0}).shape == ()
+    assert parse("z > 0").evaluate({"z": np.empty((0, 4))}).shape == (0, 4)
+
+
 def test_fields_and_program():
     condition = parse("(delta > 1e1) & isnan(z)")
     assert condition.fields == ("z", "delta")

@@ -1,11 +1,7 @@
 """Batch backward aggregation, a lane per sample: δ = (Σ w·δ)·f'(z), pushed from each neuron into its sources (L3)."""
 
-from typing import Any
-
-import numpy.typing as npt
-
 from neuronsim.kernels.activations import add_slope_terms, times_derivative
-from neuronsim.kernels.arguments import Activation, Edges, Parameters, Wiring, Workspace
+from neuronsim.kernels.arguments import Activation, Array, Edges, Parameters, Wiring, Workspace
 from neuronsim.kernels.batch.single import push_one
 from neuronsim.kernels.batch.tiles import push_tile
 from neuronsim.kernels.codes import PRELU
@@ -13,8 +9,6 @@ from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import filled, lane_count, load, store
 from neuronsim.kernels.losses import is_fused
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ROWS
-
-Array = npt.NDArray[Any]
 
 
 @kernel

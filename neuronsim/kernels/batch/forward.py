@@ -1,18 +1,12 @@
 """Batch forward aggregation, a lane per sample: z = b + Σ w·y, the sources by ascending id (L3)."""
 
-from typing import Any
-
-import numpy.typing as npt
-
 from neuronsim.kernels.activations import activate
-from neuronsim.kernels.arguments import Activation, Edges, Parameters, Signals, Wiring
+from neuronsim.kernels.arguments import Activation, Array, Edges, Parameters, Signals, Wiring
 from neuronsim.kernels.batch.single import forward_one
 from neuronsim.kernels.batch.tiles import forward_tile
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ROWS
-
-Array = npt.NDArray[Any]
 
 
 @inlined

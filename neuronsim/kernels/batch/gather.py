@@ -1,14 +1,8 @@
 """Samples come in: inputs and targets by neuron for aggregation, and y sample by sample, in panels, for gradients."""
 
-from typing import Any
-
-import numpy.typing as npt
-
-from neuronsim.kernels.arguments import Block, Gathered, Samples, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Block, Gathered, Samples, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, load, store, transpose
-
-Array = npt.NDArray[Any]
 
 
 @kernel

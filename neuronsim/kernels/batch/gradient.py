@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy.typing as npt
-
-from neuronsim.kernels.arguments import Learning, Part, Patch, Sums, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Learning, Part, Patch, Sums, Wiring, Workspace
 from neuronsim.kernels.batch.forward import part_of
 from neuronsim.kernels.batch.gather import place_in_rows
 from neuronsim.kernels.batch.single import gradient_one
@@ -34,8 +32,6 @@ from neuronsim.kernels.update import (
     update_slopes,
     update_weights,
 )
-
-Array = npt.NDArray[Any]
 
 #: Neurons that a panel of sources is used for while it lies in the L1 cache.
 PANEL_NEURONS = 8 * ROWS

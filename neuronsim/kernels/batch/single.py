@@ -2,15 +2,11 @@
 
 from typing import Any
 
-import numpy.typing as npt
-
-from neuronsim.kernels.arguments import Edges, Signals, Sums, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Edges, Signals, Sums, Wiring, Workspace
 from neuronsim.kernels.batch.tiles import forward_row, push_row
 from neuronsim.kernels.jit import inlined
 from neuronsim.kernels.lanes import lane_count, tile_gather_dot, tile_load, tile_totals, tile_zero
 from neuronsim.kernels.shapes import ONE, PAIR, ROW, SUMMED, SUMS
-
-Array = npt.NDArray[Any]
 
 
 @inlined

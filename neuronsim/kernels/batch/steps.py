@@ -1,12 +1,10 @@
 """One mini-batch step in regions shared by threads: samples forward and back, then neurons' gradients and updates."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.arguments import (
+    Array,
     Block,
     Learning,
     Parameters,
@@ -38,8 +36,6 @@ from neuronsim.kernels.losses import losses, output_signals, softmax_cross_entro
 from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squared_norm, update_all
 from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
-Array = npt.NDArray[Any]
-
 #: A step of more samples is made of blocks of this many, whose gradients are added in order.
 BLOCK_SAMPLES = 1024
 #: Lane vectors that go through the whole network together, so that the rows in use stay in the L2 cache.
@@ -57,13 +53,7 @@ FORWARD, LOSS, BACKWARD = range(3)
 
 @leaf
 def process_samples(
-    wiring: Wiring,
-    parameters: Parameters,
-    work: Workspace,
-    samples: Samples,
-    asked: Pass,
-    block: Block,
-    bundle: int,
+    wiring: Wiring, parameters: Parameters, work: Workspace, samples: Samples, asked: Pass, block: Block, bundle: int
 ) -> None:
     """Gather, forward, loss and backward for the places of a block.
 

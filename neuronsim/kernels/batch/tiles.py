@@ -6,14 +6,10 @@ alone, as much as a neuron's 30 edges.
 
 from typing import Any
 
-import numpy.typing as npt
-
-from neuronsim.kernels.arguments import Edges, Signals
+from neuronsim.kernels.arguments import Array, Edges, Signals
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import tile_gather_fma, tile_load, tile_push, tile_start, tile_store
 from neuronsim.kernels.shapes import TERM, TERMS, TOGETHER
-
-Array = npt.NDArray[Any]
 
 
 def _forward(shape: Any, edges: Edges, biases: Array, neuron: int, signals: Signals, lane: int) -> None:

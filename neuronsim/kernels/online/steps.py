@@ -7,11 +7,11 @@ Going back, each edge is met once: first its sink's δ goes to the source with t
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neuronsim.kernels.activations import COMMON, activate_with_derivative, common, softmax
 from neuronsim.kernels.arguments import (
     Activation,
+    Array,
     Block,
     Edges,
     Learning,
@@ -61,8 +61,6 @@ from neuronsim.kernels.update import (
     update_weights,
 )
 from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
-
-Array = npt.NDArray[Any]
 
 #: Rows of fewer sources are summed one source after another, without lanes.
 SHORT = 8

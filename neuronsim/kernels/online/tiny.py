@@ -8,15 +8,12 @@ neuron's δ, bias and weights are one loop.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from neuronsim.kernels.activations import common
-from neuronsim.kernels.arguments import Block, Edges, Parameters, Samples, Span, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Block, Edges, Parameters, Samples, Span, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import fma, pack, peek, poke, store_packed
 from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
-
-Array = npt.NDArray[Any]
 
 #: Neurons of a bundle taken together.
 PACK = 4
@@ -103,12 +100,7 @@ def descend_bundle(
 
 @kernel
 def train_tiny(
-    recorder: Recorder | None,
-    wiring: Wiring,
-    parameters: Parameters,
-    work: Workspace,
-    samples: Samples,
-    span: Span,
+    recorder: Recorder | None, wiring: Wiring, parameters: Parameters, work: Workspace, samples: Samples, span: Span
 ) -> int:
     """`train_online` for networks whose every bundle is short, with one common activation each."""
     n_inputs, n_bundles = wiring.inputs.size, wiring.bundle_first.size

@@ -8,15 +8,12 @@ passing arrays costs more than reading them.
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Block, Parameters, Samples, Workspace
+from neuronsim.kernels.arguments import Array, Block, Parameters, Samples, Workspace
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.watch.alarms import Alarms, judge_neurons, keep_biases
 from neuronsim.kernels.watch.monitors import NEVER, Monitors, collect, finish, keep_before
 from neuronsim.kernels.watch.signals import computed, record_type
-
-Array = npt.NDArray[Any]
 
 #: Numbers of steps within the run.
 CLOCK = record_type(

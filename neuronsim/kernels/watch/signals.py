@@ -3,13 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Samples, Workspace
+from neuronsim.kernels.arguments import Array, Samples, Workspace
 from neuronsim.kernels.batch.gather import place_of
 from neuronsim.kernels.jit import inlined, kernel
-
-Array = npt.NDArray[Any]
 
 # Fields: a neuron's z, y, δ, b and change of b; an edge's w, gradient and change of w; or whether chosen samples were
 # in the batch.

@@ -1,0 +1,93 @@
+"""CSV files: delimiters, headers and classes are found, and mistakes have a line."""
+
+from pathlib import Path
+
+import pytest
+
+from neuronsim.data import read_csv
+from neuronsim.errors import FileError, SettingError, UnknownNameError
+
+
+class TestCsv:
+    @staticmethod
+    def write(tmp_path: Path, text: str) -> Path:
+        file = tmp_path / "d.csv"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def test_columns_by_name(self, tmp_path: Path) -> None:
+        file = self.write(tmp_path, "a,t,b\n1,2,3\n\n4,5e0, -6.5\n")
+        data = read_csv(file, targets=["t"])
+        X, T = data
+        assert X.tolist() == [[1, 3], [4, -6.5]]
+        assert T.tolist() == [[2], [5]]
+        assert (data.features, data.targets) == (("a", "b"), ("t",))
+
+    def test_targets_in_the_order_asked_for(self, tmp_path: Path) -> None:
+        data = read_csv(self.write(tmp_path, "a,b,c\n1,2,3\n"), targets=["c", "a"])
+        assert data.T.tolist() == [[3, 1]]
+
+    def test_without_header(self, tmp_path: Path) -> None:
+        data = read_csv(self.write(tmp_path, "1,2\n3,4"), targets=-1)
+        assert (data.X.tolist(), data.T.tolist(), data.targets) == ([[1], [3]], [[2], [4]], ("c1",))
+
+    def test_numbers_as_names(self, tmp_path: Path) -> None:
+        data = read_csv(self.write(tmp_path, "1950,1951\n3,4\n"), targets="1951", header=True)
+        assert data.T.tolist() == [[4]]
+
+    def test_byte_order_mark_quotes_and_windows_line_ends(self, tmp_path: Path) -> None:
+        data = read_csv(self.write(tmp_path, '\ufeff"a b",t\r\n"1",2\r\n'), targets="t")
+        assert (data.features, data.X.tolist()) == (("a b",), [[1]])
+
+    def test_classes(self, tmp_path: Path) -> None:
+        data = read_csv(self.write(tmp_path, "a,k\n1,0\n2,2\n"), targets="k", classes=True)
+        assert (data.T.tolist(), data.classes) == ([0, 2], ("0", "1", "2"))
+        with pytest.raises(FileError, match=r"line 3, column 'k': class numbers are 0, 1, 2, …, not 1\.5"):
+            read_csv(self.write(tmp_path, "a,k\n1,0\n2,1.5\n"), targets="k", classes=True)
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "is empty"),
+            ("\n\n", "is empty"),
+            ("a,b\n", "no line of numbers"),
+            ("a,b\n1,\n", "line 2, column 'b': is blank"),
+            ("a,b\n1,2\n3,x\n", "line 3, column 'b': 'x' is no finite number"),
+            ("a,b\n1,nan\n", "no finite number"),
+            ("a,b\n1,-inf\n", "no finite number"),
+            ("a,b\n1_000,2\n", "no finite number"),
+            ("a,b\n1,2,3\n", "line 2: 3 cells where 2 columns are"),
+            ("a,b\n1\n", "line 2: 1 cells where 2 columns are"),
+            ("a,a\n1,2\n", "two columns are called 'a'"),
+            ("a,\n1,2\n", "column 1 has no name"),
+            ("1,b\n1,2\n", "header=True or header=False"),
+            ("a;b\n1;2\n", "delimiter=';'"),
+            ('a,b\n"1,2\n', "line 2: unexpected end of data"),
+            ("a,b\n1,\0\n", "line 2"),
+        ],
+    )
+    def test_refused_with_line_and_column(self, tmp_path: Path, text: str, message: str) -> None:
+        with pytest.raises(FileError, match=message) as caught:
+            read_csv(self.write(tmp_path, text), targets="b")
+        assert "d.csv" in str(caught.value)
+
+    def test_foreign_files(self, tmp_path: Path) -> None:
+        file = tmp_path / "d.csv"
+        with pytest.raises(FileError, match="there is no file"):
+            read_csv(file)
+        file.write_bytes(b"a,b\n1,\xff\n")
+        with pytest.raises(FileError, match="not UTF-8"):
+            read_csv(file)
+
+    def test_unknown_target(self, tmp_path: Path) -> None:
+        file = self.write(tmp_path, "temp,t\n1,2\n")
+        with pytest.raises(UnknownNameError, match=r"no column 'tmp' in .*; did you mean 'temp'"):
+            read_csv(file, targets=["tmp"])
+        with pytest.raises(UnknownNameError, match="no column 2"):
+            read_csv(file, targets=[2])
+        with pytest.raises(SettingError, match="twice"):
+            read_csv(file, targets=["t", 1])
+        with pytest.raises(SettingError, match="all columns"):
+            read_csv(file, targets=["t", "temp"])
+        with pytest.raises(SettingError, match="delimiter"):
+            read_csv(file, delimiter="::")

@@ -1,0 +1,93 @@
+"""The gradient check: it agrees on right kernels, and names what is wrong on others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from nets import T222 as T
+from nets import X222 as X
+from nets import mixed_net, net_222
+
+import neuronsim as ns
+from neuronsim.errors import CheckError, SettingError
+from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
+
+
+class TestCheck:
+    @pytest.mark.parametrize(
+        ("loss", "last"),
+        [
+            ("half_squared_error", "tanh"),
+            ("cross_entropy", "softmax"),
+            ("binary_cross_entropy", "sigmoid"),
+            ("huber", "softmax"),
+            ("l2_norm", "tanh"),
+        ],
+    )
+    def test_right_gradients_pass(self, loss, last):
+        net = mixed_net(loss, last)
+        X = [[0.7, -1.1], [0.2, 0.4]]
+        T = [[0.2, 0.8, -0.3, 0.5][: net.n_outputs], [0.5, 0.5, 0.1, 0.9][: net.n_outputs]]
+        found = net.check(X, T, loss=loss)
+        found.assert_ok()
+        assert len(found.comparisons) == net.n_parameters == found.n_parameters
+        errors = [c.error for c in found.comparisons]
+        assert errors == sorted(errors, reverse=True)
+        assert str(found).startswith(f"{net.n_parameters} gradients agree")
+        assert "<table>" in found._repr_html_()
+
+    def test_a_float32_network_is_checked_in_float64(self):
+        net = mixed_net(dtype="float32")
+        before = net.weights.copy()
+        net.check([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).assert_ok()
+        assert np.array_equal(net.weights, before)
+
+    def test_a_step_checks_its_own_gradients(self):
+        for dtype in ("float64", "float32"):
+            mixed_net(dtype=dtype).step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], learning_rate=0.5).check().assert_ok()
+
+    def test_hidden_errors_from_updated_weights_fail_and_are_named(self):
+        """The update-order bug, planted: δ of h1 computed with the outputs' new weights."""
+        step = net_222().step(X, T, learning_rate=0.5)
+        delta = step.delta.copy()
+        new = [step["h1", o].weight_after * step[o].delta for o in ("o1", "o2")]
+        delta[step["h1"].id] = sum(new) * step["h1"].derivative
+        wrong = replace(step, delta=delta)
+        found = check_step(wrong)
+        assert {c.name for c in found.failures} == {"b[h1]", "w[i1→h1]", "w[i2→h1]"}
+        with pytest.raises(
+            CheckError, match=r"3 of 12 gradients differ from .* \(hidden deltas from updated weights\)"
+        ):
+            found.assert_ok()
+
+    def test_a_kink_is_named_and_does_not_fail(self):
+        net = ns.Network()
+        net.add_inputs("x")
+        net.add_neuron("r", {"x": 1.0}, activation="relu", bias=0.0)
+        net.add_neuron("y", {"r": 1.0}, activation="identity")
+        net.set_outputs("y")
+        found = net.check([0.0], [1.0])
+        found.assert_ok()
+        assert [c.name for c in found.kinks] == ["b[r]"]
+        assert "a kink lies between: b[r] (relu of r at z = 0 of sample 0)" in str(found)
+
+    def test_a_kink_of_the_loss(self):
+        net = ns.Network()
+        net.add_inputs("x")
+        net.add_neuron("y", {"x": 1.0}, activation="identity")
+        net.set_outputs("y")
+        found = net.check([1.0], [1.0], loss="l2_norm")
+        found.assert_ok()
+        found = net.check([1.0], [1.0 + 1e-6], loss="absolute_error")
+        assert [c.kink for c in found.kinks] in ([], ["absolute_error at y = t of y of sample 0"] * 2)
+
+    def test_large_networks_are_sampled_and_say_so(self):
+        net = mixed_net()
+        found = net.check([0.7, -1.1], [0.2, 0.8, -0.3, 0.5], most=5)
+        assert len(found.comparisons) == 5
+        assert str(found).startswith(f"5 of {net.n_parameters} gradients agree")
+        assert MOST_PARAMETERS == 10_000
+
+    def test_unknown_reduction(self):
+        with pytest.raises(SettingError, match="unknown reduction"):
+            net_222().check([X], [T], reduction="max")
