@@ -155,8 +155,7 @@ class Part(NamedTuple):
     end: int
 
 
-# --- small ones, made on the way
-# --------------------------------------------------------------------------------------
+# ── small ones, made on the way ──
 
 
 class Activation(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, cast
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from neuronsim.kernels.lanes import _call, _suffix
+from neuronsim.kernels import llvm
 
 _LOG2_E = 1.4426950408889634
 _2_OVER_PI = 0.6366197723675814
@@ -283,7 +283,7 @@ class _Value:
 
     def _intrinsic(self, name: str, *others: _Operand) -> "_Value":
         values = [self.operand(operand) for operand in (self, *others)]
-        result = _call(self.builder, f"llvm.{name}.{_suffix(values[0].type)}", values[0].type, values)
+        result = llvm.call(self.builder, f"llvm.{name}.{llvm.suffix(values[0].type)}", values[0].type, values)
         return _Value(self.builder, result)
 
     def absolute(self) -> "_Value":

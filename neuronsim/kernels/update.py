@@ -22,8 +22,7 @@ N_RULE = 13
 UPDATE, WRITE, ADD = range(3)
 
 
-# --- the rules: g is the gradient, scaled, clipped and decayed
-# ----------------------------------------------------------------
+# ── the rules: g is the gradient, scaled, clipped and decayed ──
 
 
 @inlined
@@ -140,8 +139,7 @@ def is_plain(learning: Learning) -> bool:
     return bool(known and plain and learning.mode[0] == UPDATE)
 
 
-# --- many parameters
-# ----------------------------------------------------------------------------------------------------------
+# ── many parameters ──
 
 
 @kernel

@@ -2,8 +2,8 @@
 
 from neuronsim.kernels.activations import add_slope_terms, times_derivative
 from neuronsim.kernels.arguments import Activation, Array, Edges, Parameters, Wiring, Workspace
+from neuronsim.kernels.batch.aggregation import push_tile
 from neuronsim.kernels.batch.single import push_one
-from neuronsim.kernels.batch.tiles import push_tile
 from neuronsim.kernels.codes import PRELU
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import filled, lane_count, load, store

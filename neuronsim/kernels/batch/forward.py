@@ -2,8 +2,8 @@
 
 from neuronsim.kernels.activations import activate
 from neuronsim.kernels.arguments import Activation, Array, Edges, Parameters, Signals, Wiring
+from neuronsim.kernels.batch.aggregation import forward_tile
 from neuronsim.kernels.batch.single import forward_one
-from neuronsim.kernels.batch.tiles import forward_tile
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ROWS

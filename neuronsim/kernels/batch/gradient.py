@@ -8,19 +8,9 @@ from neuronsim.kernels.batch.gather import place_in_rows
 from neuronsim.kernels.batch.single import gradient_one
 from neuronsim.kernels.codes import MOMENTUM
 from neuronsim.kernels.jit import inlined, kernel, leaf
-from neuronsim.kernels.lanes import (
-    Tile,
-    filled,
-    lane_count,
-    load,
-    tile_fma,
-    tile_prefetch,
-    tile_store,
-    tile_use,
-    tile_zero,
-    total,
-)
+from neuronsim.kernels.lanes import filled, lane_count, load, total
 from neuronsim.kernels.shapes import BLOCK, COLUMN, COLUMNS, ROWS, TERMS, TOGETHER
+from neuronsim.kernels.tiles import Tile, tile_fma, tile_prefetch, tile_store, tile_use, tile_zero
 from neuronsim.kernels.update import (
     FIRST,
     RATE,

@@ -3,10 +3,11 @@
 from typing import Any
 
 from neuronsim.kernels.arguments import Array, Edges, Signals, Sums, Wiring, Workspace
-from neuronsim.kernels.batch.tiles import forward_row, push_row
+from neuronsim.kernels.batch.aggregation import forward_row, push_row
 from neuronsim.kernels.jit import inlined
-from neuronsim.kernels.lanes import lane_count, tile_gather_dot, tile_load, tile_totals, tile_zero
+from neuronsim.kernels.lanes import lane_count
 from neuronsim.kernels.shapes import ONE, PAIR, ROW, SUMMED, SUMS
+from neuronsim.kernels.tiles import tile_gather_dot, tile_load, tile_totals, tile_zero
 
 
 @inlined

@@ -47,8 +47,7 @@ FETCHED = 65536
 FORWARD, LOSS, BACKWARD = range(3)
 
 
-# --- samples
-# ------------------------------------------------------------------------------------------------------------------
+# ── samples ──
 
 
 @leaf
@@ -198,8 +197,7 @@ def block_samples(
         share(share_samples, n_threads, (wiring, parameters, work, samples, asked, block))
 
 
-# --- neurons
-# ------------------------------------------------------------------------------------------------------------------
+# ── neurons ──
 
 
 @leaf
@@ -219,8 +217,7 @@ def block_neurons(wiring: Wiring, work: Workspace, learning: Learning, count: in
         share(share_neurons, cuts.size - 1, (wiring, work, learning, count, cuts))
 
 
-# --- steps
-# ------------------------------------------------------------------------------------------------------------------
+# ── steps ──
 
 
 @kernel

@@ -38,16 +38,11 @@ from neuronsim.kernels.lanes import (
     splat,
     store,
     store_part,
-    tile_descend,
-    tile_dot,
-    tile_finish,
-    tile_push_descend,
-    tile_start,
-    tile_zero,
     total,
 )
 from neuronsim.kernels.losses import is_fused, losses_one, output_signals, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.shapes import ONE, ONLINE_BLOCK, ONLINE_ROWS
+from neuronsim.kernels.tiles import tile_descend, tile_dot, tile_finish, tile_push_descend, tile_start, tile_zero
 from neuronsim.kernels.update import (
     RATE,
     SCALE,

@@ -8,8 +8,8 @@ from typing import Any
 
 from neuronsim.kernels.arguments import Array, Edges, Signals
 from neuronsim.kernels.jit import inlined, kernel
-from neuronsim.kernels.lanes import tile_gather_fma, tile_load, tile_push, tile_start, tile_store
 from neuronsim.kernels.shapes import TERM, TERMS, TOGETHER
+from neuronsim.kernels.tiles import tile_gather_fma, tile_load, tile_push, tile_start, tile_store
 
 
 def _forward(shape: Any, edges: Edges, biases: Array, neuron: int, signals: Signals, lane: int) -> None:
