@@ -55,14 +55,10 @@ def layered(
         For fewer than two layers, or sizes that are not whole numbers from 1 on.
     """
     starts = _layers(sizes)
-    counts = np.concatenate([np.zeros(starts[1], np.int64), np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])])
-    row_start = _starts(counts)
-    sources = np.empty(row_start[-1], np.int32)
-    for layer in range(1, len(starts) - 1):
-        before, here, after = starts[layer - 1 : layer + 2]
-        rows = sources[row_start[here] : row_start[after]].reshape(after - here, here - before)
-        rows[:] = np.arange(before, here)
-    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng))
+    spans = zip(starts, starts[1:], starts[2:], strict=False)
+    sources = np.concatenate([np.tile(np.arange(a, b, dtype=np.int32), c - b) for a, b, c in spans])
+    degree = np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])
+    return _assemble(_layer_names(starts), starts, degree, sources, activation, output, dtype, init, seed_of(rng))
 
 
 def shortcut(
@@ -76,12 +72,9 @@ def shortcut(
 ) -> Network:
     """Layers with every shortcut: neurons listen to all layers before their own. Arguments as `layered`."""
     starts = _layers(sizes)
-    counts = np.repeat(starts[:-1], np.diff(starts))
-    row_start = _starts(counts)
-    sources = np.empty(row_start[-1], np.int32)
-    for here, after in pairwise(starts[1:]):
-        sources[row_start[here] : row_start[after]].reshape(after - here, here)[:] = np.arange(here)
-    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed_of(rng))
+    sources = np.concatenate([np.tile(np.arange(a, dtype=np.int32), b - a) for a, b in pairwise(starts[1:])])
+    degree = np.repeat(starts[1:-1], np.diff(starts)[1:])
+    return _assemble(_layer_names(starts), starts, degree, sources, activation, output, dtype, init, seed_of(rng))
 
 
 def sparse_layered(
@@ -114,8 +107,7 @@ def sparse_layered(
     population = np.repeat(np.diff(starts)[:-1], np.diff(starts)[1:])
     degree = np.maximum(np.floor(density * population + 0.5).astype(np.int64), 1)
     sources = _subsets(stream, population, degree) + np.repeat(before, degree)
-    row_start = _starts(np.concatenate([np.zeros(starts[1], np.int64), degree]))
-    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+    return _assemble(_layer_names(starts), starts, degree, sources, activation, output, dtype, init, seed)
 
 
 def random_dag(
@@ -142,8 +134,7 @@ def random_dag(
     population = np.minimum(others, starts[2])
     degree = np.minimum(population, _whole("in_degree", in_degree))
     sources = _subsets(generator(seed, WIRING), population, degree)
-    row_start = _starts(np.concatenate([np.zeros(n_inputs, np.int64), degree]))
-    return _assemble(_names("xhy", starts), starts, row_start, sources, activation, output, dtype, init, seed)
+    return _assemble(_names("xhy", starts), starts, degree, sources, activation, output, dtype, init, seed)
 
 
 def small_world(
@@ -181,9 +172,8 @@ def small_world(
     degree = np.concatenate([np.full(len(table), table.shape[1]) for table in tables])
     population = np.repeat(starts[1:-1], np.diff(starts)[1:])
     sources, sinks = _rewired(generator(seed, WIRING), near, population, degree, rewire)
-    sources, sinks, _ = sort(sources, sinks + starts[1], None)
-    row_start = row_starts(sinks, int(starts[-1]))
-    return _assemble(_layer_names(starts), starts, row_start, sources, activation, output, dtype, init, seed)
+    sources, _, _ = sort(sources, sinks, None)
+    return _assemble(_layer_names(starts), starts, degree, sources, activation, output, dtype, init, seed)
 
 
 def from_edges(
@@ -249,7 +239,7 @@ def from_edges(
 def _assemble(
     names: Names,
     starts: Integers,
-    row_start: Integers,
+    degree: Integers,
     sources: NDArray[np.integer],
     activation: str,
     output: str | None,
@@ -257,10 +247,11 @@ def _assemble(
     init: str,
     seed: int,
 ) -> Network:
-    """A network whose first part are the inputs and whose last part are the outputs."""
+    """A network whose first part are the inputs and whose last part are the outputs; all but inputs have a degree."""
     ids = np.arange(starts[-1])
     inputs, outputs = ids[: starts[1]], ids[starts[-2] :]
     codes = _codes(activation, output, ids < starts[1], outputs)
+    row_start = _starts(np.concatenate([np.zeros(starts[1], np.int64), degree]))
     arrays = Arrays.of(row_start, sources, codes, undrawn_weights(len(sources), check_dtype(dtype)))
     return Network.from_graph(Graph.assemble(names, inputs, outputs, arrays), rng=seed, init=init)
 

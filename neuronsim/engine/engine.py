@@ -32,7 +32,6 @@ class Engine:
     """Runs one version of a wiring."""
 
     def __init__(self, graph: Graph) -> None:
-        graph.consolidate()
         check_runnable(graph)
         self.graph = graph
         self.plan: Plan = graph.plan()

@@ -53,7 +53,6 @@ class Runtime:
 
     def engine(self) -> Engine:
         """The engine of the wiring as it is, with all weights drawn."""
-        self.graph.consolidate()
         if self._engine is None or self._version != self.graph.version:
             check_runnable(self.graph)
             self.draw()

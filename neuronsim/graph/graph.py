@@ -75,10 +75,6 @@ class Graph:
     bias_rates: Reals | None = handed("arrays.rates.biases.combined")
     slope_rates: Reals | None = handed("arrays.rates.slopes.combined")
 
-    def consolidate(self) -> None:
-        """Merge all edits, so that rows are ids and all arrays canonical; does nothing if there are none."""
-        self._edits.merge()
-
     @property
     def arrays(self) -> Arrays:
         """All arrays, every edit being merged."""
@@ -88,19 +84,19 @@ class Graph:
     @property
     def names(self) -> Names:
         """Names by id."""
-        self.consolidate()
+        self._edits.merge()
         return self._rows.names
 
     @property
     def inputs(self) -> NDArray[np.int32]:
         """Ids of the inputs in the order in which they were added, shape (n_inputs,)."""
-        self.consolidate()
+        self._edits.merge()
         return np.array(list(self._rows.inputs), np.int32)
 
     @property
     def outputs(self) -> NDArray[np.int32]:
         """Ids of the outputs in the order in which they were set, shape (n_outputs,)."""
-        self.consolidate()
+        self._edits.merge()
         return np.array(self._rows.outputs, np.int32)
 
     @property
@@ -112,7 +108,7 @@ class Graph:
     def n_edges(self) -> int:
         """How many edges there are."""
         if self._rows.removed:
-            self.consolidate()
+            self._edits.merge()
         return self._edits.n_edges
 
     @property
@@ -168,7 +164,7 @@ class Graph:
 
     def ids(self, selection: Selection) -> Integers:
         """Ids of the neurons meant, in the order given, a glob's by id; or UnknownNameError."""
-        self.consolidate()
+        self._edits.merge()
         return self._rows.chosen(selection)
 
     def all_ids(self, selections: Iterable[Selection]) -> Integers:
@@ -177,7 +173,7 @@ class Graph:
 
     def id(self, neuron: object) -> int:
         """The id of one neuron, given by name or id."""
-        self.consolidate()
+        self._edits.merge()
         return self._rows.one(neuron)
 
     def edge(self, source: object, sink: object) -> int:

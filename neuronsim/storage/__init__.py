@@ -4,25 +4,19 @@ Everything that makes a network comes back bit for bit, weights not drawn yet in
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from neuronsim.basics.atomic import replacing
 from neuronsim.errors import FileError, SettingError
 from neuronsim.network import Network
 from neuronsim.storage import binary, text
-from neuronsim.storage.state import State, network_of, state_of
+from neuronsim.storage.state import network_of, state_of
 
 __all__ = ["load", "save"]
 
 
-class _Format(NamedTuple):
-    write: Callable[[State, Path], None]
-    read: Callable[[Path], State]
-
-
-_FORMATS = {".safetensors": _Format(binary.write, binary.read), ".json": _Format(text.write, text.read)}
+_FORMATS = {".safetensors": binary, ".json": text}
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
@@ -71,7 +65,8 @@ def load(path: str | os.PathLike[str]) -> Network:
         raise FileError(f"{path} cannot be read: {problem.strerror or problem}") from None
 
 
-def _format(path: Path) -> _Format:
+def _format(path: Path) -> Any:
+    """The module that writes and reads such a file."""
     try:
         return _FORMATS[path.suffix.lower()]
     except KeyError:

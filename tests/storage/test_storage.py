@@ -25,7 +25,6 @@ BUILT_IN = [name for name in activations.ACTIVATIONS if name != "softmax"]
 def facts(net: Network) -> dict[str, Any]:
     """Everything that makes a network, comparable bit for bit."""
     graph = net.graph
-    graph.consolidate()
     rates = {kind: graph.rates(kind) for kind in ("weights", "biases", "slopes")}
     return {
         "dtype": net.dtype,
