@@ -6,9 +6,8 @@ from neuronsim.documents.explanation import Explanation
 from neuronsim.documents.notation import answer, given, name
 from neuronsim.documents.section import Section
 from neuronsim.explaining.batch import batch_update, reduction, shares
-from neuronsim.explaining.recipes import ParameterUpdate
+from neuronsim.explaining.recipes import ParameterUpdate, one_update
 from neuronsim.explaining.step import which
-from neuronsim.explaining.update import one_update
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.neurons import StepEdge
 

@@ -12,9 +12,8 @@ from neuronsim.documents.notation import answer, given, known, name
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import largest
 from neuronsim.explaining.batch import batch_update, reduction, shares
-from neuronsim.explaining.recipes import ParameterUpdate
+from neuronsim.explaining.recipes import ParameterUpdate, updates
 from neuronsim.explaining.step import which
-from neuronsim.explaining.update import updates
 from neuronsim.formulas.activations import PRELU
 from neuronsim.formulas.losses import total
 from neuronsim.graph import summation

@@ -17,24 +17,7 @@ CURVATURE = 2.0
 
 
 def signal_absolute_sums(net: ReferenceNetwork, s: Signals, t: Sequence[float], loss: Loss) -> Signals:
-    """The absolute sum of every signal of one sample.
-
-    Parameters
-    ----------
-    net : ReferenceNetwork
-        Whose signals they are.
-    s : Signals
-        What ``net.signals(x, t, loss)`` returned.
-    t : sequence of float
-        The desired outputs of that call.
-    loss : Loss
-        Its loss.
-
-    Returns
-    -------
-    Signals
-        Absolute sums of z, y, error, delta and loss, keyed as ``s``.
-    """
+    """The absolute sum of every signal of one sample, whose signals ``s`` came from ``net.signals(x, t, loss)``."""
     z, y = _forward(net, s)
     own_error, own_delta = _outputs(net, s, z, y, dict(zip(net.outputs, t, strict=True)), loss)
     delta: Values = {}
