@@ -1,25 +1,58 @@
-"""Worksheets: blanks for numbers, and the key."""
+"""Explanations and worksheets: as LaTeX documents, for JSON, with blanks and their key."""
 
 import re
+import shutil
+import subprocess
 
-import numpy as np
 import pytest
+from explained import everything, step_of
 from nets import net_with_rates
 
+import neuronsim as ns
 from neuronsim.documents import notation
 from neuronsim.errors import SettingError
 
-X, T = np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).random((30, 4))
+
+class TestLatex:
+    @pytest.mark.parametrize("document", [True, False])
+    def test_braces_and_environments_balance(self, document):
+        for explanation in everything():
+            for source in (explanation.latex(document=document), explanation.worksheet().latex(document=document)):
+                plain = re.sub(r"\\[{}]", "", source)
+                assert plain.count("{") == plain.count("}")
+                assert plain.replace(r"\$", "").count("$") % 2 == 0
+                assert re.findall(r"\\begin\{(.*?)\}", source).sort() == re.findall(r"\\end\{(.*?)\}", source).sort()
+                assert source.isascii(), set(filter(lambda c: not c.isascii(), source))
+                assert not re.search("[\ue000-\ue00f]", source)
+
+    def test_the_formulas(self):
+        source = net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("o0").latex()
+        assert r"\usepackage{amsmath}" not in source
+        assert r"w_{\text{m}\to \text{o0}} \cdot  y_{\text{m}}" in source
+        assert r"\begin{alignat*}" in source
+        adam = step_of("adam", 1).explain("p", "m").latex()
+        assert r"\sqrt{\hat{s}}" in adam
+        assert r"\beta _{1}^{t}" in adam
+
+    @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
+    def test_it_compiles(self, tmp_path):
+        net = ns.Network()
+        net.add_inputs(r"a_b%$#&{}~^\<>| é中δ→")
+        net.add_neuron("y", {0: 1.0}, activation="tanh")
+        net.set_outputs("y")
+        parts = [*everything(), net.step([1.0], [0.0]).explain("y")]
+        for k, part in enumerate([*parts, parts[0].worksheet()]):
+            (tmp_path / f"{k}.tex").write_text(part.latex(document=True))
+            done = subprocess.run(
+                ["pdflatex", "-halt-on-error", f"{k}.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout[-2000:]
 
 
-def a_step(optimizer: str, batch_size: int, dtype: str = "float64", **settings):
-    if optimizer == "rprop":
-        settings.pop("weight_decay", None)
-    net = net_with_rates(dtype)
-    run = net.fit(
-        X, T, batch_size=batch_size, epochs=2, optimizer=optimizer, learning_rate=0.05, rng=0, **settings
-    )  # fmt: skip
-    return run.at(run.n_steps - 1)
+def test_as_dict_is_plain():
+    found = net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("m").as_dict()
+    assert found["title"] == "neuron m (gelu, output) in step 0"
+    assert all(set(s) == {"heading", "rows", "remarks"} for s in found["sections"])
 
 
 class TestWorksheet:
@@ -77,7 +110,7 @@ class TestWorksheet:
         assert r"\clearpage" not in sheet.latex(key=False)
 
     def test_of_a_batch(self):
-        sheet = a_step("adam", 6).explain("p", "m").worksheet()
+        sheet = step_of("adam", 6).explain("p", "m").worksheet()
         assert len(sheet.answers) >= 6 + 2 + 5
 
     @pytest.mark.parametrize("settings", [{"digits": 0}, {"digits": 2.5}, {"blanks": -1}, {"blanks": "some"}])
