@@ -16,7 +16,7 @@ def edge(e: StepEdge) -> Explanation:
     """What the edge carried forwards and backwards, its gradient, and its weight before and after."""
     a, b, step = name(e.sink), name(e.source), e.step
     title = f"edge {b} → {a} in {which(step)}"
-    parameter = ParameterUpdate.of(step, ParameterRef("weights", e.position))
+    parameter = ParameterUpdate(step, ParameterRef("weights", e.position))
     if step.is_batch:
         headers = ("row of X", f"δ[{a}]", f"y[{b}]", "δ · y", "share")
         heading = f"shares of the samples in ∂L/∂{parameter.label}: δ · y of each"

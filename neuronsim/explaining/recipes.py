@@ -6,7 +6,7 @@ step kept, old and new values and states are the step's own.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from neuronsim.documents.notation import answer, distinguishing_digits, given, known, name
 from neuronsim.documents.section import Row, Section
@@ -32,42 +32,20 @@ _FROZEN = "frozen: left alone"
 _ABOUT_OLD = "old: before this step, as every sum above used it; new: what the next step uses"
 
 
-@dataclass(frozen=True)
 class ParameterUpdate:
     """How one weight, bias or slope was updated in a step."""
 
-    ref: ParameterRef
-    label: str  # w[i1→h1], with marked names
-    gradient: float  # reduced over samples; neither clipped nor decayed
-    old: float
-    new: float
-    change: float  # new - old in the network's dtype
-    factor: float  # on the learning rate; negative where frozen
-    rate: float  # μ · factor
-    state: tuple[float, ...]  # what the optimiser keeps for it
-    state_after: tuple[float, ...]
-
-    @property
-    def frozen(self) -> bool:
-        """Whether it is left alone."""
-        return self.factor < 0.0
-
-    @classmethod
-    def of(cls, step: StepResult, ref: ParameterRef) -> "ParameterUpdate":
-        """That of one parameter in one step."""
-        old, new, factor = ref.value(step), ref.value(step.after), ref.rate_factor(step.graph)
-        return cls(
-            ref=ref,
-            label=ref.label(step.graph, name),
-            gradient=ref.value(step.gradients),
-            old=old,
-            new=new,
-            change=float(step.graph.dtype.type(new) - step.graph.dtype.type(old)),
-            rate=step.learning_rate * factor,
-            factor=factor,
-            state=tuple(ref.value(part) for part in step.state),
-            state_after=tuple(ref.value(part) for part in step.state_after),
-        )
+    def __init__(self, step: StepResult, ref: ParameterRef) -> None:
+        self.ref = ref
+        self.label = ref.label(step.graph, name)  # w[i1→h1], with marked names
+        self.gradient = ref.value(step.gradients)  # reduced over samples; neither clipped nor decayed
+        self.old, self.new = ref.value(step), ref.value(step.after)
+        self.change = float(step.graph.dtype.type(self.new) - step.graph.dtype.type(self.old))
+        self.factor = ref.rate_factor(step.graph)  # on the learning rate; negative where frozen
+        self.frozen = self.factor < 0.0
+        self.rate = step.learning_rate * self.factor
+        self.state = tuple(ref.value(part) for part in step.state)  # what the optimiser keeps for it
+        self.state_after = tuple(ref.value(part) for part in step.state_after)
 
 
 def is_plain(step: StepResult) -> bool:
@@ -104,7 +82,7 @@ def one_update(parameter: ParameterUpdate, step: StepResult) -> Section:
         rows.append(("change", answer(parameter.change), _FROZEN if parameter.frozen else change))
     else:
         rows += _recipe(step, parameter)
-    rows += _stays(rows, ("new", answer(new, digits)))
+    rows += _unless_given(rows, ("new", answer(new, digits)))
     heading = "update: w := w - μ · ∂L/∂w" if is_plain(step) else update_heading(step)
     return Section(heading, tuple(rows), (_ABOUT_OLD,))
 
@@ -127,7 +105,7 @@ def updates(n: StepNeuron) -> Section:
 
 def _updated(step: StepResult, ref: ParameterRef, how: str) -> list[Row]:
     """A row for a plain update, else one for each formula; ``how`` the gradient came about."""
-    parameter = ParameterUpdate.of(step, ref)
+    parameter = ParameterUpdate(step, ref)
     digits = distinguishing_digits(parameter.old, parameter.new)
     old, new = given(parameter.old, digits), answer(parameter.new, digits)
     if is_plain(step):
@@ -136,10 +114,10 @@ def _updated(step: StepResult, ref: ParameterRef, how: str) -> list[Row]:
         return [(parameter.label, how, f"= {answer(parameter.gradient)}", old, new, remark)]
     first: Row = (parameter.label, f"gradient {how}".rstrip(), "", "=", answer(parameter.gradient))
     between = [("", *row) for row in _recipe(step, parameter)]
-    return [first, ("", "old", "", "=", old), *between, *_stays(between, ("", "new", "", "=", new))]
+    return [first, ("", "old", "", "=", old), *between, *_unless_given(between, ("", "new", "", "=", new))]
 
 
-def _stays(rows: list[Row], row: Row) -> list[Row]:
+def _unless_given(rows: list[Row], row: Row) -> list[Row]:
     """The row of the new value, unless a formula has given it just now."""
     return [] if rows[-1][-1] == row[-1] else [row]
 

@@ -54,15 +54,12 @@ def _forward(net: ReferenceNetwork, s: Signals) -> tuple[Values, Values]:
         neuron = net.neurons[a]
         z[a] = total((abs(w) * y[b] for b, w in neuron.weights.items()), start=abs(neuron.bias))
         if a not in net.softmax_group:
-            y[a] = _own_terms(neuron.activation, s.z[a], s.y[a]) + abs(net.derivative(a, s.z)) * z[a]
+            # of f(z) for an exact z: gelu is z/2 + z/2 · erf(z/√2), which cancel for z < 0
+            own_terms = abs(s.z[a] if neuron.activation == "gelu" else s.y[a])
+            y[a] = own_terms + abs(net.derivative(a, s.z)) * z[a]
     spread = total(s.y[o] * z[o] for o in net.softmax_group)
     y.update((o, s.y[o] * (1.0 + z[o] + spread)) for o in net.softmax_group)
     return z, y
-
-
-def _own_terms(activation: str, z: float, y: float) -> float:
-    """The absolute sum of f(z) for an exact z: gelu is z/2 + z/2 · erf(z/√2), which cancel for z < 0."""
-    return abs(z) if activation == "gelu" else abs(y)
 
 
 def _outputs(
