@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from explained import everything, step_of
-from nets import net_with_rates
+from nets import T222, X222, net_222, net_with_rates
 
 import neuronsim as ns
 from neuronsim.documents import notation
@@ -117,3 +117,17 @@ class TestWorksheet:
     def test_refused(self, settings):
         with pytest.raises(SettingError):
             self.step().explain("p").worksheet(**settings)
+
+
+def test_notebooks_get_tables():
+    html = net_222().step(X222, T222, learning_rate=0.5).explain("h1")._repr_html_()
+    assert html.startswith("<h4>neuron h1 (sigmoid) in step 0</h4>")
+    assert "<td>0.149780716</td>" in html
+
+
+def test_names_are_escaped_in_html():
+    net = ns.Network()
+    net.add_inputs("<x>")
+    net.add_neuron("y", {"<x>": 1.0})
+    net.set_outputs("y")
+    assert "&lt;x&gt;" in net.step([1.0], [0.0]).explain("y")._repr_html_()

@@ -31,3 +31,9 @@ def test_any_name_is_escaped(text):
     inner = re.fullmatch(r"y_\{\\text\{(.*)\}\}", source, re.DOTALL)[1]
     inner = re.sub(r"\\ensuremath\{\\[A-Za-z]+\}|\\text[a-z]+\{\}|\\[{}#$%&_]|\{[\[\]]\}", "", inner)
     assert not re.search(r"[\\{}#$%&_^~<>|\"]", inner)
+
+
+def test_old_and_new_never_look_alike_when_they_differ():
+    assert notation.pair(0.15, 0.15) == ("0.15", "0.15")
+    assert notation.pair(0.15, 0.1500001) == ("0.15", "0.1500001")
+    assert notation.pair(0.15, 0.15000000000000002) == ("0.15", "0.15000000000000002")

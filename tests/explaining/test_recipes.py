@@ -5,6 +5,7 @@ import re
 
 import pytest
 from explained import OPTIMIZERS, step_of
+from nets import T222, X222, net_222
 
 from neuronsim.documents import notation
 from neuronsim.documents.explanation import Explanation
@@ -77,3 +78,12 @@ def test_float32_steps_come_out_to_float32(optimizer):
     step = step_of(optimizer, 7, "float32", weight_decay=0.01)
     for row, worked, printed in formulas(step.explain("o1")):
         assert worked == pytest.approx(printed, rel=1e-4, abs=1e-6), row
+
+
+def test_rates_and_frozen_edges():
+    net = net_222()
+    net.scale_rate(("i1", "h1"), 0.1)
+    net.freeze(edges=[("i2", "h1")])
+    step = net.step(X222, T222, learning_rate=0.5)
+    assert "μ here: 0.05" in str(step.explain("h1"))
+    assert "frozen: left alone" in str(step.explain("i2", "h1"))

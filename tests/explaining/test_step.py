@@ -6,6 +6,7 @@ import pytest
 from explained import OPTIMIZERS, step_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from nets import T222, X222, net_222
 from strategies import cases
 
 from neuronsim.documents import notation
@@ -43,3 +44,9 @@ def test_any_step_of_any_network_is_explained(case, optimizer, batch_size, data)
         assert str(part)
         assert part.latex().isascii()
         assert "\ue00f" not in part.html() + part.latex() + str(sheet)
+
+
+def test_the_loss():
+    text = str(net_222().step(X222, T222).explain())
+    assert "half_squared_error = 0.298371109" in text
+    assert re.search(r"o1 +0\.75136507 +0\.01 +0\.74136507", text)
