@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from neuronsim.basics.checked import real
 from neuronsim.errors import SettingError, choose
 
-State = list[float]
+State = list[float]  # what an optimiser keeps for one parameter
 
 _ALLOWED = {"[0, 1)": "in [0, 1)", "[0, inf)": "finite and at least 0", "(0, inf)": "finite and above 0"}
 
