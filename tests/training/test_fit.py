@@ -980,9 +980,8 @@ class TestDivergence:
         X[1777] = 1e304
         net["x0", "h1"].weight = 1.0
         if epoch:
-            monkeypatch.setattr(
-                Trainer, "_order", lambda self, e: np.arange(n) if e == epoch else np.zeros(n, np.int64)
-            )
+            order = {epoch: np.arange(n)}
+            monkeypatch.setattr(seeds, "sample_order", lambda seed, e, *_: order.get(e, np.zeros(n, np.int64)))
         run, message = self.diverge(net, X, T, epochs=4, batch_size=batch_size, shuffle=False, learning_rate=0)
         steps = -(-n // batch_size)
         assert run.n_steps == epoch * steps + 1777 // batch_size
