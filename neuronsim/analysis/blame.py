@@ -173,16 +173,7 @@ class Blame(Explained):
 
 
 def blame(replay: Replay, neurons: Any, step: int | None = None) -> Blame:
-    """δ of every sample at some neurons, in one compiled pass over X.
-
-    Parameters
-    ----------
-    replay : Replay
-    neurons : str, int or several
-        Names, ids or globs.
-    step : int, optional
-        Uses the parameters before this step; None: those after the last one.
-    """
+    """δ of every sample at some neurons, in one compiled pass over X; `Run.blame` says what is asked for."""
     q = step_number(replay, step)
     probe = Probe(replay)
     probe.load(replay.parameters(q))

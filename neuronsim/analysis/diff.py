@@ -88,14 +88,7 @@ class Difference(Explained):
 def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False) -> Difference:
     """Find the first step of two runs that differs by more than ``tolerance``, absolutely; NaN equals NaN.
 
-    Parameters
-    ----------
-    a, b : Replay
-        Of networks with the same neurons and edges.
-    tolerance : float
-        0: any bit that makes a number another one.
-    every_step : bool
-        Compare all signals of all steps, one after the other.
+    A tolerance of 0 finds any bit that makes a number another one; `Run.diff` says what is asked for.
 
     Raises
     ------

@@ -59,19 +59,8 @@ def first(
 ) -> Occurrence | None:
     """Walk from ``start`` on until the condition holds; None if it does not before ``stop``.
 
-    Within a step, the earliest sample of the batch, and of it the first neuron in running order.
-
-    Parameters
-    ----------
-    replay : Replay
-        Of the run.
-    condition : str
-        See `neuronsim.tracing.conditions`.
-    neurons : name, id, glob, or list of them, optional
-        Only these: a name, an id, a glob, or several; of a condition on edges, only edges into these. None: all but
-        inputs.
-    start, stop : int, optional
-        Steps ``start`` to ``stop - 1``; None: to the last, and the one at which the run diverged, if it did.
+    Within a step, the earliest sample of the batch, and of it the first neuron in running order; `Run.first` says what
+    is asked for.
     """
     parsed = parse(condition)
     graph = replay.graph

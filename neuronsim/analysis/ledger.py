@@ -26,7 +26,7 @@ from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
-from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
+from neuronsim.documents.terms import largest
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.formulas.optimizers import SGD, Momentum, Nesterov, Optimizer
 from neuronsim.graph.graph import Graph
@@ -92,12 +92,12 @@ class Split(Explained):
     def _explanation(self) -> Section:
         """The largest lines as a table."""
         lines = [line for line in self.entries if line.amount]
-        shown = len(lines) if len(lines) <= MOST_TERMS else SHOWN_TERMS
-        rows = [(line.name, number(line.amount)) for line in lines[:shown]]
+        shown, others = largest(lines, lambda line: line.amount)
+        rows = [(line.name, number(line.amount)) for line in shown]
         remarks = []
-        if len(lines) > shown:
-            rest = number(math.fsum(line.amount for line in lines[shown:]))
-            remarks.append(f"the {shown} largest of {len(lines):,}; the others add up to {rest}")
+        if others:
+            rest = number(math.fsum(line.amount for line in others))
+            remarks.append(f"the {len(shown)} largest of {len(lines):,}; the others add up to {rest}")
         nothing = int(np.count_nonzero(self.amounts == 0.0))
         if nothing:
             remarks.append(f"{nothing:,} of {len(self):,} {_PLURALS[self.kind]} wrote nothing")
@@ -187,16 +187,7 @@ class _Booked(NamedTuple):
 
 
 def ledger(replay: Replay, *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
-    """Replay some steps and book the change of one parameter.
-
-    Parameters
-    ----------
-    replay : Replay
-    *what : str, int or pair of them
-        An edge, ``"i1", "h1"``, or a neuron: its bias.
-    start, stop : int, optional
-        Steps ``start`` to ``stop - 1``; None: to the last.
-    """
+    """Replay some steps and book the change of one parameter; `Run.ledger` says what is asked for."""
     parameter = _parameter(replay.graph, what)
     first, last = step_number(replay, start, "start"), step_number(replay, stop, "stop")
     if first > last:

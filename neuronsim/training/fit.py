@@ -28,10 +28,8 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
 
     Parameters
     ----------
-    runtime : Runtime
     X : array (n_samples, n_inputs)
     T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
-    settings : FitSettings
     result_type : type
         `RunResult`, or a class of it that people hold; monitors are handed that object.
     """
