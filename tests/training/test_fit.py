@@ -836,11 +836,11 @@ class TestStopping:
 @pytest.fixture
 def control_c() -> Iterator[Callable[[], None]]:
     """Presses Ctrl-C a moment after a fit has begun to listen."""
-    usual = signal.getsignal(signal.SIGINT)
+    earlier = signal.getsignal(signal.SIGINT)
 
     def press() -> None:
         limit = time.perf_counter() + 20
-        while signal.getsignal(signal.SIGINT) is usual and time.perf_counter() < limit:
+        while signal.getsignal(signal.SIGINT) is earlier and time.perf_counter() < limit:
             time.sleep(0.01)
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
@@ -854,7 +854,7 @@ def control_c() -> Iterator[Callable[[], None]]:
     yield start
     for thread in threads:
         thread.join()
-    assert signal.getsignal(signal.SIGINT) is usual
+    assert signal.getsignal(signal.SIGINT) is earlier
 
 
 class TestInterrupts:
