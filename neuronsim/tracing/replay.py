@@ -22,7 +22,6 @@ from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters, Wiring
-from neuronsim.kernels.update import SCALE
 from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import sealed
@@ -247,7 +246,7 @@ class Replay:
         after = self._copies() if made else sealed([np.full_like(values, np.nan) for values in before])
         learning, clip_factor = session.learning, 1.0
         if self._settings.clip_norm is not None:
-            clip_factor = float(learning.numbers[SCALE]) * (len(rows) if self.mean else 1)
+            clip_factor = session.scale * (len(rows) if self.mean else 1)
         targets = desired(self.T[rows], self.graph.n_outputs)
         step = self._step_type(
             graph=self.graph.showing(*before[:3]),

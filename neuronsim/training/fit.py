@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from neuronsim import seeds
 from neuronsim.basics.arrays import Array
+from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
-from neuronsim.engine.session import Session, SessionSettings
+from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.training import snapshots
 from neuronsim.training.result import RunResult

@@ -17,7 +17,8 @@ from neuronsim import seeds
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.checked import is_real
 from neuronsim.basics.spread import evenly_spread
-from neuronsim.engine.session import Session, SessionSettings, State
+from neuronsim.engine.learning import SessionSettings
+from neuronsim.engine.session import Session, State
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
