@@ -7,7 +7,6 @@ from nets import classes_net
 from strategies import cases
 
 import neuronsim as ns
-from neuronsim.analysis.probe import classes
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError
 
 
@@ -122,18 +121,3 @@ def test_regression_has_no_classes():
     assert found.top(1)[0].label is None
     with pytest.raises(NotKnownError, match="no classes"):
         found.by_class()
-
-
-@pytest.mark.parametrize(
-    ("T", "expected"),
-    [
-        (np.array([2, 0, 1]), [2, 0, 1]),
-        (np.array([[0.0, 1.0], [1.0, 0.0]]), [1, 0]),
-        (np.array([[0.0], [1.0]]), [0, 1]),
-        (np.array([[0.0, 0.0], [1.0, 0.0]]), None),
-        (np.array([[0.3], [1.0]]), None),
-    ],
-)
-def test_what_counts_as_classes(T, expected):
-    found = classes(T)
-    assert (None if found is None else found.tolist()) == expected
