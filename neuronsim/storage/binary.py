@@ -15,7 +15,7 @@ from neuronsim.errors import FileError
 from neuronsim.graph.arrays import AllRates, Arrays
 from neuronsim.graph.rates import Rates
 from neuronsim.storage.namelist import named, short_names
-from neuronsim.storage.state import State
+from neuronsim.storage.state import DRAWING, State
 
 FORMAT = 1
 _KEY = "neuronsim network"
@@ -45,13 +45,8 @@ def write(state: State, path: Path) -> None:
         if rates.n_frozen:
             arrays[f"{kind}.frozen"] = rates.frozen().view(np.uint8)
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    facts = {
-        "format": FORMAT,
-        "activations": list(state.activations),
-        "seed": state.seed,
-        "init": state.init,
-        "draws": state.draws,
-    }
+    facts = {"format": FORMAT, "activations": list(state.activations)}
+    facts |= {what: getattr(state, what) for what in DRAWING}
     facts["digest"] = _digest(arrays, facts)
     try:
         save_file(arrays, path, {_KEY: json.dumps(facts)})

@@ -16,6 +16,9 @@ from neuronsim.graph.initialisers import check_name
 from neuronsim.graph.names import Names
 from neuronsim.network import Network
 
+DRAWING = ("seed", "init", "draws")
+"""What a state holds of how weights are drawn, by the same names in files."""
+
 
 @dataclass(frozen=True, eq=False)
 class State:

@@ -17,7 +17,7 @@ from neuronsim.graph.arrays import AllRates, Arrays
 from neuronsim.graph.initialisers import undrawn, undrawn_mark
 from neuronsim.graph.rates import Rates
 from neuronsim.storage.namelist import named, short_names
-from neuronsim.storage.state import State
+from neuronsim.storage.state import DRAWING, State
 
 FORMAT = 1
 _KIND = "neuronsim network"
@@ -49,14 +49,8 @@ def write(state: State, path: Path) -> None:
 
 def _lines(state: State) -> Iterator[str]:
     names = [_text(name) for name in state.names]
-    head = {
-        "kind": _KIND,
-        "format": FORMAT,
-        "dtype": state.arrays.weights.dtype.name,
-        "seed": state.seed,
-        "init": state.init,
-        "draws": state.draws,
-    }
+    head = {"kind": _KIND, "format": FORMAT, "dtype": state.arrays.weights.dtype.name}
+    head |= {what: getattr(state, what) for what in DRAWING}
     yield "{\n"
     yield from (f" {_text(key)}: {_text(value)},\n" for key, value in head.items())
     yield f' "inputs": {_list(names[k] for k in state.inputs)},\n'
@@ -219,9 +213,7 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
         activations=used,
         inputs=np.array([_id(ids, name, "the inputs") for name in head["inputs"]], np.int32),
         outputs=np.array([_id(ids, name, "the outputs") for name in head["outputs"]], np.int32),
-        seed=head["seed"],
-        init=head["init"],
-        draws=head["draws"],
+        **{what: head[what] for what in DRAWING},
     )
 
 
