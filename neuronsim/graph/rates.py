@@ -12,7 +12,7 @@ FROZEN = -1.0
 """What ``Rates.combined`` says for a frozen parameter."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Rates:
     """Factors on the learning rate, and marks of what is frozen; the two do not forget each other.
 
