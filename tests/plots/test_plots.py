@@ -109,11 +109,11 @@ def test_an_unknown_colour_names_the_nearest() -> None:
 def test_large_levels_are_folded_and_the_picture_says_so() -> None:
     picture = network(ns.wiring.layered([784, 256, 128, 10], rng=0))
     counts = np.bincount(picture.layout.column)
-    assert counts.tolist() == [MOST_NEURONS - 1] * 3 + [10]
+    assert counts.tolist() == [MOST_NEURONS] * 3 + [10]
     said = words(picture)
-    for text in ("… 761 more", "… 233 more", "… 105 more", "784", "256", "128", "10"):
+    for text in ("… 760 more", "… 232 more", "… 104 more", "784", "256", "128", "10"):
         assert text in said.split("\n")
-    assert "234,752 edges; 1,288 join neurons drawn here" in said
+    assert "234,752 edges; 1,392 join neurons drawn here" in said
 
 
 def test_of_too_many_edges_the_largest_are_drawn_and_the_picture_says_so() -> None:
@@ -128,9 +128,9 @@ def test_deep_networks_fold_their_levels_and_the_picture_says_so() -> None:
     n = 200
     net = ns.wiring.from_edges(n, range(n - 1), range(1, n), inputs=[0], outputs=[n - 1], rng=0)
     picture = network(net)
-    assert picture.layout.n_columns == MOST_LEVELS
-    assert len(picture.layout.ids) == MOST_LEVELS - 1
-    assert "… 161 more levels with 161 neurons …" in words(picture)
+    assert picture.layout.n_columns == MOST_LEVELS + 1
+    assert len(picture.layout.ids) == MOST_LEVELS
+    assert "… 160 more levels with 160 neurons …" in words(picture)
 
 
 def test_narrow_columns_say_what_they_fold_in_short_and_what_that_means() -> None:
