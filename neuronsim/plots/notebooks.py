@@ -1,7 +1,6 @@
 """What notebooks show of a network, a run and a step: a picture, and the numbers that one asks for first."""
 
 import base64
-import io
 from html import escape
 
 import numpy as np
@@ -11,7 +10,7 @@ from neuronsim.documents.section import Section
 from neuronsim.errors import CycleError
 from neuronsim.network import Network
 from neuronsim.plots.curves import history
-from neuronsim.plots.figures import Picture, new_figure
+from neuronsim.plots.figures import Picture, encoded, new_figure
 from neuronsim.plots.graph import network
 from neuronsim.run import Run
 from neuronsim.tracing.result import StepResult
@@ -41,10 +40,8 @@ def _picture_of(shown: Network | StepResult, most_vector_edges: int) -> str:
 
 def _image(picture: Picture, words: str, kind: str) -> str:
     """A picture as an HTML element that needs no other file; ``words`` are for those who can't see it."""
-    buffer = io.BytesIO()
-    picture.ax.figure.savefig(buffer, format=kind, dpi=110)  # type: ignore[union-attr]
     mime = "image/svg+xml" if kind == "svg" else "image/png"
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(encoded(picture.ax, kind, 110)).decode("ascii")
     return f'<img alt="{escape(words, quote=True)}" style="max-width:100%" src="data:{mime};base64,{data}">'
 
 

@@ -9,14 +9,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
-from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades
+from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades, write
 
 _RESOLUTION = 41
 _N_LEVELS = 13
@@ -158,15 +157,5 @@ def _mark(axes: Axes, here: tuple[float, float], loss: float) -> Line2D:
     (present,) = axes.plot(
         *here, "o", color="#d9761a", markeredgecolor="white", markeredgewidth=1.2, markersize=8, zorder=3
     )
-    axes.annotate(
-        f"now: {loss:.4g}",
-        here,
-        (0, 9),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-        color=INK,
-        zorder=4,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
-    )
+    write(axes, here, f"now: {loss:.4g}", halo=True, xytext=(0, 9), va="baseline", fontsize=9)
     return present
