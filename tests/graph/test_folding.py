@@ -10,9 +10,7 @@ from neuronsim import wiring
 from neuronsim.graph.folding import fold, members_by_level, relevance
 from neuronsim.page.content import content
 from neuronsim.plots import network
-from neuronsim.plots.film import of_same_neurons
-from neuronsim.plots.layout import MOST_NEURONS, lay_out
-from neuronsim.plots.view import view
+from neuronsim.plots.layout import MOST_NEURONS
 
 
 class TestOneLevel:
@@ -86,31 +84,3 @@ def test_a_picture_shows_all_that_the_page_shows() -> None:
     on_the_page = content(run, [0])["network"]["ids"]
     assert set(on_the_page) <= set(drawn.ids.tolist())
     assert np.bincount(drawn.column).tolist() == [MOST_NEURONS, MOST_NEURONS, 10]
-
-
-def test_outputs_within_a_large_level_are_drawn_in_any_case() -> None:
-    net = wiring.layered([2, 100, 2], rng=0)
-    net.set_outputs("h1.51", "y0", "y1")
-    assert int(net.graph.id("h1.51")) in lay_out(net.graph).ids.tolist()
-    assert int(net.graph.id("h1.52")) not in lay_out(net.graph).ids.tolist()
-
-
-def test_all_frames_of_a_film_show_the_same_neurons() -> None:
-    rng = np.random.default_rng(0)
-    net = wiring.layered([60, 40, 3], activation="tanh", rng=0)
-    run = net.fit(rng.normal(size=(9, 60)), rng.normal(size=(9, 3)), rng=0)
-    views = [view(run.at(q), "delta") for q in (0, 4, 8)]
-    alone = [lay_out(v.graph, v.scores).ids.tolist() for v in views]
-    together = [lay_out(v.graph, v.scores).ids.tolist() for v in of_same_neurons(views)]
-    assert alone[0] != alone[1]
-    assert together[0] == together[1] == together[2]
-
-
-def test_a_gap_stands_where_neurons_are_left_out_if_they_lie_together_else_below() -> None:
-    graph = wiring.layered([100, 2], rng=0).graph
-    (middle,) = lay_out(graph).gaps
-    (below,) = lay_out(graph, np.arange(102) % 2 * 1.0).gaps
-    assert middle.n_neurons == below.n_neurons == 100 - MOST_NEURONS
-    layout = lay_out(graph)
-    assert layout.y[:100].min() < middle.y < layout.y[:100].max()
-    assert below.y < layout.y.min() + 1e-9
