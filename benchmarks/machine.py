@@ -15,8 +15,9 @@ import neuronsim
 from benchmarks.timing import in_turn
 from neuronsim.commands.info import threading_layer
 from neuronsim.kernels.jit import OPTIONS
-from neuronsim.kernels.lanes import WIDTH, Count, Shape, tile_fma, tile_store, tile_zero
+from neuronsim.kernels.lanes import WIDTH
 from neuronsim.kernels.shapes import BLOCK, COLUMNS, ROWS
+from neuronsim.kernels.tiles import Count, Shape, tile_fma, tile_store, tile_zero
 
 Array = np.ndarray[Any, Any]
 

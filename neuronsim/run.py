@@ -29,9 +29,9 @@ class Run(RunResult):
         """Makes any of its steps again; see `neuronsim.tracing.replay`."""
         if self._replay is None:
             from neuronsim.step import Step
-            from neuronsim.tracing.replay import replay
+            from neuronsim.tracing.replay import Replay
 
-            self._replay = replay(self, Step)
+            self._replay = Replay(self, Step)
         return self._replay
 
     def at(self, step: int) -> "Step":

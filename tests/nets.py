@@ -1,8 +1,12 @@
-"""Networks and data that several files test with."""
+"""Networks, data and runs that several files test with."""
+
+import warnings
 
 import numpy as np
+import pytest
 
 import neuronsim as ns
+from neuronsim.training.trainer import Trainer
 
 N = 14
 X222, T222 = (0.05, 0.10), (0.01, 0.99)  # the sample of L4's net
@@ -106,3 +110,40 @@ def data_of(net: ns.Network, n: int = N, seed: int = 0) -> tuple[np.ndarray, np.
 
 def bits(net: ns.Network) -> bytes:
     return net.weights.tobytes() + net.biases.tobytes() + net.slopes.tobytes()
+
+
+def history_of(run: ns.Run) -> dict[str, list[float]]:
+    """The history, without what depends on the clock."""
+    return {name: values for name, values in run.history.items() if name != "seconds"}
+
+
+def fix_chunks(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """Chunks of exactly so many steps."""
+    monkeypatch.setattr(Trainer, "_adapt", lambda self, n, seconds: setattr(self, "chunk", length))
+
+
+def chain_of(weights, activation="identity", dtype="float64"):
+    """x → h0 → h1 → …, one neuron after the other; the last one is the output."""
+    net = ns.Network(dtype)
+    net.add_inputs("x")
+    source = "x"
+    for k, w in enumerate(weights):
+        net.add_neuron(f"h{k}", {source: w}, activation=activation)
+        source = f"h{k}"
+    net.set_outputs(source)
+    return net
+
+
+def diverging(net, X, T, **settings):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ns.DivergenceWarning)
+        run = net.fit(X, T, rng=0, **settings)
+    assert run.status == "diverged"
+    return run
+
+
+def blobs(n=200, n_classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    T = rng.integers(0, n_classes, n)
+    centres = 3.0 * rng.normal(size=(n_classes, 4))
+    return centres[T] + rng.normal(size=(n, 4)), T

@@ -127,9 +127,9 @@ class Blame(Explained):
             changes[k] = self.learning_rate * (np.abs(delta) * self._reach[:, of][self._group].T).sum(axis=0)
         wholes = changes.sum(axis=0)
         shares = np.divide(changes, wholes, out=np.zeros_like(changes), where=wholes != 0)
-        tables = [values.tolist() for values in (means, sizes, changes, shares)]
+        numbers = np.stack([means, sizes, changes, shares], axis=-1).tolist()
         return [
-            BlamedClass(label, name, len(rows[k]), *(table[k][n] for table in tables))
+            BlamedClass(label, name, len(rows[k]), *numbers[k][n])
             for n, name in enumerate(self.neurons)
             for k, label in enumerate(labels)
         ]
@@ -139,9 +139,8 @@ class Blame(Explained):
         change = self.learning_rate * abs(delta) * float(self._reach[self._group[n], row])
         label = None if self.labels is None else int(self.labels[row])
         predicted = None if self.predicted is None else int(self.predicted[row])
-        return BlamedSample(
-            int(self.samples[row]), self.neurons[n], delta, change, float(self.losses[row]), label, predicted
-        )
+        sample, loss = int(self.samples[row]), float(self.losses[row])
+        return BlamedSample(sample, self.neurons[n], delta, change, loss, label, predicted)
 
     def _explanation(self) -> Explanation:
         n, of = len(self.samples), len(self.neurons)
@@ -162,11 +161,11 @@ class Blame(Explained):
 
     def _classes_section(self) -> Section:
         rows: list[tuple[str, ...]] = [("class", "neuron", "samples", "mean δ", "mean |δ|", "Σ |Δw|", "share")]
-        largest = sorted(self.by_class(), key=lambda c: -c.change)
-        for c in largest[:_SHOWN]:
+        ranked = sorted(self.by_class(), key=lambda c: -c.change)
+        for c in ranked[:_SHOWN]:
             means = number(c.mean_delta), number(c.mean_abs_delta), number(c.change)
             rows.append((str(c.label), c.neuron, f"{c.n_samples:,}", *means, f"{100 * c.share:.1f} %"))
-        left = len(largest) - _SHOWN
+        left = len(ranked) - _SHOWN
         return Section("by class", tuple(rows), (f"and {left:,} more",) if left > 0 else ())
 
     def __repr__(self) -> str:
@@ -174,16 +173,7 @@ class Blame(Explained):
 
 
 def blame(replay: Replay, neurons: Any, step: int | None = None) -> Blame:
-    """δ of every sample at some neurons, in one compiled pass over X.
-
-    Parameters
-    ----------
-    replay : Replay
-    neurons : str, int or several
-        Names, ids or globs.
-    step : int, optional
-        Uses the parameters before this step; None: those after the last one.
-    """
+    """δ of every sample at some neurons, in one compiled pass over X; `Run.blame` says what is asked for."""
     q = step_number(replay, step)
     probe = Probe(replay)
     probe.load(replay.parameters(q))

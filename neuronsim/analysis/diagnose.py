@@ -315,13 +315,9 @@ def _dead(search: _Search) -> Iterator[Finding]:
 
 def _since(search: _Search, k: int) -> tuple[int, int]:
     """The last step looked at with relu ``k`` alive, -1 if none, and the first one from which on it is dead."""
-    dead = search.q
-    alive = -1
-    for q in reversed(_coarse(search.q)):
-        if not search.dead(q)[k]:
-            alive = q
-            break
-        dead = q
+    steps = _coarse(search.q)
+    alive = next((q for q in reversed(steps) if not search.dead(q)[k]), -1)
+    dead = min((q for q in steps if q > alive), default=search.q)
     while 0 <= alive < dead - 1 and len(search.seen) < MOST_STEPS:
         middle = (alive + dead) // 2
         alive, dead = (alive, middle) if search.dead(middle)[k] else (middle, dead)
@@ -332,18 +328,18 @@ def _dead_group(search: _Search, alive: int, since: int, ids: list[int]) -> Find
     n = len(search.rows)
     subject = f"relu {search.names(ids)} is dead" if len(ids) == 1 else f"{len(ids)} relus are dead"
     for_all = f"z ≤ 0 for all {n:,} samples looked at, from which nothing is learned there: δ = 0"
-    listed = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
-    if alive < 0:
-        sentence = f"{subject} from the start: {for_all}."
-        advice = "other initial weights or biases (init='he'), scaled data, or leaky_relu"
-        return Finding("dead", "warning", _named(search, ids), since, sentence, advice, listed)
+    details = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
     advice = "a smaller learning_rate, clip_norm=1, or leaky_relu"
-    if since - alive > 1:
-        sentence = f"{subject} since some step from {alive:,} to {since - 1:,}: {for_all}."
-        return Finding("dead", "warning", _named(search, ids), since, sentence, advice, listed)
-    sentence = f"{subject} since the update of step {alive:,} (epoch {search.replay.epoch(alive)}): {for_all}."
-    update = _fatal_update(search, alive, ids[0])
-    return Finding("dead", "warning", _named(search, ids), alive, sentence, advice, (*listed, update))
+    if alive < 0:
+        when, advice = "from the start", "other initial weights or biases (init='he'), scaled data, or leaky_relu"
+    elif since - alive > 1:
+        when = f"since some step from {alive:,} to {since - 1:,}"
+    else:
+        when = f"since the update of step {alive:,} (epoch {search.replay.epoch(alive)})"
+        details, since = (*details, _fatal_update(search, alive, ids[0])), alive
+    return Finding(
+        "dead", "warning", tuple(search.graph.name_list(ids)), since, f"{subject} {when}: {for_all}.", advice, details
+    )
 
 
 def _fatal_update(search: _Search, q: int, neuron: int) -> str:
@@ -365,26 +361,25 @@ def _fatal_update(search: _Search, q: int, neuron: int) -> str:
 
 
 def _saturated(search: _Search) -> Iterator[Finding]:
-    graph = search.graph
-    wrong = _wrong(search)
-    groups: dict[int, list[int]] = defaultdict(list)
+    graph, z = search.graph, search.signals.z
+    wrong, everywhere = _wrong(search), np.ones(len(z), np.bool_)
     for code in _BOUNDED:
-        limit = _flat_beyond(code)
+        limit, name = _flat_beyond(code), activations.by_code(code).name
+        ids = []
         for a in np.flatnonzero((graph.activation_codes == code) & ~graph.is_input).tolist():
-            flat = np.abs(search.signals.z[:, a]) >= limit
-            considered = wrong.get(a, np.ones(len(flat), np.bool_))
-            if considered.any() and flat[considered].mean() >= SHARE:
-                groups[code].append(a)
-    for code, ids in groups.items():
-        activation = activations.by_code(code)
-        subject = f"{activation.name} {search.names(ids)} is" if len(ids) == 1 else f"{len(ids)} {activation.name}s are"
+            considered = wrong.get(a, everywhere)
+            if considered.any() and (np.abs(z[considered, a]) >= limit).mean() >= SHARE:
+                ids.append(a)
+        if not ids:
+            continue
+        subject = f"{name} {search.names(ids)} is" if len(ids) == 1 else f"{len(ids)} {name}s are"
         sentence = (
-            f"{subject} saturated: |z| ≥ {_flat_beyond(code):.3g}, where f' is below {FLAT:.0%} of its largest, "
+            f"{subject} saturated: |z| ≥ {limit:.3g}, where f' is below {FLAT:.0%} of its largest, "
             f"for at least {SHARE:.0%} of the {len(search.rows):,} samples looked at."
         )
         listed = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
         advice = "smaller initial weights, scaled data, a smaller learning_rate, or weight_decay"
-        yield Finding("saturated", "warning", _named(search, ids), search.q, sentence, advice, listed)
+        yield Finding("saturated", "warning", tuple(search.graph.name_list(ids)), search.q, sentence, advice, listed)
 
 
 def _wrong(search: _Search) -> dict[int, Array]:
@@ -392,14 +387,11 @@ def _wrong(search: _Search) -> dict[int, Array]:
 
     Where the loss is fused with the output's activation, f' does not enter δ: none.
     """
-    graph, T, loss = search.graph, search.replay.T, search.replay.loss
-    wrong = {}
-    for column, output in enumerate(graph.outputs.tolist()):
-        if T.ndim == 1 or loss.fused == "sigmoid":
-            wrong[output] = np.zeros(len(search.rows), np.bool_)
-        else:
-            wrong[output] = np.abs(search.signals.y[:, output] - T[search.rows, column]) > 0.25
-    return wrong
+    T, outputs = search.replay.T, search.graph.outputs
+    wrong = np.zeros((len(search.rows), len(outputs)), np.bool_)
+    if T.ndim == 2 and search.replay.loss.fused != "sigmoid":
+        wrong = np.abs(search.signals.y[:, outputs] - T[search.rows]) > 0.25
+    return dict(zip(outputs.tolist(), wrong.T, strict=True))
 
 
 @cache
@@ -418,7 +410,3 @@ def _coarse(q: int) -> list[int]:
     """A few steps from 0 to ``q``, evenly spread."""
     steps: list[int] = evenly_spread(q + 1, COARSE_STEPS).tolist()
     return steps
-
-
-def _named(search: _Search, ids: Sequence[int]) -> tuple[str, ...]:
-    return tuple(search.name(a) for a in ids)

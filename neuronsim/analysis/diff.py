@@ -25,8 +25,6 @@ from neuronsim.tracing.result import StepResult
 # Settings that change what a step does; the others change when a run ends, or what it shows.
 _SETTINGS = ("loss", "reduction", "optimizer", "learning_rate", "momentum", "batch_size", "shuffle", "rng",
              "weight_decay", "clip_norm", "clip_value")  # fmt: skip
-
-
 _SINGULAR = {"weights": "weight", "biases": "bias", "slopes": "slope"}
 
 
@@ -90,14 +88,7 @@ class Difference(Explained):
 def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False) -> Difference:
     """Find the first step of two runs that differs by more than ``tolerance``, absolutely; NaN equals NaN.
 
-    Parameters
-    ----------
-    a, b : Replay
-        Of networks with the same neurons and edges.
-    tolerance : float
-        0: any bit that makes a number another one.
-    every_step : bool
-        Compare all signals of all steps, one after the other.
+    A tolerance of 0 finds any bit that makes a number another one; `Run.diff` says what is asked for.
 
     Raises
     ------
@@ -118,19 +109,17 @@ def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False)
         step, found = this.number, _first_in(this, that, order, tolerance)
         if found is not None:
             break
-    if found is None:
-        return Difference(None, "", "", False, None, (np.nan, np.nan), causes, n, tolerance, looked_at)
-    return Difference(step, *found, causes, n, tolerance, looked_at)
+    return Difference(None if found is None else step, *(found or _Found()), causes, n, tolerance, looked_at)
 
 
 class _Found(NamedTuple):
     """What differs first in one step, as `Difference` says it."""
 
-    what: str
-    where: str | tuple[str, str]
-    after: bool
-    sample: int | None
-    values: tuple[float, float]
+    what: str = ""
+    where: str | tuple[str, str] = ""
+    after: bool = False
+    sample: int | None = None
+    values: tuple[float, float] = (np.nan, np.nan)
 
 
 def _narrowed(a: Replay, b: Replay, n: int, tolerance: float) -> tuple[int, int, str]:
@@ -140,7 +129,7 @@ def _narrowed(a: Replay, b: Replay, n: int, tolerance: float) -> tuple[int, int,
         return _in_parameters(a.graph, a.parameters(q), b.parameters(q), tolerance) is not None
 
     same, differs, looked = -1, None, 0
-    for q in _powers(n):
+    for q in sorted({0, *(2**k for k in range(n.bit_length())), n}):
         looked += 1
         if differ_before(q):
             differs = q
@@ -158,28 +147,16 @@ def _narrowed(a: Replay, b: Replay, n: int, tolerance: float) -> tuple[int, int,
     return begin, end, looked_at + walked
 
 
-def _powers(n: int) -> Iterator[int]:
-    q = 0
-    while q < n:
-        yield q
-        q = max(1, 2 * q)
-    yield n
-
-
 def _other_inputs(a: Replay, b: Replay, end: int) -> Iterator[int]:
     """The first step, if any, before ``end`` that reads other samples in the two runs."""
-    if _same(a.X, b.X) and _same(a.T, b.T) and _same_order(a, b):
+    same_order = a.batch_size == b.batch_size and all(_same(a.rows(q), b.rows(q)) for q in (0, a.steps_per_epoch))
+    if same_order and _same(a.X, b.X) and _same(a.T, b.T):
         return
     for q in range(end):
         rows, others = a.rows(q), b.rows(q)
         if not (_same(a.X[rows], b.X[others]) and _same(a.T[rows], b.T[others])):
             yield q
             return
-
-
-def _same_order(a: Replay, b: Replay) -> bool:
-    firsts = (0, a.steps_per_epoch)
-    return a.batch_size == b.batch_size and all(_same(a.rows(q), b.rows(q)) for q in firsts)
 
 
 def _same(a: Array, b: Array) -> bool:
@@ -189,15 +166,12 @@ def _same(a: Array, b: Array) -> bool:
 def _first_in(step: StepResult, other: StepResult, order: Array, tolerance: float) -> _Found | None:
     """In the order of computing: parameters, z and y with the flow, δ against it, parameters after the update."""
     graph = step.graph
+    before, others = (Parameters(s.weights, s.biases, s.slopes) for s in (step, other))
     return (
-        _in_parameters(graph, _before(step), _before(other), tolerance)
+        _in_parameters(graph, before, others, tolerance)
         or _in_signals(step, other, order, tolerance)
         or _in_parameters(graph, step.after, other.after, tolerance, after=True)
     )
-
-
-def _before(step: StepResult) -> Parameters:
-    return Parameters(step.weights, step.biases, step.slopes)
 
 
 def _in_signals(step: StepResult, other: StepResult, order: Array, tolerance: float) -> _Found | None:
@@ -246,7 +220,7 @@ def _check_wiring(a: Graph, b: Graph) -> None:
         if this != that:
             raise SettingError(f"the networks differ: {this!r} is called {that!r} in the other")
     if not (_same(a.row_start, b.row_start) and _same(a.sources, b.sources)):
-        these, those = _edges(a), _edges(b)
+        these, those = (set(zip(g.sources.tolist(), g.sinks().tolist(), strict=True)) for g in (a, b))
         source, sink = min(these ^ those)
         has, lacks = ("this", "the other") if (source, sink) in these else ("the other", "this")
         edge = f"{a.name(source)} → {a.name(sink)}"
@@ -256,10 +230,6 @@ def _check_wiring(a: Graph, b: Graph) -> None:
     codes = np.flatnonzero(a.activation_codes != b.activation_codes)
     if len(codes):
         raise SettingError(f"the networks differ: {a.name(int(codes[0]))!r} has another activation")
-
-
-def _edges(graph: Graph) -> set[tuple[int, int]]:
-    return set(zip(graph.sources.tolist(), graph.sinks().tolist(), strict=True))
 
 
 def _causes(a: Replay, b: Replay) -> Iterator[str]:
@@ -276,21 +246,16 @@ def _causes(a: Replay, b: Replay) -> Iterator[str]:
             unequal = this != that
             rows = unequal.any(axis=1) if unequal.ndim == 2 else unequal
             yield f"{name}: {np.count_nonzero(rows):,} of {len(rows):,} rows, the first is row {int(rows.argmax())}"
-    for name, start, its in zip(("weights", "biases", "slopes"), a.parameters(0), b.parameters(0), strict=True):
+    for name, start, its in zip(ARRAYS, a.parameters(0), b.parameters(0), strict=True):
         unequal = _differ(start, its, 0.0)
         if unequal.any():
             yield f"start: {np.count_nonzero(unequal):,} of the {name} differ before step 0"
     for of in ("weight_rates", "bias_rates", "slope_rates"):
-        if not _same_rates(getattr(a.graph, of), getattr(b.graph, of)):
+        # no rates are factors of 1
+        this, that = (1 if rates is None else rates for rates in (getattr(a.graph, of), getattr(b.graph, of)))
+        if not np.all(this == that):
             yield f"frozen or scaled: the {of.replace('_', ' ')} differ"
     if a.run.status != b.run.status:
         yield f"status: {a.run.status} and {b.run.status}"
     if a.n_steps != b.n_steps:
         yield f"length: {a.n_steps:,} and {b.n_steps:,} steps; those that both have are compared"
-
-
-def _same_rates(a: Array | None, b: Array | None) -> bool:
-    if a is None or b is None:
-        rates = b if a is None else a
-        return rates is None or bool((rates == 1).all())
-    return _same(a, b)

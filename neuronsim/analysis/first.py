@@ -2,21 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import step_number
 from neuronsim.basics.arrays import Array
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
+from neuronsim.graph.graph import Graph
 from neuronsim.tracing.conditions import Condition, parse
-
-if TYPE_CHECKING:
-    from neuronsim.tracing.replay import Replay
-    from neuronsim.tracing.result import StepResult
+from neuronsim.tracing.replay import Replay
+from neuronsim.tracing.result import StepResult
 
 
 @dataclass(frozen=True)
@@ -56,34 +54,13 @@ class Occurrence(Explained):
         return Explanation(f"{self.condition} holds first at", (Section(at, rows, made),))
 
 
-class _Fields(NamedTuple):
-    """What one step shows: (n_samples, n) where there is one for each sample, else (n,)."""
-
-    step: int
-    epoch: int
-    samples: NDArray[np.int64]
-    values: Mapping[str, Array]
-    made: bool
-
-
 def first(
-    replay: "Replay", condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
+    replay: Replay, condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
 ) -> Occurrence | None:
     """Walk from ``start`` on until the condition holds; None if it does not before ``stop``.
 
-    Within a step, the earliest sample of the batch, and of it the first neuron in running order.
-
-    Parameters
-    ----------
-    replay : Replay
-        Of the run.
-    condition : str
-        See `neuronsim.tracing.conditions`.
-    neurons : name, id, glob, or list of them, optional
-        Only these: a name, an id, a glob, or several; of a condition on edges, only edges into these. None: all but
-        inputs.
-    start, stop : int, optional
-        Steps ``start`` to ``stop - 1``; None: to the last, and the one at which the run diverged, if it did.
+    Within a step, the earliest sample of the batch, and of it the first neuron in running order; `Run.first` says what
+    is asked for.
     """
     parsed = parse(condition)
     graph = replay.graph
@@ -92,48 +69,37 @@ def first(
     columns: Array = order[np.isin(order, chosen)]
     if parsed.on_edges:
         columns = np.flatnonzero(np.isin(graph.sinks(), columns))
-    for seen in _steps(replay, parsed, step_number(replay, start, "start"), stop):
-        values = {field: array[..., columns] for field, array in seen.values.items()}
+    for step in _steps(replay, parsed, step_number(replay, start, "start"), stop):
+        with np.errstate(all="ignore"):
+            values = {field: _READ[field](step)[..., columns] for field in parsed.fields}
         holds = np.atleast_2d(parsed.evaluate(values))
         if holds.any():
-            return _occurrence(replay, parsed, seen, columns, holds)
+            row, at = (int(k) for k in np.unravel_index(int(holds.argmax()), holds.shape))
+            found = {field: float(array[row, at] if array.ndim == 2 else array[at]) for field, array in values.items()}
+            of_samples = any(array.ndim == 2 for array in values.values())
+            sample = int(step.samples[row]) if of_samples and step.samples is not None else None
+            where = _place(graph, int(columns[at]), parsed.on_edges)
+            made = step.number < replay.n_steps
+            return Occurrence(parsed.text, step.number, step.epoch or 0, sample, where, found, made)
     return None
 
 
-def _occurrence(replay: "Replay", condition: Condition, seen: _Fields, columns: Array, holds: Array) -> Occurrence:
-    row, at = (int(k) for k in np.unravel_index(int(holds.argmax()), holds.shape))
-    column = int(columns[at])
-    per_sample = any(array.ndim == 2 for array in seen.values.values())
-    graph = replay.graph
-    values = {
-        field: float(array[row, column] if array.ndim == 2 else array[column]) for field, array in seen.values.items()
-    }
-    if condition.on_edges:
-        sink = int(graph.sinks()[column])
-        where: Any = (graph.name(int(graph.sources[column])), graph.name(sink))
-    else:
-        where = graph.name(column)
-    sample = int(seen.samples[row]) if per_sample else None
-    return Occurrence(condition.text, seen.step, seen.epoch, sample, where, values, seen.made)
+def _place(graph: Graph, row: int, is_edge: bool) -> str | tuple[str, str]:
+    """A neuron's name, or an edge's two ends."""
+    return (graph.name(int(graph.sources[row])), graph.name(graph.sink(row))) if is_edge else graph.name(row)
 
 
-def _steps(replay: "Replay", condition: Condition, start: int, stop: int | None) -> Iterator[_Fields]:
-    for step in replay.walk(start, step_number(replay, stop, "stop")):
-        yield _fields(step, condition)
+def _steps(replay: Replay, condition: Condition, start: int, stop: int | None) -> Iterator[StepResult]:
+    yield from replay.walk(start, step_number(replay, stop, "stop"))
     if stop is None and replay.diverged:
         failed = replay.failed()
         # without an update there is nothing after it
         updated = bool(np.isfinite(failed.losses).all())
         if updated or not {"db", "dw"}.intersection(condition.fields):
-            yield _fields(failed, condition, made=False)
+            yield failed
 
 
-def _fields(step: "StepResult", condition: Condition, made: bool = True) -> _Fields:
-    samples = np.empty(0, np.int64) if step.samples is None else step.samples
-    with np.errstate(all="ignore"):
-        return _Fields(step.number, step.epoch or 0, samples, {f: _READ[f](step) for f in condition.fields}, made)
-
-
+#: Fields of a step: (n_samples, n) where there is one for each sample, else (n,).
 _READ: dict[str, Callable[[Any], Array]] = {
     "z": lambda step: np.atleast_2d(step.z),
     "y": lambda step: np.atleast_2d(step.y),

@@ -12,9 +12,10 @@ all gradients: their change is no sum over samples, and is booked by step and ep
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
-from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
+from neuronsim.documents.terms import largest
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.formulas.optimizers import SGD, Momentum, Nesterov, Optimizer
 from neuronsim.graph.graph import Graph
@@ -91,12 +92,12 @@ class Split(Explained):
     def _explanation(self) -> Section:
         """The largest lines as a table."""
         lines = [line for line in self.entries if line.amount]
-        shown = len(lines) if len(lines) <= MOST_TERMS else SHOWN_TERMS
-        rows = [(line.name, number(line.amount)) for line in lines[:shown]]
+        shown, others = largest(lines, lambda line: line.amount)
+        rows = [(line.name, number(line.amount)) for line in shown]
         remarks = []
-        if len(lines) > shown:
-            rest = number(math.fsum(line.amount for line in lines[shown:]))
-            remarks.append(f"the {shown} largest of {len(lines):,}; the others add up to {rest}")
+        if others:
+            rest = number(math.fsum(line.amount for line in others))
+            remarks.append(f"the {len(shown)} largest of {len(lines):,}; the others add up to {rest}")
         nothing = int(np.count_nonzero(self.amounts == 0.0))
         if nothing:
             remarks.append(f"{nothing:,} of {len(self):,} {_PLURALS[self.kind]} wrote nothing")
@@ -160,19 +161,14 @@ class Ledger(Explained):
 
     def _explanation(self) -> Explanation:
         steps = f"steps {self.start:,} to {self.stop - 1:,}" if self.stop > self.start else "no steps"
-        head = Section(
-            f"{self.rule}, {steps}",
-            (("then", number(self.before)), ("now", number(self.after)), ("change", number(self.total))),
-        )
-        sections = [head]
+        rows = ("then", number(self.before)), ("now", number(self.after)), ("change", number(self.total))
+        remarks: tuple[str, ...] = ()
         if self._by_sample is None:
-            head = Section(head.heading, head.rows, (f"{self.rule} is adaptive: booked by step, not by sample",))
-            sections = [head, self.by_step._explanation()]
+            remarks, splits = (f"{self.rule} is adaptive: booked by step, not by sample",), [self.by_step]
         else:
-            sections.append(self.by_sample._explanation())
-            if self._labels is not None:
-                sections.append(self.by_class._explanation())
-        return Explanation(f"ledger of {self.parameter}", (*sections, self.by_epoch._explanation()))
+            splits = [self.by_sample] if self._labels is None else [self.by_sample, self.by_class]
+        sections = [split._explanation() for split in (*splits, self.by_epoch)]
+        return Explanation(f"ledger of {self.parameter}", (Section(f"{self.rule}, {steps}", rows, remarks), *sections))
 
     def __repr__(self) -> str:
         return f"<Ledger of {self.parameter}, steps {self.start:,} to {self.stop - 1:,}: {number(self.total)}>"
@@ -191,16 +187,7 @@ class _Booked(NamedTuple):
 
 
 def ledger(replay: Replay, *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
-    """Replay some steps and book the change of one parameter.
-
-    Parameters
-    ----------
-    replay : Replay
-    *what : str, int or pair of them
-        An edge, ``"i1", "h1"``, or a neuron: its bias.
-    start, stop : int, optional
-        Steps ``start`` to ``stop - 1``; None: to the last.
-    """
+    """Replay some steps and book the change of one parameter; `Run.ledger` says what is asked for."""
     parameter = _parameter(replay.graph, what)
     first, last = step_number(replay, start, "start"), step_number(replay, stop, "stop")
     if first > last:
@@ -214,14 +201,14 @@ def ledger(replay: Replay, *what: Any, start: int = 0, stop: int | None = None) 
         booked.append(_book(parameter, step))
     after = booked[-1].after if booked else before
     steps = _balanced("step", [b.step for b in booked], [b.after - b.before for b in booked], {}, before, after)
-    epochs = _epochs(booked, before, after)
+    of_epochs = [list(those) for _, those in groupby(booked, key=lambda b: b.epoch)]
+    changes = [those[-1].after - those[0].before for those in of_epochs]
+    epochs = _balanced("epoch", [those[0].epoch for those in of_epochs], changes, {}, before, after)
     by_sample = None
     if type(replay.rule) in (SGD, Momentum, Nesterov):
         by_sample = _by_sample(replay.rule, replay.graph.dtype, booked, velocity, last, before, after)
-    rule = str(replay.rule.name)
-    return Ledger(
-        parameter.label(replay.graph), first, last, before, after, rule, steps, epochs, by_sample, classes(replay.T)
-    )
+    name, rule = parameter.label(replay.graph), str(replay.rule.name)
+    return Ledger(name, first, last, before, after, rule, steps, epochs, by_sample, classes(replay.T))
 
 
 def _parameter(graph: Graph, what: tuple[Any, ...]) -> ParameterRef:
@@ -236,20 +223,14 @@ def _parameter(graph: Graph, what: tuple[Any, ...]) -> ParameterRef:
     return ParameterRef("biases", neuron)
 
 
-def _sample_gradients(parameter: ParameterRef, step: StepResult) -> Reals:
-    """δ·y of each sample, or δ for a bias, float64."""
-    sink, source = parameter.sink(step.graph), parameter.source(step.graph)
-    delta = np.atleast_2d(step.delta)[:, sink].astype(np.float64)
-    gradients: Reals = delta if source is None else delta * np.atleast_2d(step.y)[:, source]
-    return gradients
-
-
 def _book(parameter: ParameterRef, step: StepResult) -> _Booked:
     """One step's parts: -μ·c·δ·y of each sample and -μ·decay·w, with the numbers as the kernel rounds them."""
     dtype = step.graph.dtype.type
     factor = max(parameter.rate_factor(step.graph), 0.0)
     rate = float(dtype(step.learning_rate)) * factor
-    each = _sample_gradients(parameter, step)
+    source = parameter.source(step.graph)
+    each = np.atleast_2d(step.delta)[:, parameter.sink(step.graph)].astype(np.float64)
+    each = each if source is None else each * np.atleast_2d(step.y)[:, source]
     scale = float(dtype(1.0 / len(each))) if step.reduction == "mean" else 1.0
     scale *= step.clip_factor
     gradient = abs(scale * math.fsum(each.tolist()))
@@ -275,18 +256,17 @@ def _by_sample(
     """Each gradient's part times what the rule has made of it by the end."""
     beta = float(dtype.type(rule.momentum)) if isinstance(rule, (Momentum, Nesterov)) else 0.0
     nesterov = isinstance(rule, Nesterov)
-    rows, amounts, decay = [], [], []
+    rows, decay = [np.empty(0, np.int64)], []
+    amounts: list[Reals] = [np.empty(0)]
     for b in booked:
         left = stop - b.step
         written = 1.0 + beta * _geometric(beta, left) if nesterov else _geometric(beta, left)
         rows.append(b.samples)
         amounts.append(written * b.parts)
         decay.append(written * b.decay)
-    every = np.concatenate(rows) if rows else np.empty(0, np.int64)
-    keys, group = np.unique(every, return_inverse=True)
+    keys, group = np.unique(np.concatenate(rows), return_inverse=True)
     sums = np.zeros(len(keys))
-    if len(keys):
-        np.add.at(sums, group, np.concatenate(amounts))
+    np.add.at(sums, group, np.concatenate(amounts))
     others = {}
     if any(decay):
         others["weight decay"] = math.fsum(decay)
@@ -300,28 +280,13 @@ def _geometric(beta: float, n: int) -> float:
     return -math.expm1(n * math.log(beta)) / (1.0 - beta) if 0.0 < beta < 1.0 else float(min(n, 1))
 
 
-def _epochs(booked: Sequence[_Booked], before: float, after: float) -> Split:
-    keys: list[int] = []
-    ends: list[tuple[float, float]] = []
-    for b in booked:
-        if keys and keys[-1] == b.epoch:
-            ends[-1] = ends[-1][0], b.after
-        else:
-            keys.append(b.epoch)
-            ends.append((b.before, b.after))
-    return _balanced("epoch", keys, [end - begin for begin, end in ends], {}, before, after)
-
-
 def _balanced(kind: str, keys: Any, amounts: Any, others: dict[str, float], before: float, after: float) -> Split:
     """A split with its rounding: the rest of after - before, in as many numbers as it takes to be exact."""
-    values = np.asarray(amounts, np.float64)
-    return Split(kind, np.asarray(keys, np.int64), values, others, tuple(_rest(before, after, values, others)))
-
-
-def _rest(before: float, after: float, amounts: Reals, others: dict[str, float]) -> Iterator[float]:
-    terms = [after, -before, *(-amounts).tolist(), *(-value for value in others.values())]
+    values, rounding = np.asarray(amounts, np.float64), []
+    terms = [after, -before, *(-values).tolist(), *(-value for value in others.values())]
     while (rest := math.fsum(terms)) != 0.0:
-        yield rest
+        rounding.append(rest)
         if not math.isfinite(rest):
-            return
+            break
         terms.append(-rest)
+    return Split(kind, np.asarray(keys, np.int64), values, others, tuple(rounding))

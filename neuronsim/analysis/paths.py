@@ -28,6 +28,7 @@ from neuronsim.documents.explanation import Explained
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.errors import NeuronsimError, SettingError
+from neuronsim.graph.edges import reaching
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
@@ -105,9 +106,6 @@ class Paths(Explained, Sequence[Path]):
     def __len__(self) -> int:
         return len(self.shown)
 
-    def __iter__(self) -> Iterator[Path]:
-        return iter(self.shown)
-
     def __repr__(self) -> str:
         of = "all" if self.complete else f"{len(self.shown):,} of {_how_many(self.n_paths)}"
         return f"<Paths of {self.neuron!r} in step {self.step}: {of}, delta = {self.delta:.9g}>"
@@ -129,16 +127,7 @@ class Paths(Explained, Sequence[Path]):
 
 
 def paths(step: StepResult, neuron: str | int, *, top: int | None = 5) -> Paths:
-    """The largest terms of a neuron's δ, each a path to an output.
-
-    Parameters
-    ----------
-    step : StepResult
-        Of one sample.
-    neuron : str or int
-        Name or id; of an input δ is ∂L/∂x.
-    top : int or None
-        How many paths; None is all of them, up to 100,000.
+    """The largest terms of a neuron's δ in a step of one sample, each a path to an output; of an input δ is ∂L/∂x.
 
     Raises
     ------
@@ -195,7 +184,7 @@ class _Continuations:
         self.weights = step.weights.astype(np.float64)
         self.delta, self.n_paths, self.size, self.own, self.slope = np.zeros((5, graph.n_neurons))
         self._options: dict[int, _Options] = {}
-        reached = self._reached(start)
+        reached = np.flatnonzero(reaching(begins, self._sinks[by_source], np.array([start])))
         levels = graph.plan().levels[reached]
         with np.errstate(over="ignore", invalid="ignore"):
             for a in reached[np.argsort(-levels, kind="stable")].tolist():
@@ -204,17 +193,6 @@ class _Continuations:
     def edges_from(self, a: int) -> NDArray[np.int64]:
         edges: NDArray[np.int64] = self._by_source[self._begins[a] : self._begins[a + 1]]
         return edges
-
-    def _reached(self, start: int) -> NDArray[np.int64]:
-        seen = np.zeros(self.step.graph.n_neurons, np.bool_)
-        front = [start]
-        seen[start] = True
-        while front:
-            new = self._sinks[self.edges_from(front.pop())]
-            new = new[~seen[new]]
-            seen[new] = True
-            front += new.tolist()
-        return np.flatnonzero(seen)
 
     def _finish(self, a: int) -> None:
         """δ = own part + f'(z) · Σ w · δ; the largest path is the largest continuation."""

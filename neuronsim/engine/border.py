@@ -50,12 +50,7 @@ def as_samples(
 
 
 def as_targets(
-    T: ArrayLike,
-    n_samples: int,
-    names: Sequence[str],
-    dtype: np.dtype[np.floating],
-    loss: Loss,
-    what: str = "T",
+    T: ArrayLike, n_samples: int, names: Sequence[str], dtype: np.dtype[np.floating], loss: Loss, what: str = "T"
 ) -> NDArray[Any]:
     """Targets as kernels read them.
 

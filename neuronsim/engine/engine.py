@@ -20,13 +20,12 @@ from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
 from neuronsim.graph.runnable import check_runnable
 from neuronsim.kernels import codes, shapes
-from neuronsim.kernels.arguments import Learning, Parameters, Wiring, Workspace
+from neuronsim.kernels.arguments import Learning, Parameters, Pass, Rule, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
 from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
 from neuronsim.kernels.lanes import WIDTH
 from neuronsim.kernels.update import ADD, N_RULE, WRITE
-from neuronsim.kernels.watch import steps as watch
-from neuronsim.kernels.watch.recorder import Recorder
+from neuronsim.kernels.watch.recorder import Recorder, judge_block
 
 
 class Engine:
@@ -115,7 +114,7 @@ class Engine:
         sums, n_threads = self.like_parameters(), self.threads(min(len(X), batch.BLOCK_SAMPLES), None)
 
         def summed(block: BlockSignals) -> tuple[Array, ...]:
-            self._run_neurons(block, sums, WRITE if block.begin == 0 else ADD, n_threads)
+            self._sum_gradients(block, sums, WRITE if block.begin == 0 else ADD, n_threads)
             return pick(block)
 
         picked = gathered(self.blocks(X, T, loss), len(X), summed)
@@ -152,23 +151,23 @@ class Engine:
         """Let alarms look at the samples ``rows`` of X with the parameters as they are."""
         samples = make_samples(X, T, rows, self.dtype)
         for block in self.blocks(X[rows], T[rows], loss):
-            watch.judge_block(recorder, block.work, samples, self.parameters, block.begin, block.count)
+            judge_block(recorder, block.work, samples, self.parameters, block.begin, block.count)
 
     # --- buffers
 
     def cuts(self, n_threads: int) -> Array | None:
-        """Where the neurons of runs that are not shared, by id, are cut: about as many edges to each thread.
+        """Where the neurons of ranges that are not shared, by id, are cut: about as many edges to each thread.
 
         None for one thread.
         """
         if n_threads == 1:
             return None
-        shared, run_size = self.wiring.run_shared, self.wiring.run_size
-        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input][np.repeat(~shared, run_size)]
+        shared, range_size = self.wiring.range_shared, self.wiring.range_size
+        in_degree = np.diff(self.wiring.row_start)[~self.wiring.is_input][np.repeat(~shared, range_size)]
         cost = np.concatenate(([0], np.cumsum(in_degree + 8)))
         cuts = np.searchsorted(cost, cost[-1] * np.arange(1, n_threads) / n_threads)
-        run_starts = np.concatenate(([0], np.cumsum(np.where(shared, 0, run_size))))
-        within = run_starts[np.searchsorted(run_starts, cuts, side="right") - 1]
+        range_starts = np.concatenate(([0], np.cumsum(np.where(shared, 0, range_size))))
+        within = range_starts[np.searchsorted(range_starts, cuts, side="right") - 1]
         cuts = within + (cuts - within) // shapes.ROWS * shapes.ROWS
         return np.concatenate(([0], cuts, [len(in_degree)])).astype(np.int64)
 
@@ -210,22 +209,21 @@ class Engine:
         samples, cuts = make_samples(X, T, np.arange(n), self.dtype), self.cuts(n_threads)
         for begin in range(0, n, batch.BLOCK_SAMPLES):
             block = BlockSignals(wiring, work, begin, X[begin : begin + batch.BLOCK_SAMPLES])
-            with alone(cuts):
-                batch.block_samples(
-                    wiring, self.parameters, work, samples, loss, depth, begin, block.count, work.stride, cuts
-                )
+            with parallel_regions(cuts):
+                asked = Pass(loss, depth)
+                batch.block_samples(wiring, self.parameters, work, samples, asked, begin, block.count, cuts)
             yield block
 
-    def _run_neurons(self, block: BlockSignals, sums: Parameters, mode: int, n_threads: int) -> None:
+    def _sum_gradients(self, block: BlockSignals, sums: Parameters, mode: int, n_threads: int) -> None:
         """Write a block's gradients to ``sums``, or add them."""
-        none, cuts = self.no_parameters(), self.cuts(n_threads)
-        zero, unused = self.dtype.type(0), np.zeros(2)
-        keep = Learning(mode, np.zeros(N_RULE, self.dtype), unused, unused, zero, sums, none, none, none)
-        with alone(cuts):
-            batch.block_neurons(block.wiring, block.work, keep, block.count, block.work.stride, cuts)
+        none, unused, cuts = self.no_parameters(), np.zeros(2), self.cuts(n_threads)
+        rule = Rule(codes.SGD, np.zeros(N_RULE, self.dtype), self.dtype.type(0))
+        learning = Learning(rule, unused, unused, np.full(1, mode), none, none, none, none, gradient=sums)
+        with parallel_regions(cuts):
+            batch.block_neurons(block.wiring, block.work, learning, block.count, cuts)
 
 
-def alone(cuts: Array | None) -> AbstractContextManager[Any]:
+def parallel_regions(cuts: Array | None) -> AbstractContextManager[Any]:
     """Let one Python thread at a time open parallel regions; those that open none need not wait."""
     return nullcontext() if cuts is None else PARALLEL
 

@@ -7,9 +7,9 @@ from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
 from neuronsim.kernels import codes, shapes
-from neuronsim.kernels.activations import USUAL
+from neuronsim.kernels.activations import COMMON
 from neuronsim.kernels.arguments import Wiring
-from neuronsim.kernels.order import count_leading
+from neuronsim.kernels.planning import count_leading
 
 # Dense bundles of this many tiles are shared out to all threads; of the others each thread takes some.
 _SHARED_ROWS = 4
@@ -35,7 +35,7 @@ def lower(graph: Graph, wants_inputs: bool) -> Wiring:
     output_codes = graph.activation_codes[graph.outputs]
     softmax_rows = np.flatnonzero(output_codes == codes.SOFTMAX)
     prelus = np.flatnonzero(graph.activation_codes == codes.PRELU)
-    short = plan.bundle_is_short & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], USUAL)
+    short = plan.bundle_is_short & _are_alike(graph, first, size) & np.isin(graph.activation_codes[first], COMMON)
     return Wiring(
         row_start=graph.row_start,
         sources=graph.sources,
@@ -45,15 +45,15 @@ def lower(graph: Graph, wants_inputs: bool) -> Wiring:
         bundle_shared=shared,
         groups=groups,
         tiny=bool(short.all()) and not len(softmax_rows),
-        run_end=_range_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
-        bundle_leading=n_leading,
-        run_first=first[ranges],
-        run_size=range_size,
-        run_dense=dense[ranges],
-        run_shared=shared[ranges],
-        run_leading=ranges < leading,
-        leading=leading,
-        inputs_heard_later=is_output_input or _later_read_inputs(graph, first[:leading], size[:leading]),
+        activation_end=_activation_ends(graph, first[groups[:-1]], (first + size)[groups[1:] - 1]),
+        n_leading_sources=n_leading,
+        range_first=first[ranges],
+        range_size=range_size,
+        range_dense=dense[ranges],
+        range_shared=shared[ranges],
+        range_leading=ranges < leading,
+        n_leading_bundles=leading,
+        inputs_read_later=is_output_input or _later_read_inputs(graph, first[:leading], size[:leading]),
         inputs_end=int(graph.inputs.max(initial=-1)) + 1,
         codes=graph.activation_codes.astype(np.int64),
         user=_user_addresses(graph),
@@ -121,7 +121,7 @@ def _are_alike(graph: Graph, first: Array, size: Array) -> Array:
     return alike
 
 
-def _range_ends(graph: Graph, starts: Array, ends: Array) -> Array:
+def _activation_ends(graph: Graph, starts: Array, ends: Array) -> Array:
     """By neuron, where the range ends in which all have one activation, without parameters of their own."""
     codes_ = graph.activation_codes
     has_own = (codes_ == codes.PRELU) | (codes_ >= codes.FIRST_USER)

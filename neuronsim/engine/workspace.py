@@ -46,15 +46,14 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
     pitch = sum(sizes)
     # each buffer reaches to the last plane's end
     planes_of_all = _aligned_zeros(planes * pitch, dtype)
-    y, z, delta, own, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
+    y, z, delta, loss_delta, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
     degrees = np.diff(wiring.row_start)
     longest = int(degrees.max()) if degrees.size else 0
-    panels = -(-n // (2 * width)) if stride > 1 and bool(wiring.run_dense.any()) else 0
+    panels = -(-n // (2 * width)) if stride > 1 and bool(wiring.range_dense.any()) else 0
     rows = panels * 2 * width * stride
-    own_rows = -(-wiring.inputs_end // (2 * width)) * 2 * width * stride if panels else 0
-    # one thread needs no copies of its own
-    copies = n_threads if n_threads > 1 and wiring.leading > 0 else 0
-    heard = wiring.inputs_end
+    thread_rows = -(-wiring.inputs_end // (2 * width)) * 2 * width * stride if panels else 0
+    # one thread needs no copies
+    copies = n_threads if n_threads > 1 and wiring.n_leading_bundles > 0 else 0
     scratch = (longest // width * width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
     return Workspace(
         stride=stride,
@@ -62,7 +61,7 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
         y=y,
         z=z,
         delta=delta,
-        own=own,
+        loss_delta=loss_delta,
         target=target,
         slope_terms=slope_terms,
         losses=losses,
@@ -70,12 +69,12 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
         rows=_aligned_zeros(planes * rows, dtype),
         starts=np.zeros(n_threads * planes * stride, np.int64),
         places=np.arange(width) * stride,
-        steps=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
-        primes=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
+        changes=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
+        derivatives=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
         scratch=_aligned_zeros(n_threads * scratch, dtype),
-        own_inputs=_aligned_zeros(copies * (planes * heard * stride + spare), dtype),
-        own_row_pitch=own_rows,
-        own_rows=_aligned_zeros(copies * planes * own_rows, dtype),
+        thread_inputs=_aligned_zeros(copies * (planes * wiring.inputs_end * stride + spare), dtype),
+        thread_row_pitch=thread_rows,
+        thread_rows=_aligned_zeros(copies * planes * thread_rows, dtype),
     )
 
 
@@ -142,7 +141,7 @@ class BlockSignals:
             delta[:, wiring.inputs] = np.nan
         for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
             # an input that is an output gets the loss's part on top of what its sinks send back
-            delta[:, wiring.outputs[row]] += self._read(self.work.own, len(wiring.outputs))[:, row]
+            delta[:, wiring.outputs[row]] += self._read(self.work.loss_delta, len(wiring.outputs))[:, row]
         return delta
 
     @property

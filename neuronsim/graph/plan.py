@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from neuronsim.basics.arrays import Integers, Marks
 from neuronsim.errors import CycleError
-from neuronsim.kernels import order as kernels
+from neuronsim.kernels import planning as kernels
 from neuronsim.kernels.online.steps import SHORT
 
 # Neurons that listen to the same consecutive sources gain from sample-major columns from here on.

@@ -1,12 +1,10 @@
 """Activations on lanes: y = f(z) and, going back, δ = (Σ w·δ) · f'(z). The derivative is always taken at z."""
 
-from typing import Any
-
-import numpy.typing as npt
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from neuronsim.kernels.arguments import Activation, Array
 from neuronsim.kernels.codes import (
     ELU,
     FIRST_USER,
@@ -32,10 +30,8 @@ from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import Lanes, absolute, filled, fma, lane_count, load_part, poke, select, store_part
 from neuronsim.kernels.mathematics import cos, erf, exp, expm1, sigmoid, sin, softplus, tanh
 
-Array = npt.NDArray[Any]
-
-#: Activations that `usual` knows.
-USUAL = (IDENTITY, SIGMOID, TANH, RELU, SOFTMAX)
+#: Activations that `common` knows.
+COMMON = (IDENTITY, SIGMOID, TANH, RELU, SOFTMAX)
 
 LEAK = 0.01
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -152,59 +148,57 @@ def derivative(code: int, z: Lanes, y: Lanes, slope: Lanes) -> Lanes:
 
 
 @kernel
-def activate(code: int, slope: Any, user: Array, z: Array, zi: int, y: Array, yi: int, n: int) -> None:
-    """y = f(z) for ``n`` values in a row, all of one activation and (prelu) one slope."""
-    if code >= FIRST_USER:
+def activate(f: Activation, z: Array, zi: int, y: Array, yi: int, n: int) -> None:
+    """y = f(z) for ``n`` values in a row."""
+    if f.code >= FIRST_USER:
         for i in range(n):
-            y[yi + i] = call(user[2 * (code - FIRST_USER)], z[zi + i])
+            y[yi + i] = call(f.user[2 * (f.code - FIRST_USER)], z[zi + i])
         return
     width = lane_count(z)
     for i in range(0, n, width):
         part = min(width, n - i)
         value = load_part(z, zi + i, part)
-        if code == RELU:
+        if f.code == RELU:
             value = relu(value)
-        elif code != IDENTITY and code != SOFTMAX:
-            value = activation(code, value, filled(value, slope))
+        elif f.code != IDENTITY and f.code != SOFTMAX:
+            value = activation(f.code, value, filled(value, f.slope))
         store_part(y, yi + i, value, part)
 
 
 @kernel
-def times_derivative(
-    code: int, slope: Any, user: Array, z: Array, y: Array, zi: int, d: Array, di: int, n: int
-) -> None:
+def times_derivative(f: Activation, z: Array, y: Array, zi: int, d: Array, di: int, n: int) -> None:
     """d := d · f'(z) for ``n`` values in a row: from ∂L/∂y to δ = ∂L/∂z."""
-    if code == IDENTITY:
+    if f.code == IDENTITY:
         return
-    if code >= FIRST_USER:
+    if f.code >= FIRST_USER:
         for i in range(n):
-            d[di + i] *= call(user[2 * (code - FIRST_USER) + 1], z[zi + i])
+            d[di + i] *= call(f.user[2 * (f.code - FIRST_USER) + 1], z[zi + i])
         return
-    if code == RELU or code == SIGMOID or code == TANH:
+    if f.code == RELU or f.code == SIGMOID or f.code == TANH:
         z = y  # all that they need, relu's y > 0 for z > 0 too: another core may have z in its cache
     width = lane_count(z)
     for i in range(0, n, width):
         part = min(width, n - i)
         value = load_part(z, zi + i, part)
-        if code == RELU:
+        if f.code == RELU:
             factor = relu_derivative(value)
         else:
-            factor = derivative(code, value, load_part(y, zi + i, part), filled(value, slope))
+            factor = derivative(f.code, value, load_part(y, zi + i, part), filled(value, f.slope))
         store_part(d, di + i, load_part(d, di + i, part) * factor, part)
 
 
 @kernel
-def activate_run(code: int, slope: Any, user: Array, z: Array, y: Array, primes: Array, at: int, n: int) -> None:
+def activate_with_derivative(f: Activation, z: Array, y: Array, derivatives: Array, at: int, n: int) -> None:
     """y = f(z) and f'(z) for ``n`` neurons in a row, online."""
-    activate(code, slope, user, z, at, y, at, n)
+    activate(f, z, at, y, at, n)
     for i in range(at, at + n):
-        poke(primes, i, type(slope)(1.0))
-    times_derivative(code, slope, user, z, y, at, primes, at, n)
+        poke(derivatives, i, type(f.slope)(1.0))
+    times_derivative(f, z, y, at, derivatives, at, n)
 
 
 @inlined
-def usual(code: int, x: Lanes) -> tuple[Lanes, Lanes]:
-    """f(z) and f'(z) of the usual activations (`USUAL`) for any number of lanes, without a call."""
+def common(code: int, x: Lanes) -> tuple[Lanes, Lanes]:
+    """f(z) and f'(z) of the activations `COMMON` for any number of lanes, without a call."""
     if code == SIGMOID:
         y = sigmoid(x)
         return y, y * (1.0 - y)
@@ -212,7 +206,7 @@ def usual(code: int, x: Lanes) -> tuple[Lanes, Lanes]:
         y = tanh(x)
         return y, fma(-y, y, filled(x, 1.0))
     if code == RELU:
-        return select(x <= 0.0, 0.0, x), select(x <= 0.0, 0.0, select(x > 0.0, 1.0, x))
+        return relu(x), relu_derivative(x)
     return x, filled(x, 1.0)
 
 

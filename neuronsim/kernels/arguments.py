@@ -15,18 +15,18 @@ class Wiring(NamedTuple):
     bundle_first: Array  # int64 (n_bundles,) in topological order
     bundle_size: Array  # int64 (n_bundles,)
     bundle_pushes: Array  # bool (n_bundles,): some source wants δ
-    groups: Array  # int64 (n_groups + 1,): bundles that run side by side, consecutive neurons, by their first bundle
-    tiny: bool  # every bundle has few sources and one usual activation, none softmax
-    run_end: Array  # int64 (n_neurons,): where the neurons end that are activated together with this one
     bundle_shared: Array  # bool (n_bundles,): dense and so large that every thread takes its part
-    bundle_leading: Array  # int64 (n_bundles,): sources, from the first on, that want none
-    run_first: Array  # int64 (n_runs,) ascending: neurons with consecutive ids, of any level, that learn together
-    run_size: Array  # int64 (n_runs,)
-    run_dense: Array  # bool (n_runs,): a bundle of consecutive sources, enough to gain from sample-major columns
-    run_shared: Array  # bool (n_runs,): a shared bundle
-    run_leading: Array  # bool (n_runs,): a leading bundle
-    leading: int  # so many bundles from the first listen to inputs alone, are shared and hold many edges; or 0
-    inputs_heard_later: bool  # other bundles listen to inputs too, or an input is an output
+    groups: Array  # int64 (n_groups + 1,): bundles side by side, consecutive neurons, by their first bundle
+    tiny: bool  # every bundle has few sources and one common activation, none softmax
+    activation_end: Array  # int64 (n_neurons,): where the neurons end that are activated together with this one
+    n_leading_sources: Array  # int64 (n_bundles,): sources, from the first on, that want no δ
+    range_first: Array  # int64 (n_ranges,) ascending: neurons with consecutive ids, of any level, that learn together
+    range_size: Array  # int64 (n_ranges,)
+    range_dense: Array  # bool (n_ranges,): a bundle of consecutive sources, enough to gain from sample-major columns
+    range_shared: Array  # bool (n_ranges,): a shared bundle
+    range_leading: Array  # bool (n_ranges,): a leading bundle
+    n_leading_bundles: int  # so many from the first listen to inputs alone, are shared and hold many edges; or 0
+    inputs_read_later: bool  # other bundles listen to inputs too, or an input is an output
     inputs_end: int  # the highest id of an input, + 1
     codes: Array  # int64 (n_neurons,) activations
     user: Array  # int64 (2 · n_user,) addresses of f and f' of registered activations
@@ -51,18 +51,26 @@ class Parameters(NamedTuple):
     slopes: Array
 
 
-class Learning(NamedTuple):
-    """How parameters change: the optimiser, its numbers, and everything that lies beside each parameter."""
+class Rule(NamedTuple):
+    """An optimiser and its numbers of one step."""
 
     optimizer: int
-    numbers: Array  # of one step, in the network's dtype; their places are in ``update.py``
-    settings: Array  # float64, the same before rounding
+    numbers: Array  # in the network's dtype; their places are in ``update.py``
+    decay: Any  # of weights; 0 for biases and slopes
+
+
+class Learning(NamedTuple):
+    """How parameters change: the rule, and everything that lies beside each parameter."""
+
+    rule: Rule
+    settings: Array  # float64, ``Rule.numbers`` before rounding
     powers: Array  # float64 (2,): β₁ᵗ and β₂ᵗ as running products
-    decay: Any  # of weights
+    mode: Array  # int64 (1,): parameters are updated, or their gradients written or added to ``gradient``
     parameters: Parameters
     first_state: Parameters
     second_state: Parameters
     rates: Parameters  # factors on the learning rate, −1 where frozen
+    gradient: Parameters  # of all parameters, where it is needed before the update; else empty
 
 
 class Workspace(NamedTuple):
@@ -79,7 +87,7 @@ class Workspace(NamedTuple):
     y: Array  # (n_neurons · stride,)
     z: Array
     delta: Array
-    own: Array  # (n_outputs · stride,): the loss's own part of δ
+    loss_delta: Array  # (n_outputs · stride,): the loss's own part of δ
     target: Array  # (n_outputs · stride,)
     slope_terms: Array  # (n_prelus · stride,)
     losses: Array  # (stride,)
@@ -87,12 +95,12 @@ class Workspace(NamedTuple):
     rows: Array  # (planes · panels · stride · 2 · lanes,): y again for dense bundles, see ``place_in_rows``
     starts: Array  # int64 (n_threads · planes · stride,): where each sample of the block begins in X
     places: Array  # int64 (lanes,): where the rows of consecutive neurons begin, counted from the first: 0, stride, …
-    steps: Array  # (n_neurons,): −μ·δ, online
-    primes: Array  # (n_neurons,): f'(z), online
-    scratch: Array  # (n_threads · scratch length,): gradients of a few neurons, on their way into an update
-    own_inputs: Array  # (n_threads · planes · inputs_end · stride,): y of inputs that each thread gathered for itself
-    own_row_pitch: int  # of planes in ``own_rows``
-    own_rows: Array  # (n_threads · planes · panels of inputs · …,): as ``rows``
+    changes: Array  # (n_neurons,): −μ·δ, online
+    derivatives: Array  # (n_neurons,): f'(z), online
+    scratch: Array  # (n_threads · scratch length,): gradients of some neurons, on their way into an update
+    thread_inputs: Array  # (n_threads · planes · inputs_end · stride,): y of inputs that each thread gathered itself
+    thread_row_pitch: int  # of planes in ``thread_rows``
+    thread_rows: Array  # (n_threads · planes · panels of inputs · …,): as ``rows``
 
 
 class Samples(NamedTuple):
@@ -102,3 +110,127 @@ class Samples(NamedTuple):
     targets: Array  # float (n_samples, n_outputs), or (0, 0) where there are class numbers
     classes: Array  # int32 (n_samples,), or (0,)
     order: Array  # int64 (n_samples,)
+
+
+class Task(NamedTuple):
+    """What is trained for, and how: the same for all steps of a run."""
+
+    loss: int
+    batch: int  # samples of a step
+    mean: bool  # gradients are means over a batch, else sums
+    clip_norm: float  # 0 where gradients are not clipped by their norm
+    fused: bool  # online, plain SGD: nothing frozen, scaled, decayed or clipped
+
+
+class Span(NamedTuple):
+    """Consecutive steps of an epoch."""
+
+    first_step: int  # of the epoch
+    step_rates: Array  # float64 (n_steps,): the learning rate of each
+    loss_sum: Array  # float64 (1,): gains the samples' losses, each before the update that used it
+
+
+class Pass(NamedTuple):
+    """What samples go through: forward, to the loss, or back to δ."""
+
+    loss: int
+    depth: int  # FORWARD, LOSS or BACKWARD
+
+
+class Block(NamedTuple):
+    """Samples that lie in the workspace together, and which of their places are dealt with."""
+
+    position: int  # of the first one in the order of samples
+    n_samples: int  # places from there on repeat the last one, and their δ is 0
+    start: int
+    end: int  # ``end − start`` is a whole number of lane vectors
+
+
+class Part(NamedTuple):
+    """A thread's part of the neurons: of each shared bundle its share, of the others those between two ids."""
+
+    part: int
+    parts: int
+    begin: int  # counted by id, without inputs and shared bundles
+    end: int
+
+
+# ── small ones, made on the way ──
+
+
+class Activation(NamedTuple):
+    """f of one neuron, or of several in a row."""
+
+    code: int
+    slope: Any  # prelu's
+    user: Array  # addresses, as in ``Wiring``
+
+
+class Edges(NamedTuple):
+    """The edges of neurons that listen to the same sources: a row of weights behind the other, and one row of ids."""
+
+    weights: Array
+    w0: int  # where the first neuron's row begins
+    sources: Array
+    s0: int  # where the ids begin
+    n_sources: int
+
+
+class Signals(NamedTuple):
+    """What goes forward, from the first sample of some on; rows are ``stride`` apart."""
+
+    source_y: Array  # what is read: ``y``, or a thread's own copy of the inputs
+    z: Array
+    y: Array
+    stride: int
+
+
+class OutputSignals(NamedTuple):
+    """What a loss is made of: z and y by neuron, the others by output; rows are ``stride`` apart."""
+
+    stride: int
+    z: Array
+    y: Array
+    target: Array
+    loss_delta: Array
+    losses: Array
+
+
+class Gathered(NamedTuple):
+    """Where inputs are gathered: the workspace's own buffers, or a thread's; fields as in ``Workspace``."""
+
+    stride: int
+    pitch: int
+    y: Array
+    row_pitch: int
+    rows: Array
+    starts: Array
+
+
+class Sums(NamedTuple):
+    """What a thread sums gradients from, and where they lie until the update."""
+
+    n_samples: int  # padded to whole lane vectors: from the last one on δ is 0
+    row_pitch: int
+    rows: Array  # y sample by sample
+    scratch: int  # where the thread's part of the scratch array begins
+
+
+class Patch(NamedTuple):
+    """Weights of some neurons of a dense bundle from some of its sources."""
+
+    neuron: int
+    end: int  # behind the last neuron
+    low: int  # the first source
+    high: int  # behind the last one
+    at: int  # where the weight of ``neuron`` from ``low`` lies
+    step: int  # rows are so far apart
+
+
+class Trained(NamedTuple):
+    """One kind of parameter, and what lies beside each."""
+
+    values: Array
+    first_state: Array
+    second_state: Array
+    rates: Array

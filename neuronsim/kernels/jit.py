@@ -287,7 +287,7 @@ class KernelCache(_Cache):  # type: ignore[misc]
 
     @property
     def cache_path(self) -> str | None:
-        """The folder, as Numba wants to hear it."""
+        """The folder, as Numba asks for it."""
         folder = cache_folder()
         return None if folder is None else str(folder)
 

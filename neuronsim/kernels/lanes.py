@@ -1,9 +1,7 @@
-"""Lane vectors and tiles: fixed-width SIMD values that kernels hold in local variables.
+"""Lane vectors: fixed-width SIMD values that kernels hold in local variables.
 
 A *lane vector* is 64 bytes of numbers: 16 float32 or 8 float64. In mini-batches a lane is a sample, in online
-learning a lane is a source. A *tile* is ``rows × columns`` lane vectors as one value; LLVM keeps it in registers, so
-that one short kernel serves any block size, and each accumulator's order of summation does not depend on the tile's
-shape.
+learning a lane is a source.
 
 Every operation maps to one LLVM instruction or a written-out sequence of them, without fast-math flags: the same bits
 on every processor. Multiply-adds are explicit (``fma``), horizontal sums are a fixed tree, comparisons are ordered
@@ -15,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.datamodel import models, register_default
 from numba.core.imputils import lower_builtin
-from numba.core.types.misc import Dummy
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, typeof_impl
+from numba.extending import intrinsic
+
+from neuronsim.kernels import llvm
 
 BYTES = 64
 
@@ -29,7 +28,6 @@ WIDTH = {np.dtype(np.float32): BYTES // 4, np.dtype(np.float64): BYTES // 8}
 
 # What a kernel holds; for annotations only: these values never leave compiled code.
 Lanes = Any
-Tile = Any
 
 
 class LanesType(types.Type):  # type: ignore[misc]
@@ -41,92 +39,16 @@ class LanesType(types.Type):  # type: ignore[misc]
         super().__init__(name=f"Lanes({element}, {count})")
 
 
-class TileType(types.Type):  # type: ignore[misc]
-    """``rows × columns`` lane vectors, row by row."""
-
-    def __init__(self, lanes: LanesType, rows: int, columns: int) -> None:
-        self.lanes = lanes
-        self.rows = rows
-        self.columns = columns
-        super().__init__(name=f"Tile({lanes}, {rows}, {columns})")
-
-
-def _llvm_element(element: types.Type) -> ir.Type:
-    if element == types.boolean:
-        return ir.IntType(1)
-    if isinstance(element, types.Float):
-        return ir.FloatType() if element.bitwidth == 32 else ir.DoubleType()
-    return ir.IntType(element.bitwidth)
-
-
 @register_default(LanesType)
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, dmm: Any, fe_type: LanesType) -> None:
-        super().__init__(dmm, fe_type, ir.VectorType(_llvm_element(fe_type.element), fe_type.count))
-
-
-@register_default(TileType)
-class _TileModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, dmm: Any, fe_type: TileType) -> None:
-        vector = ir.VectorType(_llvm_element(fe_type.lanes.element), fe_type.lanes.count)
-        super().__init__(dmm, fe_type, ir.ArrayType(vector, fe_type.rows * fe_type.columns))
-
-
-class Shape:
-    """A tile's shape, passed to kernels as a value whose *type* carries the numbers."""
-
-    def __init__(self, rows: int, columns: int) -> None:
-        self.rows = rows
-        self.columns = columns
-
-
-class _ShapeType(Dummy):  # type: ignore[misc]
-    def __init__(self, rows: int, columns: int) -> None:
-        self.rows = rows
-        self.columns = columns
-        super().__init__(name=f"Shape({rows}, {columns})")
-
-
-@register_default(_ShapeType)
-class _ShapeModel(models.OpaqueModel):  # type: ignore[misc]
-    pass
-
-
-class Count:
-    """How many terms an operation takes at a time; the number is part of the type, like a `Shape`'s."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-
-class _CountType(Dummy):  # type: ignore[misc]
-    def __init__(self, count: int) -> None:
-        self.count = count
-        super().__init__(name=f"Count({count})")
-
-
-@register_default(_CountType)
-class _CountModel(models.OpaqueModel):  # type: ignore[misc]
-    pass
-
-
-@typeof_impl.register(Count)
-def _typeof_count(value: Count, context: Any) -> _CountType:
-    return _CountType(value.count)
-
-
-@typeof_impl.register(Shape)
-def _typeof_shape(value: Shape, context: Any) -> _ShapeType:
-    return _ShapeType(value.rows, value.columns)
+        super().__init__(dmm, fe_type, ir.VectorType(llvm.element_type(fe_type.element), fe_type.count))
 
 
 def float_lanes(element: types.Type) -> LanesType:
     """The lane type of a float scalar type."""
     return LanesType(element, BYTES * 8 // element.bitwidth)
 
-
-# --- operators: + − × ÷, comparisons, integer arithmetic
-# ----------------------------------------------------------------
 
 _BINARY = {
     operator.add: ("fadd", "add"),
@@ -142,17 +64,10 @@ _BINARY = {
 _COMPARE = {operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "=="}
 
 
-def _splat_value(builder: ir.IRBuilder, scalar: ir.Value, count: int) -> ir.Value:
-    vector = ir.VectorType(scalar.type, count)
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
-    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), mask)
-
-
 def _as_lanes(context: Any, builder: ir.IRBuilder, value: ir.Value, typ: types.Type, lanes: LanesType) -> ir.Value:
     if isinstance(typ, LanesType):
         return value
-    return _splat_value(builder, context.cast(builder, value, typ, lanes.element), lanes.count)
+    return llvm.splat(builder, context.cast(builder, value, typ, lanes.element), lanes.count)
 
 
 def _register_binary(op: Any, float_name: str | None, int_name: str | None) -> None:
@@ -203,6 +118,7 @@ def _register_compare(op: Any, symbol: str) -> None:
 
 for _op, (_float_name, _int_name) in _BINARY.items():
     _register_binary(_op, _float_name, _int_name)
+
 for _op, _symbol in _COMPARE.items():
     _register_compare(_op, _symbol)
 
@@ -218,101 +134,14 @@ def _lower_negate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> i
     return builder.fneg(args[0]) if isinstance(sig.return_type.element, types.Float) else builder.neg(args[0])
 
 
-# --- building blocks of the intrinsics
-# ----------------------------------------------------------------------------------
-
-
-def _call(builder: ir.IRBuilder, name: str, result: ir.Type, args: list[ir.Value]) -> ir.Value:
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [a.type for a in args]), name)
-    return builder.call(function, args)
-
-
-def _suffix(llvm_type: ir.Type) -> str:
-    if isinstance(llvm_type, ir.VectorType):
-        return f"v{llvm_type.count}{_suffix(llvm_type.element)}"
-    if isinstance(llvm_type, ir.FloatType):
-        return "f32"
-    if isinstance(llvm_type, ir.DoubleType):
-        return "f64"
-    return f"i{llvm_type.width}"
-
-
-def _fma_value(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    return _call(builder, f"llvm.fma.{_suffix(a.type)}", a.type, [a, b, c])
-
-
-def _element_pointer(
-    context: Any, builder: ir.IRBuilder, array_type: types.Array, array: ir.Value, index: ir.Value
-) -> ir.Value:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
-
-
-def _load_vector(builder: ir.IRBuilder, pointer: ir.Value, vector: ir.VectorType, itemsize: int) -> ir.Value:
-    return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=itemsize)
-
-
-def _store_vector(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, itemsize: int) -> None:
-    builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=itemsize)
-
-
-def _prefetch(builder: ir.IRBuilder, place: ir.Value, written: bool = False) -> None:
-    """Have a cache line brought into L1, to be read or also to be written."""
-    numbers = [ir.Constant(ir.IntType(32), k) for k in (int(written), 3, 1)]
-    _call(builder, "llvm.prefetch.p0", ir.VoidType(), [builder.bitcast(place, ir.IntType(8).as_pointer()), *numbers])
-
-
-def _vector(lanes: LanesType) -> ir.VectorType:
-    return ir.VectorType(_llvm_element(lanes.element), lanes.count)
-
-
-def _itemsize(lanes: LanesType) -> int:
-    return int(lanes.element.bitwidth) // 8
-
-
-def _i64(value: int) -> ir.Constant:
-    return ir.Constant(ir.IntType(64), value)
-
-
-def _part_mask(builder: ir.IRBuilder, n: ir.Value, count: int) -> ir.Value:
-    indices = ir.Constant(ir.VectorType(ir.IntType(64), count), list(range(count)))
-    return builder.icmp_signed("<", indices, _splat_value(builder, n, count))
-
-
-def _masked_load(builder: ir.IRBuilder, pointer: ir.Value, lanes: LanesType, mask: ir.Value) -> ir.Value:
-    vector = _vector(lanes)
-    arguments = [
-        builder.bitcast(pointer, vector.as_pointer()),
-        ir.Constant(ir.IntType(32), _itemsize(lanes)),
-        mask,
-        ir.Constant(vector, [0.0] * lanes.count),
-    ]
-    return _call(builder, f"llvm.masked.load.{_suffix(vector)}.p0", vector, arguments)
-
-
-def _masked_store(builder: ir.IRBuilder, value: ir.Value, pointer: ir.Value, lanes: LanesType, mask: ir.Value) -> None:
-    vector = _vector(lanes)
-    arguments = [
-        value,
-        builder.bitcast(pointer, vector.as_pointer()),
-        ir.Constant(ir.IntType(32), _itemsize(lanes)),
-        mask,
-    ]
-    _call(builder, f"llvm.masked.store.{_suffix(vector)}.p0", ir.VoidType(), arguments)
-
-
-# --- lanes
-# ----------------------------------------------------------------------------------------------------------------
-
-
 @intrinsic
 def load(typingctx, array, index):  # type: ignore[no-untyped-def]
     """The lane vector that starts at ``array[index]``."""
     lanes = float_lanes(array.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[0], *args)
-        return _load_vector(builder, pointer, _vector(lanes), _itemsize(lanes))
+        pointer = llvm.element_pointer(context, builder, sig.args[0], *args)
+        return llvm.load(builder, pointer, lanes)
 
     return lanes(array, types.int64), codegen
 
@@ -322,8 +151,8 @@ def store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
     """Write a lane vector to ``array[index:]``."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        _store_vector(builder, args[2], pointer, _itemsize(sig.args[2]))
+        pointer = llvm.element_pointer(context, builder, sig.args[0], args[0], args[1])
+        llvm.store(builder, args[2], pointer, sig.args[2])
         return context.get_dummy_value()
 
     return types.none(array, types.int64, value), codegen
@@ -335,8 +164,8 @@ def load_part(typingctx, array, index, n):  # type: ignore[no-untyped-def]
     lanes = float_lanes(array.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        return _masked_load(builder, pointer, lanes, _part_mask(builder, args[2], lanes.count))
+        pointer = llvm.element_pointer(context, builder, sig.args[0], args[0], args[1])
+        return llvm.masked_load(builder, pointer, lanes, llvm.part_mask(builder, args[2], lanes.count))
 
     return lanes(array, types.int64, types.int64), codegen
 
@@ -347,8 +176,8 @@ def store_part(typingctx, array, index, value, n):  # type: ignore[no-untyped-de
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         lanes = sig.args[2]
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
-        _masked_store(builder, args[2], pointer, lanes, _part_mask(builder, args[3], lanes.count))
+        pointer = llvm.element_pointer(context, builder, sig.args[0], args[0], args[1])
+        llvm.masked_store(builder, args[2], pointer, lanes, llvm.part_mask(builder, args[3], lanes.count))
         return context.get_dummy_value()
 
     return types.none(array, types.int64, value, types.int64), codegen
@@ -359,7 +188,7 @@ def peek(typingctx, array, index):  # type: ignore[no-untyped-def]
     """``array[index]`` for an index that is not negative: without Numba's test for one that is."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        value = builder.load(_element_pointer(context, builder, sig.args[0], *args))
+        value = builder.load(llvm.element_pointer(context, builder, sig.args[0], *args))
         return context.cast(builder, value, sig.args[0].dtype, sig.return_type)
 
     result = types.int64 if isinstance(array.dtype, types.Integer) else array.dtype
@@ -371,7 +200,7 @@ def poke(typingctx, array, index, value):  # type: ignore[no-untyped-def]
     """``array[index] = value`` for an index that is not negative."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        builder.store(args[2], _element_pointer(context, builder, sig.args[0], args[0], args[1]))
+        builder.store(args[2], llvm.element_pointer(context, builder, sig.args[0], args[0], args[1]))
         return context.get_dummy_value()
 
     return types.none(array, types.int64, array.dtype), codegen
@@ -383,25 +212,32 @@ def gather_part(typingctx, array, ids, index, n):  # type: ignore[no-untyped-def
     lanes = float_lanes(array.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        vector, count = _vector(lanes), lanes.count
-        mask = _part_mask(builder, args[3], count)
+        vector, count = llvm.vector_type(lanes), lanes.count
+        mask = llvm.part_mask(builder, args[3], count)
         numbers = ir.VectorType(ir.IntType(32), count)
-        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        first = llvm.element_pointer(context, builder, sig.args[1], args[1], args[2])
         arguments = [
             builder.bitcast(first, numbers.as_pointer()),
             ir.Constant(ir.IntType(32), 4),
             mask,
             ir.Constant(numbers, [0] * count),
         ]
-        places = _call(builder, f"llvm.masked.load.v{count}i32.p0", numbers, arguments)
+        places = llvm.call(builder, f"llvm.masked.load.v{count}i32.p0", numbers, arguments)
         # llvmlite's address arithmetic knows no vectors of indices
         wide = ir.VectorType(ir.IntType(64), count)
-        begin = builder.ptrtoint(_element_pointer(context, builder, sig.args[0], args[0], _i64(0)), ir.IntType(64))
-        offsets = builder.mul(builder.sext(places, wide), ir.Constant(wide, [_itemsize(lanes)] * count))
-        addresses = builder.add(_splat_value(builder, begin, count), offsets)
+        begin = builder.ptrtoint(
+            llvm.element_pointer(context, builder, sig.args[0], args[0], llvm.i64(0)), ir.IntType(64)
+        )
+        offsets = builder.mul(builder.sext(places, wide), ir.Constant(wide, [llvm.itemsize(lanes)] * count))
+        addresses = builder.add(llvm.splat(builder, builder.ptrtoint(begin, ir.IntType(64)), count), offsets)
         pointers = builder.inttoptr(addresses, ir.VectorType(vector.element.as_pointer(), count))
-        arguments = [pointers, ir.Constant(ir.IntType(32), _itemsize(lanes)), mask, ir.Constant(vector, [0.0] * count)]
-        return _call(builder, f"llvm.masked.gather.{_suffix(vector)}.v{count}p0", vector, arguments)
+        arguments = [
+            pointers,
+            ir.Constant(ir.IntType(32), llvm.itemsize(lanes)),
+            mask,
+            ir.Constant(vector, [0.0] * count),
+        ]
+        return llvm.call(builder, f"llvm.masked.gather.{llvm.suffix(vector)}.v{count}p0", vector, arguments)
 
     return lanes(array, ids, types.int64, types.int64), codegen
 
@@ -411,19 +247,19 @@ def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
     """Fetch the cache line of ``array[index]`` for what comes later."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        _prefetch(builder, _element_pointer(context, builder, sig.args[0], *args))
+        llvm.prefetch(builder, llvm.element_pointer(context, builder, sig.args[0], *args))
         return context.get_dummy_value()
 
     return types.none(array, types.int64), codegen
 
 
 @intrinsic
-def few(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
+def pack(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
     """A vector of four lanes from four scalars that are in registers."""
     lanes = LanesType(a, 4)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        value = ir.Constant(_vector(lanes), ir.Undefined)
+        value = ir.Constant(llvm.vector_type(lanes), ir.Undefined)
         for i, scalar in enumerate(args):
             value = builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), i))
         return value
@@ -432,15 +268,15 @@ def few(typingctx, a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def store_few(typingctx, array, index, value, n):  # type: ignore[no-untyped-def]
+def store_packed(typingctx, array, index, value, n):  # type: ignore[no-untyped-def]
     """Write the first ``n`` ≤ 4 lanes to ``array[index:]``, one by one."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[0], args[0], args[1])
+        pointer = llvm.element_pointer(context, builder, sig.args[0], args[0], args[1])
         for i in range(4):
-            with builder.if_then(builder.icmp_signed(">", args[3], _i64(i))):
+            with builder.if_then(builder.icmp_signed(">", args[3], llvm.i64(i))):
                 scalar = builder.extract_element(args[2], ir.Constant(ir.IntType(32), i))
-                builder.store(scalar, builder.gep(pointer, [_i64(i)]))
+                builder.store(scalar, builder.gep(pointer, [llvm.i64(i)]))
         return context.get_dummy_value()
 
     return types.none(array, types.int64, value, types.int64), codegen
@@ -452,7 +288,7 @@ def splat(typingctx, scalar):  # type: ignore[no-untyped-def]
     lanes = float_lanes(scalar)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _splat_value(builder, args[0], lanes.count)
+        return llvm.splat(builder, args[0], lanes.count)
 
     return lanes(scalar), codegen
 
@@ -476,7 +312,7 @@ def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         if isinstance(given, LanesType):
             args = [_as_lanes(context, builder, v, t, given) for v, t in zip(args, sig.args, strict=True)]
-        return _fma_value(builder, *args)
+        return llvm.fma(builder, *args)
 
     if isinstance(given, LanesType):
         return given(a, b, c), codegen
@@ -499,7 +335,7 @@ def _unary(name: str):  # type: ignore[no-untyped-def]
     def typer(typingctx, value):  # type: ignore[no-untyped-def]
         def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
             vector = args[0].type
-            return _call(builder, f"llvm.{name}.{_suffix(vector)}", vector, [args[0]])
+            return llvm.call(builder, f"llvm.{name}.{llvm.suffix(vector)}", vector, [args[0]])
 
         return value(value), codegen
 
@@ -510,25 +346,12 @@ sqrt = intrinsic(_unary("sqrt"))
 absolute = intrinsic(_unary("fabs"))
 
 
-def _tree_sum(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """Halve, add, halve …: lane j + lane j + n/2, so ((0+8)+(4+12))+… for 16 lanes, on every processor."""
-    n = value.type.count
-    while n > 1:
-        n //= 2
-        undefined = ir.Constant(value.type, ir.Undefined)
-        int_vector = ir.VectorType(ir.IntType(32), n)
-        low = builder.shuffle_vector(value, undefined, ir.Constant(int_vector, list(range(n))))
-        high = builder.shuffle_vector(value, undefined, ir.Constant(int_vector, list(range(n, 2 * n))))
-        value = builder.fadd(low, high)
-    return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
-
-
 @intrinsic
 def total(typingctx, value):  # type: ignore[no-untyped-def]
     """The sum of a vector's lanes, as a written-out tree of halves."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _tree_sum(builder, args[0])
+        return llvm.tree_sum(builder, args[0])
 
     return value.element(value), codegen
 
@@ -549,326 +372,9 @@ def lane_count(typingctx, array):  # type: ignore[no-untyped-def]
     count = BYTES * 8 // array.dtype.bitwidth
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _i64(count)
+        return llvm.i64(count)
 
     return types.int64(array), codegen
-
-
-# --- tiles
-# ------------------------------------------------------------------------------------------------------------------
-
-
-def _tile_parts(builder: ir.IRBuilder, tile: ir.Value, typ: TileType) -> list[list[ir.Value]]:
-    values = [builder.extract_value(tile, i) for i in range(typ.rows * typ.columns)]
-    return [values[r * typ.columns : (r + 1) * typ.columns] for r in range(typ.rows)]
-
-
-def _tile_value(builder: ir.IRBuilder, rows: list[list[ir.Value]]) -> ir.Value:
-    flat = [v for row in rows for v in row]
-    tile = ir.Constant(ir.ArrayType(flat[0].type, len(flat)), ir.Undefined)
-    for i, v in enumerate(flat):
-        tile = builder.insert_value(tile, v, i)
-    return tile
-
-
-@intrinsic
-def tile_start(typingctx, shape, array, index):  # type: ignore[no-untyped-def]
-    """Row r of the tile holds ``array[index + r]`` in every lane (a neuron's bias)."""
-    lanes = float_lanes(array.dtype)
-    tile = TileType(lanes, shape.rows, shape.columns)
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        rows = []
-        for r in range(tile.rows):
-            scalar = builder.load(builder.gep(pointer, [_i64(r)]))
-            rows.append([_splat_value(builder, scalar, lanes.count)] * tile.columns)
-        return _tile_value(builder, rows)
-
-    return tile(shape, array, types.int64), codegen
-
-
-@intrinsic
-def tile_zero(typingctx, shape, like):  # type: ignore[no-untyped-def]
-    """A tile of zeros with the dtype of the array ``like``."""
-    lanes = float_lanes(like.dtype)
-    tile = TileType(lanes, shape.rows, shape.columns)
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        zero = ir.Constant(_vector(lanes), [0.0] * lanes.count)
-        return _tile_value(builder, [[zero] * tile.columns] * tile.rows)
-
-    return tile(shape, like), codegen
-
-
-def _multiply_add(
-    builder: ir.IRBuilder,
-    rows: list[list[ir.Value]],
-    tile: TileType,
-    scalar: ir.Value,
-    step: ir.Value,
-    pointer: ir.Value,
-) -> list[list[ir.Value]]:
-    """``rows[r][c] += scalar[r·step] · pointer[c·lanes :]``, each with one rounding."""
-    lanes = tile.lanes
-    loaded = [
-        _load_vector(builder, builder.gep(pointer, [_i64(c * lanes.count)]), _vector(lanes), _itemsize(lanes))
-        for c in range(tile.columns)
-    ]
-    result = []
-    for r, row in enumerate(rows):
-        offset = builder.mul(step, _i64(r))
-        w = _splat_value(builder, builder.load(builder.gep(scalar, [offset])), lanes.count)
-        result.append([_fma_value(builder, w, loaded[c], row[c]) for c in range(tile.columns)])
-    return result
-
-
-@intrinsic
-def tile_fma(typingctx, tile, n, scalars, index, step, vectors, start, stride):  # type: ignore[no-untyped-def]
-    """``tile[r, c] += scalars[index + r·step + u] · vectors[start + u·stride + c·lanes :]`` for u < n, in order.
-
-    ``n`` is a `Count`: several terms at a time share the arithmetic of addresses, which else costs a tile of eight
-    rows a fifth of its speed.
-    """
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        rows = _tile_parts(builder, args[0], tile)
-        for u in range(n.count):
-            scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            place = builder.add(args[6], builder.mul(args[7], _i64(u)))
-            pointer = _element_pointer(context, builder, sig.args[5], args[5], place)
-            rows = _multiply_add(builder, rows, tile, scalar, args[4], pointer)
-        return _tile_value(builder, rows)
-
-    integer = types.int64
-    return tile(tile, n, scalars, integer, integer, vectors, integer, integer), codegen
-
-
-@intrinsic
-def tile_gather_fma(typingctx, tile, n, scalars, index, step, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
-    """``tile[r, c] += scalars[index + r·step + u] · vectors[ids[first + u]·stride + lane + c·lanes :]`` for u = 0, …, n
-    − 1.
-    """
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        rows = _tile_parts(builder, args[0], tile)
-        for u in range(n.count):
-            scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
-            rows = _multiply_add(builder, rows, tile, scalar, args[4], pointer)
-        return _tile_value(builder, rows)
-
-    integer = types.int64
-    return tile(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
-
-
-def _row_pointer(context: Any, builder: ir.IRBuilder, types_: Any, args: Any, u: int) -> ir.Value:
-    """Pointer to ``vectors[ids[first + u]·stride + lane]``; the arguments are these five, in this order."""
-    vectors, ids, first, stride, lane = args
-    place = _element_pointer(context, builder, types_[1], ids, builder.add(first, _i64(u)))
-    row = builder.sext(builder.load(place), ir.IntType(64))
-    return _element_pointer(context, builder, types_[0], vectors, builder.add(builder.mul(row, stride), lane))
-
-
-@intrinsic
-def tile_load(typingctx, shape, array, index, step):  # type: ignore[no-untyped-def]
-    """``tile[r, c] = array[index + r·step + c·lanes :]``."""
-    lanes = float_lanes(array.dtype)
-    tile = TileType(lanes, shape.rows, shape.columns)
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        rows = []
-        for r in range(tile.rows):
-            row = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
-            rows.append(
-                [
-                    _load_vector(builder, builder.gep(row, [_i64(c * lanes.count)]), _vector(lanes), _itemsize(lanes))
-                    for c in range(tile.columns)
-                ]
-            )
-        return _tile_value(builder, rows)
-
-    return tile(shape, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def tile_store(typingctx, tile, array, index, step):  # type: ignore[no-untyped-def]
-    """``array[index + r·step + c·lanes :] = tile[r, c]``."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        lanes = tile.lanes
-        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
-            start = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
-            for c, value in enumerate(row):
-                _store_vector(builder, value, builder.gep(start, [_i64(c * lanes.count)]), _itemsize(lanes))
-        return context.get_dummy_value()
-
-    return types.none(tile, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def tile_prefetch(typingctx, shape, array, index, step):  # type: ignore[no-untyped-def]
-    """Have the cache lines of ``array[index + r·step + c·lanes :]`` fetched, for a tile that will be used there."""
-    lanes = float_lanes(array.dtype)
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        for r in range(shape.rows):
-            row = builder.gep(pointer, [builder.mul(args[3], _i64(r))])
-            for c in range(shape.columns):
-                _prefetch(builder, builder.gep(row, [_i64(c * lanes.count)]), written=True)
-        return context.get_dummy_value()
-
-    return types.none(shape, array, types.int64, types.int64), codegen
-
-
-@intrinsic
-def tile_sgd(typingctx, tile, weights, index, step, scale, decay, rate):  # type: ignore[no-untyped-def]
-    """w := w − μ·(g·scale + λ·w) for ``weights[index + r·step + c·lanes :]``; the tile is the gradient g."""
-
-    def rule(builder, old, grad, place, numbers):  # type: ignore[no-untyped-def]
-        return _fma_value(builder, builder.fneg(numbers[2]), grad, old)
-
-    codegen = _tile_rule(tile, 0, rule)
-    scalar = tile.lanes.element
-    return types.none(tile, weights, types.int64, types.int64, scalar, scalar, scalar), codegen
-
-
-@intrinsic
-def tile_momentum(typingctx, tile, weights, state, index, step, scale, decay, rate, beta):  # type: ignore[no-untyped-def]
-    """v := β·v − μ·(g·scale + λ·w), w := w + v; the tile is the gradient g, v lies in ``state`` as w in ``weights``."""
-
-    def rule(builder, old, grad, place, numbers):  # type: ignore[no-untyped-def]
-        before = _load_vector(builder, place, old.type, _itemsize(tile.lanes))
-        v = _fma_value(builder, builder.fneg(numbers[2]), grad, builder.fmul(before, numbers[3]))
-        _store_vector(builder, v, place, _itemsize(tile.lanes))
-        return builder.fadd(old, v)
-
-    codegen = _tile_rule(tile, 1, rule)
-    scalar = tile.lanes.element
-    signature_ = types.none(tile, weights, state, types.int64, types.int64, scalar, scalar, scalar, scalar)
-    return signature_, codegen
-
-
-def _tile_rule(tile: TileType, n_state: int, rule: Any) -> Any:
-    """Code that gives each vector of weights its new value, from g·scale + λ·w and the optimiser's state there."""
-    lanes = tile.lanes
-
-    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        index, step, *scalars = args[2 + n_state :]
-        numbers = [_splat_value(builder, s, lanes.count) for s in scalars]
-        arrays = [_element_pointer(context, builder, sig.args[1 + a], args[1 + a], index) for a in range(1 + n_state)]
-        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
-            for c, grad in enumerate(row):
-                offset = builder.add(builder.mul(step, _i64(r)), _i64(c * lanes.count))
-                place, *state = (builder.gep(a, [offset]) for a in arrays)
-                old = _load_vector(builder, place, _vector(lanes), _itemsize(lanes))
-                grad = _fma_value(builder, old, numbers[1], builder.fmul(grad, numbers[0]))
-                new = rule(builder, old, grad, state[0] if state else None, numbers)
-                _store_vector(builder, new, place, _itemsize(lanes))
-        return context.get_dummy_value()
-
-    return codegen
-
-
-@intrinsic
-def tile_push(typingctx, tile, n, scalars, index, step, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
-    """``vectors[ids[first + u]·stride + lane + c·lanes :] += Σ_r scalars[index + r·step + u] · tile[r, c]``, u < n.
-
-    Rows are added in ascending order; the ids are distinct.
-    """
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        lanes = tile.lanes
-        rows = _tile_parts(builder, args[0], tile)
-        for u in range(n.count):
-            scalar = _element_pointer(context, builder, sig.args[2], args[2], builder.add(args[3], _i64(u)))
-            pointer = _row_pointer(context, builder, sig.args[5:], args[5:], u)
-            places = [builder.gep(pointer, [_i64(c * lanes.count)]) for c in range(tile.columns)]
-            sums = [_load_vector(builder, p, _vector(lanes), _itemsize(lanes)) for p in places]
-            for r in range(tile.rows):
-                offset = builder.mul(args[4], _i64(r))
-                w = _splat_value(builder, builder.load(builder.gep(scalar, [offset])), lanes.count)
-                sums = [_fma_value(builder, w, rows[r][c], sums[c]) for c in range(tile.columns)]
-            for place, value in zip(places, sums, strict=True):
-                _store_vector(builder, value, place, _itemsize(lanes))
-        return context.get_dummy_value()
-
-    integer = types.int64
-    return types.none(tile, n, scalars, integer, integer, vectors, ids, integer, integer, integer), codegen
-
-
-@intrinsic
-def tile_gather_dot(typingctx, tile, row, vectors, ids, first, stride, lane):  # type: ignore[no-untyped-def]
-    """``tile[r, 0] += Σ_c row[0, c] · vectors[ids[first + r]·stride + lane + c·lanes :]``, c in order."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        lanes = tile.lanes
-        (factors,) = _tile_parts(builder, args[1], row)
-        result = []
-        for r, (value,) in enumerate(_tile_parts(builder, args[0], tile)):
-            pointer = _row_pointer(context, builder, sig.args[2:], args[2:], r)
-            for c, factor in enumerate(factors):
-                place = builder.gep(pointer, [_i64(c * lanes.count)])
-                value = _fma_value(
-                    builder, factor, _load_vector(builder, place, _vector(lanes), _itemsize(lanes)), value
-                )
-            result.append([value])
-        return _tile_value(builder, result)
-
-    integer = types.int64
-    return tile(tile, row, vectors, ids, integer, integer, integer), codegen
-
-
-@intrinsic
-def tile_totals(typingctx, tile, array, index):  # type: ignore[no-untyped-def]
-    """``array[index + r] =`` the tree sum of row r, the same tree as in ``total``.
-
-    Halves of two rows make one vector: at each height of their trees, two rows cost one addition.
-    """
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        values = [row[0] for row in _tile_parts(builder, args[0], tile)]
-        # what each lane of a value holds: (row, place in that row's tree)
-        held = [[(r, j) for j in range(tile.lanes.count)] for r in range(tile.rows)]
-        half = tile.lanes.count
-        while half > 1:
-            half //= 2
-            values, held = _halved(builder, values, held, half)
-        pointer = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        order = [held[0].index((r, 0)) for r in range(tile.rows)]
-        int_vector = ir.VectorType(ir.IntType(32), tile.rows)
-        sums = builder.shuffle_vector(values[0], values[0], ir.Constant(int_vector, order))
-        _store_vector(builder, sums, pointer, _itemsize(tile.lanes))
-        return context.get_dummy_value()
-
-    return types.none(tile, array, types.int64), codegen
-
-
-def _halved(
-    builder: ir.IRBuilder, values: list[ir.Value], held: list[list[tuple[int, int]]], half: int
-) -> tuple[list[ir.Value], list[list[tuple[int, int]]]]:
-    """One height of all trees: lane j + lane j + half of each row, of two values at a time."""
-    if len(values) == 1:
-        pairs = [(values[0], values[0], held[0])]
-    else:
-        middle = len(values) // 2
-        pairs = [(values[v], values[v + middle], held[v] + held[v + middle]) for v in range(middle)]
-    sums, sums_held = [], []
-    for a, b, lanes in pairs:
-        low = [label for label in lanes if label[1] < half]
-        places = [[lanes.index((r, j + shift)) for r, j in low] for shift in (0, half)]
-        int_vector = ir.VectorType(ir.IntType(32), len(low))
-        halves = [builder.shuffle_vector(a, b, ir.Constant(int_vector, p)) for p in places]
-        sums.append(builder.fadd(*halves))
-        sums_held.append(low)
-    return sums, sums_held
-
-
-# --- squares: tiles of as many rows as lanes
-# -----------------------------------------------------------------------------
 
 
 def _transposed(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
@@ -896,101 +402,17 @@ def transpose(typingctx, source, starts, si, shift, target, ti, step):  # type: 
     lanes = float_lanes(source.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
+        first = llvm.element_pointer(context, builder, sig.args[1], args[1], args[2])
         rows = []
         for r in range(lanes.count):
-            offset = builder.add(builder.load(builder.gep(first, [_i64(r)])), args[3])
-            pointer = _element_pointer(context, builder, sig.args[0], args[0], offset)
-            rows.append(_load_vector(builder, pointer, _vector(lanes), _itemsize(lanes)))
-            _prefetch(builder, builder.gep(pointer, [_i64(8 * lanes.count)]))
-        place = _element_pointer(context, builder, sig.args[4], args[4], args[5])
+            offset = builder.add(builder.load(builder.gep(first, [llvm.i64(r)])), args[3])
+            pointer = llvm.element_pointer(context, builder, sig.args[0], args[0], offset)
+            rows.append(llvm.load(builder, pointer, lanes))
+            llvm.prefetch(builder, builder.gep(pointer, [llvm.i64(8 * lanes.count)]))
+        place = llvm.element_pointer(context, builder, sig.args[4], args[4], args[5])
         for c, value in enumerate(_transposed(builder, rows)):
-            pointer = builder.gep(place, [builder.mul(args[6], _i64(c))])
-            _store_vector(builder, value, pointer, _itemsize(lanes))
+            pointer = builder.gep(place, [builder.mul(args[6], llvm.i64(c))])
+            llvm.store(builder, value, pointer, lanes)
         return context.get_dummy_value()
 
     return types.none(source, starts, types.int64, types.int64, target, types.int64, types.int64), codegen
-
-
-# --- tiles whose lanes are sources (online)
-# -----------------------------------------------------------------------------------
-
-
-@intrinsic
-def tile_dot(typingctx, tile, matrix, index, step, vectors, start, n):  # type: ignore[no-untyped-def]
-    """``tile[r, 0] += matrix[index + r·step :] · vectors[start :]`` in the first ``n`` lanes: sums of a dot product."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        lanes = tile.lanes
-        rows = _tile_parts(builder, args[0], tile)
-        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        mask = _part_mask(builder, args[6], lanes.count)
-        shared = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[5]), lanes, mask)
-        for r in range(tile.rows):
-            row = _masked_load(builder, builder.gep(first, [builder.mul(args[3], _i64(r))]), lanes, mask)
-            rows[r] = [_fma_value(builder, row, shared, rows[r][0])]
-        return _tile_value(builder, rows)
-
-    return tile(tile, matrix, types.int64, types.int64, vectors, types.int64, types.int64), codegen
-
-
-@intrinsic
-def tile_finish(typingctx, tile, biases, first, out):  # type: ignore[no-untyped-def]
-    """``out[first + r] = biases[first + r] +`` the tree sum of row r."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        bias = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        place = _element_pointer(context, builder, sig.args[3], args[3], args[2])
-        for r, row in enumerate(_tile_parts(builder, args[0], tile)):
-            value = builder.fadd(builder.load(builder.gep(bias, [_i64(r)])), _tree_sum(builder, row[0]))
-            builder.store(value, builder.gep(place, [_i64(r)]))
-        return context.get_dummy_value()
-
-    return types.none(tile, biases, types.int64, out), codegen
-
-
-@intrinsic
-def tile_descend(typingctx, steps, matrix, index, step, y, yi, n):  # type: ignore[no-untyped-def]
-    """``matrix[index + r·step :] += steps[r] · y[yi :]`` in the first ``n`` lanes: w := w − μ·δ·y."""
-    tile = steps
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        lanes = tile.lanes
-        first = _element_pointer(context, builder, sig.args[1], args[1], args[2])
-        mask = _part_mask(builder, args[6], lanes.count)
-        message = _masked_load(builder, _element_pointer(context, builder, sig.args[4], args[4], args[5]), lanes, mask)
-        for r, (change,) in enumerate(_tile_parts(builder, args[0], tile)):
-            place = builder.gep(first, [builder.mul(args[3], _i64(r))])
-            old = _masked_load(builder, place, lanes, mask)
-            _masked_store(builder, _fma_value(builder, change, message, old), place, lanes, mask)
-        return context.get_dummy_value()
-
-    return types.none(steps, matrix, types.int64, types.int64, y, types.int64, types.int64), codegen
-
-
-@intrinsic
-def tile_push_descend(typingctx, deltas, steps, matrix, index, step, y, sums, at, n):  # type: ignore[no-untyped-def]
-    """The fused online pass for rows of consecutive sources: first ``sums[at:] += w·δ``, then ``w += steps·y[at:]``.
-
-    The sums see the old weights: each row is read once, used for both, and written once.
-    """
-    tile = deltas
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        lanes = tile.lanes
-        first = _element_pointer(context, builder, sig.args[2], args[2], args[3])
-        mask = _part_mask(builder, args[8], lanes.count)
-        message = _masked_load(builder, _element_pointer(context, builder, sig.args[5], args[5], args[7]), lanes, mask)
-        place = _element_pointer(context, builder, sig.args[6], args[6], args[7])
-        total_value = _masked_load(builder, place, lanes, mask)
-        pairs = zip(_tile_parts(builder, args[0], tile), _tile_parts(builder, args[1], tile), strict=True)
-        for r, ((delta,), (change,)) in enumerate(pairs):
-            row = builder.gep(first, [builder.mul(args[4], _i64(r))])
-            old = _masked_load(builder, row, lanes, mask)
-            total_value = _fma_value(builder, old, delta, total_value)
-            _masked_store(builder, _fma_value(builder, change, message, old), row, lanes, mask)
-        _masked_store(builder, total_value, place, lanes, mask)
-        return context.get_dummy_value()
-
-    signature_ = types.none(deltas, steps, matrix, types.int64, types.int64, y, sums, types.int64, types.int64)
-    return signature_, codegen

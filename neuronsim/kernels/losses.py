@@ -1,10 +1,8 @@
 """Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation fuse."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Array, OutputSignals, Wiring, Workspace
 from neuronsim.kernels.codes import (
     ABSOLUTE,
     BINARY_CROSS_ENTROPY,
@@ -33,8 +31,6 @@ from neuronsim.kernels.lanes import (
     store_part,
 )
 from neuronsim.kernels.mathematics import exp, log, log1p, softplus
-
-Array = npt.NDArray[Any]
 
 
 @inlined
@@ -75,88 +71,70 @@ def loss_terms(loss: int, code: int, n_outputs: int, z: Lanes, p: Lanes, t: Lane
     return select(t == 0.0, t, -(t * log(p))), select(t == 0.0, t, -t / p)
 
 
-@kernel
-def losses(
-    loss: int,
-    outputs: Array,
-    codes: Array,
-    z: Array,
-    y: Array,
-    target: Array,
-    own: Array,
-    sample_losses: Array,
-    stride: int,
-    start: int,
-    n: int,
-) -> None:
-    """L of ``n`` samples in a row, and in ``own`` each output's ∂L/∂y, or its δ where ``is_fused``.
+@inlined
+def output_signals(work: Workspace) -> OutputSignals:
+    """What the losses read and write: leaves that run once a sample are not handed the whole workspace."""
+    return OutputSignals(work.stride, work.z, work.y, work.target, work.loss_delta, work.losses)
 
-    ``z`` and ``y`` hold neuron × sample, ``target`` and ``own`` output × sample, all with the row length ``stride``.
-    """
+
+@kernel
+def losses(loss: int, wiring: Wiring, work: Workspace, start: int, n: int) -> None:
+    """L of ``n`` samples in a row, and for each output ∂L/∂y, or its δ where ``is_fused``, in ``loss_delta``."""
+    outputs, z, loss_delta, stride = wiring.outputs, work.z, work.loss_delta, work.stride
     width = lane_count(z)
     for i in range(start, start + n, width):
         part = min(width, start + n - i)
         value = filled(load_part(z, i, part), 0.0)
         for o in range(outputs.size):
             at, to = outputs[o] * stride + i, o * stride + i
-            code = codes[outputs[o]]
+            code = wiring.codes[outputs[o]]
             if loss == CROSS_ENTROPY and code == SOFTMAX:
                 continue
-            p, t = load_part(y, at, part), load_part(target, to, part)
+            p, t = load_part(work.y, at, part), load_part(work.target, to, part)
             if loss >= SINGLE_OUTPUT:
                 chosen = 1.0 if loss == SINGLE_OUTPUT + o else 0.0
-                store_part(own, to, filled(p, chosen), part)
+                store_part(loss_delta, to, filled(p, chosen), part)
             else:
                 term, d = loss_terms(loss, code, outputs.size, load_part(z, at, part), p, t)
                 value = value + term
-                store_part(own, to, d, part)
+                store_part(loss_delta, to, d, part)
         if loss == L2_NORM:
             value = sqrt(value)
             for o in range(outputs.size):
                 # ∂‖y − t‖/∂y = (y − t) / ‖y − t‖, 0 at 0
-                d = load_part(own, o * stride + i, part)
-                store_part(own, o * stride + i, select(value == 0.0, 0.0, d / value), part)
-        store_part(sample_losses, i, value, part)
+                d = load_part(loss_delta, o * stride + i, part)
+                store_part(loss_delta, o * stride + i, select(value == 0.0, 0.0, d / value), part)
+        store_part(work.losses, i, value, part)
 
 
 @inlined
-def losses_one(
-    loss: int, outputs: Array, codes: Array, z: Array, y: Array, target: Array, own: Array, sample_losses: Array
-) -> None:
+def losses_one(loss: int, wiring: Wiring, work: Workspace) -> None:
     """The same for a single sample, output by output."""
-    value = type(sample_losses[0])(0.0)
+    outputs, loss_delta = wiring.outputs, work.loss_delta
+    value = type(work.losses[0])(0.0)
     for o in range(outputs.size):
         neuron = outputs[o]
-        code = codes[neuron]
+        code = wiring.codes[neuron]
         if loss == CROSS_ENTROPY and code == SOFTMAX:
             continue
-        term, d = loss_terms(loss, code, outputs.size, splat(z[neuron]), splat(y[neuron]), splat(target[o]))
+        z, y, t = splat(work.z[neuron]), splat(work.y[neuron]), splat(work.target[o])
+        term, d = loss_terms(loss, code, outputs.size, z, y, t)
         value += first_lane(term)
-        own[o] = first_lane(d)
+        loss_delta[o] = first_lane(d)
     if loss == L2_NORM:
         value = type(value)(np.sqrt(value))
         for o in range(outputs.size):
-            own[o] = own[o] / value if value != 0 else value
-    sample_losses[0] = value
+            loss_delta[o] = loss_delta[o] / value if value != 0 else value
+    work.losses[0] = value
 
 
 @leaf
-def softmax_cross_entropy(
-    members: Array,
-    rows: Array,
-    z: Array,
-    y: Array,
-    target: Array,
-    own: Array,
-    sample_losses: Array,
-    stride: int,
-    start: int,
-    n: int,
-) -> None:
+def softmax_cross_entropy(members: Array, rows: Array, signals: OutputSignals, start: int, n: int) -> None:
     """Add −Σ_j t_j log p_j = Σ_j t_j (log Σ_k e^{z_k} − z_j) over the softmax group; δ_j = p_j Σt − t_j.
 
-    ``members`` are the group's neurons, ``rows`` their rows in ``target`` and ``own``.
+    ``members`` are the group's neurons, ``rows`` their places among the outputs.
     """
+    stride, z, y, target, loss_delta, sample_losses = signals
     width = lane_count(z)
     for i in range(start, start + n, width):
         part = min(width, start + n - i)
@@ -175,19 +153,22 @@ def softmax_cross_entropy(
             t = load_part(target, to, part)
             surprise = logarithm - (load_part(z, at, part) - highest)
             value = value + select(t == 0.0, t, t * surprise)
-            store_part(own, to, fma(load_part(y, at, part), targets, -t), part)
+            store_part(loss_delta, to, fma(load_part(y, at, part), targets, -t), part)
         store_part(sample_losses, i, value, part)
 
 
 @leaf
-def softmax_jacobian(members: Array, rows: Array, y: Array, own: Array, stride: int, start: int, n: int) -> None:
-    """own := δ of a softmax group from ∂L/∂y: δ_i = y_i (∂L/∂y_i − Σ_k ∂L/∂y_k · y_k)."""
+def softmax_jacobian(members: Array, rows: Array, signals: OutputSignals, start: int, n: int) -> None:
+    """From ∂L/∂y to δ of a softmax group: δ_i = y_i (∂L/∂y_i − Σ_k ∂L/∂y_k · y_k)."""
+    stride, y, loss_delta = signals.stride, signals.y, signals.loss_delta
     width = lane_count(y)
     for i in range(start, start + n, width):
         part = min(width, start + n - i)
         mean = filled(load_part(y, i, part), 0.0)
         for j in range(members.size):
-            mean = fma(load_part(own, rows[j] * stride + i, part), load_part(y, members[j] * stride + i, part), mean)
+            error = load_part(loss_delta, rows[j] * stride + i, part)
+            mean = fma(error, load_part(y, members[j] * stride + i, part), mean)
         for j in range(members.size):
-            d = load_part(own, rows[j] * stride + i, part) - mean
-            store_part(own, rows[j] * stride + i, load_part(y, members[j] * stride + i, part) * d, part)
+            to = rows[j] * stride + i
+            d = load_part(loss_delta, to, part) - mean
+            store_part(loss_delta, to, load_part(y, members[j] * stride + i, part) * d, part)

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias, cast
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from neuronsim.kernels.lanes import _call, _suffix
+from neuronsim.kernels import llvm
 
 _LOG2_E = 1.4426950408889634
 _2_OVER_PI = 0.6366197723675814
@@ -84,17 +84,7 @@ _FLOAT32 = _Format(
     ln2=(0.6931471824645996, -1.9046542121259336e-09),
     half_pi=(1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
     exp=(0.5, 0.16666542, 0.04166628, 0.008366659, 0.0013946583),
-    log=(
-        0.3333331,
-        -0.24999987,
-        0.20002227,
-        -0.16669253,
-        0.14218664,
-        -0.12384335,
-        0.11872926,
-        -0.11789866,
-        0.0691554,
-    ),
+    log=(0.3333331, -0.24999987, 0.20002227, -0.16669253, 0.14218664, -0.12384335, 0.11872926, -0.11789866, 0.0691554),
     sin=(-0.16666651, 0.008331894, -0.0001947979),
     cos=(0.041666638, -0.0013886994, 2.4396371e-05),
     tanh=(-0.3333332, 0.13332602, -0.05385386, 0.021077754, -0.0062824683),
@@ -293,7 +283,7 @@ class _Value:
 
     def _intrinsic(self, name: str, *others: _Operand) -> "_Value":
         values = [self.operand(operand) for operand in (self, *others)]
-        result = _call(self.builder, f"llvm.{name}.{_suffix(values[0].type)}", values[0].type, values)
+        result = llvm.call(self.builder, f"llvm.{name}.{llvm.suffix(values[0].type)}", values[0].type, values)
         return _Value(self.builder, result)
 
     def absolute(self) -> "_Value":

@@ -6,7 +6,7 @@ The shape is free: every accumulator keeps its own order of summation, so the bi
 from numba.core import config
 from numba.core.registry import cpu_target
 
-from neuronsim.kernels.lanes import Count, Shape
+from neuronsim.kernels.tiles import Count, Shape
 
 
 def _vector_registers_bytes() -> int:
@@ -36,8 +36,8 @@ SUMMED = 8
 SUMS = Shape(SUMMED, 1)
 
 #: Terms of a sum taken together.
-FEW = 4
-TERMS = Count(FEW)
+TOGETHER = 4
+TERMS = Count(TOGETHER)
 TERM = Count(1)
 
 #: Rows taken together online, where a lane is a source.

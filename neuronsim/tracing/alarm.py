@@ -1,6 +1,6 @@
 """`Alarm`: a condition that every step of a run is held against, inside the compiled loops."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,24 +8,15 @@ from numpy.typing import NDArray
 from neuronsim.basics.checked import whole
 from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.graph.names import Names
+from neuronsim.graph.selection import Selection
 from neuronsim.tracing import conditions
+from neuronsim.tracing.result import StepResult
 from neuronsim.training.requests import AlarmRequest
 from neuronsim.training.watching import Firings, WatchedRun
-
-if TYPE_CHECKING:
-    from neuronsim.graph.selection import Selection
-    from neuronsim.tracing.result import StepResult
-
 
 #: Firings that are kept; all are counted.
 KEPT = 1000
 _FIELDS = ("z", "y", "delta", "b")
-
-
-class _Replayable(Protocol):
-    """A run that makes its steps again."""
-
-    def at(self, step: int) -> "StepResult": ...
 
 
 class Alarm:
@@ -58,7 +49,7 @@ class Alarm:
     """
 
     def __init__(
-        self, condition: str, neurons: "Selection | None" = None, *, keep_last: int = 3, stop: bool = False
+        self, condition: str, neurons: Selection | None = None, *, keep_last: int = 3, stop: bool = False
     ) -> None:
         self._parsed = conditions.parse(condition)
         self.condition = self._parsed.text.strip()
@@ -69,9 +60,8 @@ class Alarm:
         self.keep_last = whole("keep_last", keep_last, 0)
         self.stop = bool(stop)
         self._firings: Firings | None = None
-        self._names: dict[int, str] = {}
-        self._graph_names = Names()
-        self._run: _Replayable | None = None
+        self._names = Names()
+        self._run: Any = None
 
     def begin_run(self, watched: WatchedRun) -> AlarmRequest:
         """Say what is to be looked at; training calls it."""
@@ -82,12 +72,11 @@ class Alarm:
             chosen[graph.ids(self.neurons)] = True
         ids = order[chosen[order]].astype(np.int64)
         self._firings = self._run = None
-        self._graph_names = graph.names.copy()
+        self._names = graph.names.copy()
         return AlarmRequest(self._parsed.fields, self._parsed.program, ids, self.stop, KEPT)
 
     def end_run(self, found: Firings, run: Any) -> str | None:
         """Take the firings, and say why they ended the run, if they did; training calls it."""
-        self._names = {int(i): self._graph_names.name(int(i)) for i in np.unique(found.table["neuron"])}
         self._firings, self._run = found, run
         return f"alarm {self.condition}: {self._first()}" if self.stop and found.count else None
 
@@ -112,7 +101,7 @@ class Alarm:
     @property
     def neuron(self) -> str | None:
         """The name of the first neuron."""
-        return self._names[int(self._known.table["neuron"][0])] if self.count else None
+        return self._names.name(int(self._known.table["neuron"][0])) if self.count else None
 
     @property
     def sample(self) -> int | None:
@@ -128,8 +117,7 @@ class Alarm:
     def firings(self) -> NDArray[Any]:
         """The first firings, at most 1,000, as a structured array: step, neuron, sample, z, y, delta, b."""
         found = self._known.table
-        names = np.array([self._names[int(i)] for i in found["neuron"]], np.str_)
-        names = names if len(names) else np.empty(0, "U1")
+        names = np.array([self._names.name(i) for i in found["neuron"].tolist()], np.str_)
         types = {"step": "i8", "neuron": names.dtype, "sample": "i8"} | {f: found.dtype[f] for f in _FIELDS}
         table = np.empty(len(names), list(types.items()))
         for column in types:
@@ -137,7 +125,7 @@ class Alarm:
         return table
 
     @property
-    def before(self) -> "tuple[StepResult, ...]":
+    def before(self) -> tuple[StepResult, ...]:
         """The ``keep_last`` steps before that of the first firing, oldest first: ``run.at`` of each of them.
 
         Raises

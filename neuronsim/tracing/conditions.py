@@ -237,23 +237,15 @@ class _Parser:
         if kind == "end":
             raise self._error("it ends too early; a field, a number, a function or ( is missing")
         self.at += 1
-        if kind == "number":
-            return self._constant(float(token))
         if kind == "name" and token in FUNCTIONS:
             return self._function(token)
-        if kind == "name" and token in FIELDS:
-            self.postfix.append(token)
+        if kind == "number" or token in (*FIELDS, "inf", "nan"):
+            self.postfix.append(token if token in FIELDS else float(token))
             return False
-        if kind == "name" and token in ("inf", "nan"):
-            return self._constant(float(token))
         if kind == "name":
             what = "function" if self._token == "(" else "field"
             raise self._error(f"there is no {what} {token!r}{suggest(token, FIELDS + FUNCTIONS)}")
         raise self._error(f"{token!r} is not expected there")
-
-    def _constant(self, value: float) -> bool:
-        self.postfix.append(value)
-        return False
 
     def _function(self, name: str) -> bool:
         if not self._next("("):

@@ -7,7 +7,8 @@ import csv
 import os
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from itertools import count, takewhile
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,13 +18,10 @@ from neuronsim.basics.atomic import replacing
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
 from neuronsim.graph.edges import blocks
+from neuronsim.graph.graph import Graph
 from neuronsim.training.requests import EDGE_FIELDS, NEURON_FIELDS, PER_SAMPLE, MonitorRequest
+from neuronsim.training.result import RunResult
 from neuronsim.training.watching import Records, WatchedRun
-
-if TYPE_CHECKING:
-    from neuronsim.graph.graph import Graph
-    from neuronsim.training.result import RunResult
-
 
 #: Bytes of a record beside its values: step and sample.
 _RECORD_BYTES = 16
@@ -124,7 +122,7 @@ class Monitor:
         self._start(request, graph)
         return request
 
-    def _start(self, request: MonitorRequest, graph: "Graph") -> None:
+    def _start(self, request: MonitorRequest, graph: Graph) -> None:
         """Remember what the run is of; names may belong to others later."""
         self._request, self._records = request, None
         self.neurons = list(graph.name_list(request.neurons))
@@ -162,13 +160,13 @@ class Monitor:
             f"the trace would take {in_bytes(request.capacity * record)} (limit {in_bytes(self.max_bytes)}): {cheaper}"
         )
 
-    def end_run(self, found: Records, run: "RunResult") -> None:
+    def end_run(self, found: Records, run: RunResult) -> None:
         """Take the records; training calls it."""
         for array in (found.step, found.sample, found.values):
             array.flags.writeable = False
         self._records, self._settings = found, run.settings
 
-    def holds(self, run: "RunResult") -> bool:
+    def holds(self, run: RunResult) -> bool:
         """Whether its records are those of this run, and not of a later one."""
         return self._records is not None and self._settings is run.settings
 
@@ -330,20 +328,12 @@ def n_records(n_steps: int, every: int) -> int:
 
 def log_steps(n_steps: int) -> Integers:
     """0, and 1, 2, 5, 10, 20, 50, ... below ``n_steps``."""
-    steps = [0]
-    for step in round_numbers():
-        if step >= n_steps:
-            return np.array(steps, np.int64)
-        steps.append(step)
-    raise AssertionError
+    return np.array([0, *takewhile(lambda step: step < n_steps, round_numbers())], np.int64)
 
 
 def round_numbers() -> Iterable[int]:
     """1, 2, 5, 10, 20, 50, ... without end."""
-    power = 1
-    while True:
-        yield from (power, 2 * power, 5 * power)
-        power *= 10
+    return (step * 10**power for power in count() for step in (1, 2, 5))
 
 
 def in_bytes(n: float) -> str:
@@ -411,7 +401,7 @@ def _is_pair(what: Any) -> bool:
     return len(what) == 2 and all(isinstance(end, (str, int, np.integer)) for end in what)
 
 
-def _found(graph: "Graph", neurons: list[Any], pairs: list[tuple[Any, Any]]) -> tuple[Integers, Integers]:
+def _found(graph: Graph, neurons: list[Any], pairs: list[tuple[Any, Any]]) -> tuple[Integers, Integers]:
     """Ids and positions, each once, in the order given; a pattern that matches nothing is an error."""
     positions = [np.empty(0, np.int64)]
     for source, sink in pairs:

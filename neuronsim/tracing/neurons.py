@@ -13,12 +13,36 @@ from neuronsim.tracing.messages import Message, Messages
 from neuronsim.tracing.result import StepResult
 
 
+def _value(array: str, doc: str) -> Any:
+    """Make a property of a neuron or an edge: its value in an array of the step, of a batch's signals its values."""
+
+    def value(self: "StepNeuron | StepEdge") -> Any:
+        values = getattr(self.step, array)
+        at = self.position if isinstance(self, StepEdge) else self.id
+        return values[:, at] if values.ndim == 2 else float(values[at])
+
+    return property(value, doc=doc)
+
+
 class StepNeuron:
     """A neuron as it was in one step; ``bias`` is that before the update, ``bias_after`` after it.
 
     Of a batch, ``z``, ``y`` and ``delta`` are arrays (n_samples,), gradients are reduced, and what can only be said of
     one sample refuses.
     """
+
+    z: Any = _value("z", "Its net input b + Σ w·y; an input's is x.")
+    y: Any = _value("y", "Its output f(z).")
+    delta: Any = _value("delta", "Its error signal δ = ∂L/∂z; an input's is ∂L/∂x.")
+    bias: float = _value("biases", "b before the update.")
+    bias_after: float = _value("biases_after", "b after the update.")
+    bias_gradient: float = _value("bias_gradients", "∂L/∂b = δ · 1, of a batch reduced; 0 of an input.")
+    slope: float = _value("slopes", "The prelu slope before the update.")
+    slope_after: float = _value("slopes_after", "The prelu slope after the update.")
+    slope_gradient: float = _value(
+        "slope_gradients", "∂L/∂slope = ∂L/∂y · min(z, 0), of a batch reduced; 0 for every neuron that is not prelu."
+    )
+    b, gradient = bias, bias_gradient
 
     def __init__(self, step: StepResult, neuron: int) -> None:
         self.step = step
@@ -50,63 +74,14 @@ class StepNeuron:
         return bool((self.step.graph.outputs == self.id).any())
 
     @property
-    def z(self) -> Any:
-        """Its net input b + Σ w·y; an input's is x."""
-        return _signal(self.step.z, self.id)
-
-    @property
-    def y(self) -> Any:
-        """Its output f(z)."""
-        return _signal(self.step.y, self.id)
-
-    @property
-    def delta(self) -> Any:
-        """Its error signal δ = ∂L/∂z; an input's is ∂L/∂x."""
-        return _signal(self.step.delta, self.id)
-
-    @property
-    def bias(self) -> float:
-        """b before the update."""
-        return float(self.step.biases[self.id])
-
-    @property
-    def bias_after(self) -> float:
-        """b after the update."""
-        return float(self.step.biases_after[self.id])
-
-    @property
     def db(self) -> float:
         """b after the update - b before it."""
         return float(self.step.biases_after[self.id] - self.step.biases[self.id])
-
-    b = bias
-
-    @property
-    def bias_gradient(self) -> float:
-        """∂L/∂b = δ · 1, of a batch reduced; 0 of an input."""
-        return float(self.step.bias_gradients[self.id])
-
-    gradient = bias_gradient
 
     @property
     def gradients(self) -> Reals:
         """δ · 1 of each sample, shape (n_samples,)."""
         return np.atleast_1d(self.step.delta[..., self.id])
-
-    @property
-    def slope(self) -> float:
-        """The prelu slope before the update."""
-        return float(self.step.slopes[self.id])
-
-    @property
-    def slope_after(self) -> float:
-        """The prelu slope after the update."""
-        return float(self.step.slopes_after[self.id])
-
-    @property
-    def slope_gradient(self) -> float:
-        """∂L/∂slope = ∂L/∂y · min(z, 0), of a batch reduced; 0 for every neuron that is not prelu."""
-        return float(self.step.slope_gradients[self.id])
 
     @property
     def derivative(self) -> float | None:
@@ -186,6 +161,10 @@ class StepNeuron:
 class StepEdge:
     """An edge as it was in one step; ``weight`` is that before the update, ``weight_after`` after it."""
 
+    weight: float = _value("weights", "w before the update, which the forward and the backward sum used.")
+    weight_after: float = _value("weights_after", "w after the update.")
+    w = weight
+
     def __init__(self, step: StepResult, position: int) -> None:
         self.step = step
         self.position = position
@@ -211,31 +190,19 @@ class StepEdge:
         return self.step.graph.name(self.sink_id)
 
     @property
-    def weight(self) -> float:
-        """w before the update, which the forward and the backward sum used."""
-        return float(self.step.weights[self.position])
-
-    @property
-    def weight_after(self) -> float:
-        """w after the update."""
-        return float(self.step.weights_after[self.position])
-
-    @property
     def dw(self) -> float:
         """w after the update - w before it."""
         return float(self.step.weights_after[self.position] - self.step.weights[self.position])
 
-    w = weight
-
     @property
     def y(self) -> Any:
         """y of its source."""
-        return _signal(self.step.y, self.source_id)
+        return StepNeuron(self.step, self.source_id).y
 
     @property
     def delta(self) -> Any:
         """δ of its sink."""
-        return _signal(self.step.delta, self.sink_id)
+        return StepNeuron(self.step, self.sink_id).delta
 
     @property
     def gradient(self) -> float:
@@ -256,11 +223,6 @@ class StepEdge:
 
 def _message(neuron: str, signal: float, weight: float) -> Message:
     return Message(neuron, signal, weight, weight * signal)
-
-
-def _signal(values: Reals, neuron: int) -> Any:
-    """A neuron's value, of a batch its values."""
-    return values[:, neuron] if values.ndim == 2 else float(values[neuron])
 
 
 def _text(values: Any) -> str:

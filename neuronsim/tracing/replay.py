@@ -22,23 +22,9 @@ from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters, Wiring
-from neuronsim.kernels.update import SCALE
 from neuronsim.tracing.result import StepResult
 from neuronsim.training.result import RunResult
-from neuronsim.training.snapshots import Recording, sealed
-
-
-def replay(run: RunResult, step_type: type[StepResult] = StepResult) -> "Replay":
-    """Prepare to make a run's steps again, as objects of ``step_type``.
-
-    Raises
-    ------
-    NotKnownError
-        If the run kept no start.
-    """
-    if run.recording is None:
-        raise NotKnownError(f"this run can't be replayed: {run.unrecorded}")
-    return Replay(run, run.recording, step_type)
+from neuronsim.training.snapshots import sealed
 
 
 class Replay:
@@ -61,12 +47,19 @@ class Replay:
     steps_per_epoch, n_steps : int
     diverged : bool
         Whether the run ended because the step after its last one left the finite numbers: `failed` is that step.
+
+    Raises
+    ------
+    NotKnownError
+        If the run kept no start.
     """
 
-    def __init__(self, run: RunResult, recording: Recording, step_type: type[StepResult]) -> None:
+    def __init__(self, run: RunResult, step_type: type[StepResult] = StepResult) -> None:
+        if run.recording is None:
+            raise NotKnownError(f"this run can't be replayed: {run.unrecorded}")
         self.run = run
-        self._recording = recording
-        self._step_type = step_type
+        self._recording = recording = run.recording
+        self._step_type = step_type  # of the steps that it makes
         self.n_steps = run.n_steps
         self.diverged = run.status == "diverged"
         self.graph: Graph = recording.graph
@@ -253,7 +246,7 @@ class Replay:
         after = self._copies() if made else sealed([np.full_like(values, np.nan) for values in before])
         learning, clip_factor = session.learning, 1.0
         if self._settings.clip_norm is not None:
-            clip_factor = float(learning.numbers[SCALE]) * (len(rows) if self.mean else 1)
+            clip_factor = session.scale * (len(rows) if self.mean else 1)
         targets = desired(self.T[rows], self.graph.n_outputs)
         step = self._step_type(
             graph=self.graph.showing(*before[:3]),

@@ -28,8 +28,6 @@ def take_step(
         Is changed: the parameters, and the z, y and delta of the last step.
     x, t : array (n_inputs,), array (n_outputs,) or int
         One sample; its target may be a class number.
-    loss, learning_rate : str, Loss or None, float
-        As for ``Network.step``.
     step_type : type
         `StepResult`, or a class of it that people hold.
 

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from neuronsim import seeds
 from neuronsim.basics.arrays import Array
+from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
-from neuronsim.engine.session import Session, SessionSettings
+from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.training import snapshots
 from neuronsim.training.result import RunResult
@@ -28,10 +29,8 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
 
     Parameters
     ----------
-    runtime : Runtime
     X : array (n_samples, n_inputs)
     T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
-    settings : FitSettings
     result_type : type
         `RunResult`, or a class of it that people hold; monitors are handed that object.
     """
@@ -39,7 +38,8 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
     runtime.forget()
     with _interrupts() as interrupted, trainer.bar(settings.progress) as bar, trainer.watched():
         trainer.train(interrupted, bar)
-    trainer.keep_end()
+    if run.recording is not None:
+        run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
     if run.status == "diverged":
         warnings.warn(
             f"training {run.reason}; the network holds the state before that step. "
@@ -54,39 +54,40 @@ def _prepare(
     runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, result_type: type[R]
 ) -> tuple[Trainer, R]:
     """Check every argument, before anything changes."""
-    resolved = given.resolved()
+    settings = given.resolved()
     engine = runtime.engine()
     x, t, loss = runtime.data(X, T, given.loss)
     validation = _validation(runtime, given)
-    session = Session(engine, x, t, loss, _session_settings(given, resolved, len(x)))
+    session = Session(engine, x, t, loss, _session_settings(settings, len(x)))
     seed = seeds.seed_of(given.rng)
+    schedule, most_bytes = settings.learning_rate, settings.snapshots
+    understood = {"rng": seed, "loss": loss.name, "optimizer": settings.optimizer, "learning_rate": schedule}
     run = result_type(
         seed,
-        given.understood(resolved, seed, loss),
-        {name: [] for name in resolved.columns},
-        unrecorded=snapshots.refusal(resolved.snapshot_bytes, session.arrays()),
+        vars(given) | understood,
+        {name: [] for name in settings.columns},
+        unrecorded=snapshots.refusal(most_bytes, session.arrays()),
     )
     if not run.unrecorded:
-        schedule, most_bytes = resolved.schedule, resolved.snapshot_bytes
         run.recording = snapshots.begin_recording(session, schedule, bool(given.shuffle), seed, most_bytes)
-    n_steps = resolved.epochs * session.steps_per_epoch
+    n_steps = settings.epochs * session.steps_per_epoch
     watching = _watching(WatchedRun(engine, n_steps, len(x), session.batch_size), given.monitors)
     if watching is not None:
         session.watch(watching.recorder, watching.wants_inputs)
-    return Trainer(session, run, given, resolved, validation, watching), run
+    return Trainer(session, run, settings, validation, watching), run
 
 
-def _session_settings(given: FitSettings, resolved: Resolved, n_samples: int) -> SessionSettings:
+def _session_settings(settings: Resolved, n_samples: int) -> SessionSettings:
     """How steps are made."""
     return SessionSettings(
-        optimizer=resolved.optimizer,
-        batch_size=n_samples if resolved.batch_size is None else min(resolved.batch_size, n_samples),
-        mean=given.reduction == "mean",
-        weight_decay=resolved.weight_decay,
-        clip_norm=given.clip_norm,
-        clip_value=given.clip_value,
-        initial_rate=float(resolved.schedule.rates(0, 1, 0)[0]),
-        threads=resolved.threads,
+        optimizer=settings.optimizer,
+        batch_size=n_samples if settings.batch_size is None else min(settings.batch_size, n_samples),
+        mean=settings.reduction == "mean",
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        clip_value=settings.clip_value,
+        initial_rate=float(settings.learning_rate.rates(0, 1, 0)[0]),
+        threads=settings.threads,
     )
 
 

@@ -20,8 +20,6 @@ EDGE_FIELDS = {"w": signals.W, "gradient": signals.GRADIENT, "dw": signals.DW}
 #: Fields that each sample has its own value of.
 PER_SAMPLE = ("z", "y", "delta", "gradient")
 
-_NONE = np.empty(0, np.int64)
-
 
 @dataclass(frozen=True)
 class MonitorRequest:
@@ -49,7 +47,7 @@ class MonitorRequest:
     every: int
     steps: Integers
     capacity: int
-    chosen: Integers = field(default_factory=_NONE.copy)
+    chosen: Integers = field(default_factory=lambda: np.empty(0, np.int64))
 
     def widths(self) -> list[int]:
         """How many values each field of one neuron or edge takes."""
@@ -69,7 +67,6 @@ class AlarmRequest:
     ----------
     fields : tuple of str
         Those that the program reads, in the order of its rows; names from NEURON_FIELDS.
-    program : Program
     neurons : int64 array
         Ids, in the order in which they are looked at.
     stop : bool
@@ -89,15 +86,14 @@ def lay_out_monitors(engine: Engine, requests: Sequence[MonitorRequest]) -> Moni
     """Tables and arrays of all monitors; nothing is recorded yet."""
     table = np.zeros(len(requests), MONITOR)
     items = [_items(engine, request) for request in requests]
-    capacities = np.array([r.capacity for r in requests], np.int64)
-    sizes = np.array([r.size for r in requests], np.int64)
+    for column in ("every", "capacity", "size"):
+        table[column] = [getattr(request, column) for request in requests]
     table["next"] = [0 if r.every else r.steps[0] for r in requests]
-    table["every"], table["capacity"], table["size"] = [r.every for r in requests], capacities, sizes
     table["cursor"], table["steps_end"] = _ranges(len(r.steps) for r in requests)
     table["item"], table["items_end"] = _ranges(map(len, items))
     table["chosen"], table["chosen_end"] = _ranges(len(r.chosen) for r in requests)
-    table["values"], values_end = _ranges(capacities * sizes)
-    table["records"], records_end = _ranges(capacities)
+    table["values"], values_end = _ranges(table["capacity"] * table["size"])
+    table["records"], records_end = _ranges(table["capacity"])
     return Monitors(
         table=table,
         items=_joined(items, item_type(engine.dtype)),

@@ -17,7 +17,8 @@ from neuronsim import seeds
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.checked import is_real
 from neuronsim.basics.spread import evenly_spread
-from neuronsim.engine.session import Session, SessionSettings, State
+from neuronsim.engine.learning import SessionSettings
+from neuronsim.engine.session import Session, State
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
@@ -77,7 +78,12 @@ class Snapshots:
         self.states[step] = sealed(state)
         while len(self.states) > self.capacity:
             self.interval *= 2
-            self._thin()
+            last = -self.interval
+            for kept in list(self.states):
+                if kept < last + self.interval:
+                    del self.states[kept]
+                else:
+                    last = kept
 
     def keep_end(self, step: int, state: State) -> None:
         """Keep the state after the last step, in place of the one before it where there is no room."""
@@ -95,14 +101,6 @@ class Snapshots:
     def last(self) -> int:
         """The step of the last state."""
         return next(reversed(self.states))
-
-    def _thin(self) -> None:
-        last = -self.interval
-        for step in list(self.states):
-            if step < last + self.interval:
-                del self.states[step]
-            else:
-                last = step
 
 
 def sealed(state: State) -> State:
@@ -127,9 +125,6 @@ class Recording:
         The wiring and parameters at the start; nothing changes it.
     X, T : array
         As the run reads them: the user's own arrays, if they had the network's dtype.
-    loss, schedule, shuffle, seed : Loss, Schedule, bool, int
-    session : SessionSettings
-    snapshots : Snapshots
     fingerprints : pair of bytes
         Of X and T when the run began.
     """

@@ -7,7 +7,7 @@ uninterrupted one would have.
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError, suggest
@@ -41,6 +41,12 @@ class Rule:
 
     name: ClassVar[str]
 
+    def __post_init__(self) -> None:
+        needed = "{name} of " + repr(self.name) + " is {value!r}; it must be a number, at least 0"
+        for setting in ("tolerance", "min_delta", "limit"):
+            if hasattr(self, setting):
+                real(setting, getattr(self, setting), "[0, inf]", needed)
+
     def reason(self, epoch: EpochReport) -> str | None:
         """Why to stop now, as a sentence; None to go on."""
         raise NotImplementedError
@@ -51,11 +57,7 @@ class GradientNorm(Rule):
     """Stop when ‖∇L‖ over all data is at most ``tolerance``."""
 
     tolerance: float
-
     name: ClassVar[str] = "gradient_norm"
-
-    def __post_init__(self) -> None:
-        _at_least_0(self.name, "tolerance", self.tolerance)
 
     def reason(self, epoch: EpochReport) -> str | None:
         norm = epoch.gradient_norm()
@@ -69,11 +71,7 @@ class StepSize(Rule):
     """Stop when an epoch moved all parameters together by less than ``tolerance``."""
 
     tolerance: float
-
     name: ClassVar[str] = "step_size"
-
-    def __post_init__(self) -> None:
-        _at_least_0(self.name, "tolerance", self.tolerance)
 
     def reason(self, epoch: EpochReport) -> str | None:
         moved = epoch.step_size
@@ -92,13 +90,12 @@ class Plateau(Rule):
     patience: int
     min_delta: float = 0.0
     monitor: str = "loss"
-
     name: ClassVar[str] = "plateau"
 
     def __post_init__(self) -> None:
         needed = "{name} of 'plateau' is {value!r}; it must be a whole number of epochs, at least {least}"
         whole("patience", self.patience, message=needed)
-        _at_least_0(self.name, "min_delta", self.min_delta)
+        super().__post_init__()
 
     def reason(self, epoch: EpochReport) -> str | None:
         values = epoch.history[self.monitor]
@@ -118,7 +115,6 @@ class TargetLoss(Rule):
 
     value: float
     monitor: str = "loss"
-
     name: ClassVar[str] = "target_loss"
 
     def __post_init__(self) -> None:
@@ -137,11 +133,7 @@ class Seconds(Rule):
     """Stop after ``limit`` seconds."""
 
     limit: float
-
     name: ClassVar[str] = "seconds"
-
-    def __post_init__(self) -> None:
-        _at_least_0(self.name, "limit", self.limit)
 
     def reason(self, epoch: EpochReport) -> str | None:
         if epoch.seconds >= self.limit:
@@ -152,6 +144,7 @@ class Seconds(Rule):
 _CLASSES: tuple[type[Rule], ...] = (GradientNorm, StepSize, Plateau, TargetLoss, Seconds)
 
 STOPS: dict[str, type[Rule]] = {cls.name: cls for cls in _CLASSES}
+_CLASS_NAMES = ", ".join(cls.__name__ for cls in _CLASSES)
 
 
 def resolve(stop: Rule | Iterable[Rule]) -> tuple[Rule, ...]:
@@ -164,11 +157,11 @@ def resolve(stop: Rule | Iterable[Rule]) -> tuple[Rule, ...]:
     """
     rules = (stop,) if isinstance(stop, Rule) else stop
     if isinstance(rules, (str, bytes)) or not isinstance(rules, Iterable):
-        raise SettingError(f"stop is {stop!r}; give rules of ns.stop: {_class_names()}")
+        raise SettingError(f"stop is {stop!r}; give rules of ns.stop: {_CLASS_NAMES}")
     rules = tuple(rules)
     for rule in rules:
         if not isinstance(rule, Rule):
-            raise SettingError(f"{rule!r} is no stopping rule; give objects of ns.stop: {_class_names()}")
+            raise SettingError(f"{rule!r} is no stopping rule; give objects of ns.stop: {_CLASS_NAMES}")
     return rules
 
 
@@ -203,11 +196,3 @@ def check_monitors(rules: Iterable[Rule], history: Collection[str]) -> None:
 
 def _should_rise(monitor: str) -> bool:
     return monitor.endswith("accuracy")
-
-
-def _at_least_0(rule: str, name: str, value: Any) -> None:
-    real(name, value, "[0, inf]", f"{{name}} of {rule!r} is {{value!r}}; it must be a number, at least 0")
-
-
-def _class_names() -> str:
-    return ", ".join(cls.__name__ for cls in _CLASSES)

@@ -19,14 +19,13 @@ from tqdm import tqdm
 from neuronsim import seeds
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.border import accuracy
-from neuronsim.engine.engine import Engine
 from neuronsim.engine.finite import first_parameter
 from neuronsim.engine.session import Session
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.training import stop
 from neuronsim.training.pace import Pace
 from neuronsim.training.result import RunResult
-from neuronsim.training.settings import FitSettings, Resolved
+from neuronsim.training.settings import Resolved
 from neuronsim.training.watching import Watching
 
 CHUNK_SECONDS = 0.1
@@ -40,21 +39,16 @@ class Trainer:
 
     session: Session
     run: RunResult
-    settings: FitSettings
-    resolved: Resolved
+    settings: Resolved
     validation: tuple[Array, Array] | None
     watching: Watching | None
     chunk: int = 1
     begin: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        n_threads, asked = self.session.n_threads, self.resolved.threads is not None
+        self.engine = self.session.engine
+        n_threads, asked = self.session.n_threads, self.settings.threads is not None
         self.pace = Pace([n_threads] if asked else sorted({n_threads, 1}, reverse=True))
-
-    @property
-    def engine(self) -> Engine:
-        """What the session runs on."""
-        return self.session.engine
 
     @property
     def seconds(self) -> float:
@@ -63,23 +57,25 @@ class Trainer:
 
     def train(self, interrupted: threading.Event, bar: Any) -> None:
         """All epochs, until something ends them."""
-        self.run.reason = f"all {self.resolved.epochs} epochs done"
-        for epoch in range(self.resolved.epochs):
-            before = self._parameter_copies()
+        self.run.reason = f"all {self.settings.epochs} epochs done"
+        asks_how_far = any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
+        for epoch in range(self.settings.epochs):
+            before = [values.copy() for values in self.engine.parameters] if asks_how_far else None
             if not self._train_epoch(epoch, interrupted, bar):
                 return
             self._write_history(epoch)
             if self.run.status != "finished":
                 return
             bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
-            why = stop.first_reason(self.resolved.stop, self._report(before))
+            why = stop.first_reason(self.settings.stop, self._report(before))
             if why is not None:
                 self.run.status, self.run.reason = "stopped", why
                 return
 
     def _train_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
         """All steps of an epoch; False where the run ended within it."""
-        order, n_steps = self._order(epoch), self.session.steps_per_epoch
+        order = seeds.sample_order(self.run.seed, epoch, self.session.n_samples, self.settings.shuffle)
+        n_steps = self.session.steps_per_epoch
         self.session.loss_sum[0] = 0.0
         done = 0
         while done < n_steps:
@@ -98,7 +94,7 @@ class Trainer:
         n_threads = self.pace.next()
         chunk = max(1, self.chunk // 8) if self.pace.tries(n_threads) else self.chunk
         n = min(chunk, self.session.steps_per_epoch - done)
-        rates = self.resolved.schedule.rates(self.run.n_steps, n, epoch)
+        rates = self.settings.learning_rate.rates(self.run.n_steps, n, epoch)
         self.session.use_threads(n_threads)
         start = time.perf_counter()
         made, finite = self._make_chunk(order, done, rates)
@@ -111,7 +107,7 @@ class Trainer:
     def _is_ended(self, interrupted: threading.Event, at_end_of_epoch: bool) -> bool:
         """Whether the run ends between two chunks, and why."""
         run = self.run
-        limit = min((r.limit for r in self.resolved.stop if isinstance(r, stop.Seconds)), default=math.inf)
+        limit = min((r.limit for r in self.settings.stop if isinstance(r, stop.Seconds)), default=math.inf)
         if interrupted.is_set():
             run.status, run.reason = "interrupted", f"interrupted after step {run.n_steps - 1}"
         elif self.watching is not None and self.watching.stopped:
@@ -156,20 +152,12 @@ class Trainer:
         if n == self.chunk or factor < 1:
             self.chunk = max(1, min(int(n * min(factor, 8.0)), MOST_STEPS))
 
-    def keep_end(self) -> None:
-        """Keep the state after the last step, too."""
-        if self.run.recording is not None:
-            self.run.recording.snapshots.keep_end(self.run.n_steps, self.session.state())
-
-    def _order(self, epoch: int) -> Array:
-        return seeds.sample_order(self.run.seed, epoch, self.session.n_samples, self.settings.shuffle)
-
     def _write_history(self, epoch: int) -> None:
         """Write the epoch into the history."""
         session, history = self.session, self.run.history
         history["epoch"].append(epoch)
         history["loss"].append(float(session.loss_sum[0]) / session.n_samples)
-        history["learning_rate"].append(float(self.resolved.schedule.rates(self.run.n_steps - 1, 1, epoch)[0]))
+        history["learning_rate"].append(float(self.settings.learning_rate.rates(self.run.n_steps - 1, 1, epoch)[0]))
         if self.settings.evaluate:
             losses, _ = self.engine.losses(*session.data, session.loss)
             history["data_loss"].append(_mean(losses))
@@ -179,12 +167,6 @@ class Trainer:
             history["val_loss"].append(_mean(losses))
             history["val_accuracy"].append(math.nan if share is None else share)
         history["seconds"].append(self.seconds)
-
-    def _parameter_copies(self) -> list[Array] | None:
-        """The parameters, if a stopping rule asks how far an epoch moved them."""
-        if not any(isinstance(r, stop.StepSize) for r in self.resolved.stop):
-            return None
-        return [values.copy() for values in self.engine.parameters]
 
     def _report(self, before: list[Array] | None) -> stop.EpochReport:
         """What stopping rules look at, with the parameters before the epoch."""
@@ -227,7 +209,7 @@ class Trainer:
         """What the update of the step that failed makes not finite; it is taken back."""
         before = self.session.state()
         epoch = self.run.n_steps // self.session.steps_per_epoch
-        self.session.advance(order, step, self.resolved.schedule.rates(self.run.n_steps, 1, epoch), watched=False)
+        self.session.advance(order, step, self.settings.learning_rate.rates(self.run.n_steps, 1, epoch), watched=False)
         culprit = first_parameter(self.engine.graph, self.engine.parameters)
         self.session.restore(before)
         return culprit
@@ -247,7 +229,7 @@ class Trainer:
     def bar(self, progress: bool | None) -> Iterator[Any]:
         """A progress bar on stderr, over steps."""
         shown = sys.stderr.isatty() if progress is None else progress
-        total = self.resolved.epochs * self.session.steps_per_epoch
+        total = self.settings.epochs * self.session.steps_per_epoch
         with tqdm(total=total, unit=" steps", unit_scale=True, disable=not shown, file=sys.stderr) as bar:
             yield bar
 

@@ -7,7 +7,6 @@ from nets import classes_net
 from strategies import cases
 
 import neuronsim as ns
-from neuronsim.analysis.probe import classes
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError
 
 
@@ -40,15 +39,15 @@ def test_change_is_what_a_step_alone_writes():
     found = run.blame(["h2.1", "h1.3", "x0", "h2.0"])
     start, end = net.graph.row_start[net.graph.id("h2.1")], net.graph.row_start[net.graph.id("h2.1") + 1]
     for row in (0, 7, 29):
-        alone = net.copy()
-        step_run = alone.fit(X[row : row + 1], T[row : row + 1], learning_rate=0.1, rng=0)
+        single = net.copy()
+        step_run = single.fit(X[row : row + 1], T[row : row + 1], learning_rate=0.1, rng=0)
         written = np.abs(step_run.at(0).weights_after[start:end] - step_run.at(0).weights[start:end]).sum()
         assert found.change[row, 0] == pytest.approx(written, rel=1e-9)
     # the same sources, none of them frozen or slowed
     for row in range(30):
         net.forward(X[row])
-        heard = sum(abs(net[f"h1.{k}"].y) for k in range(6))
-        assert found.change[row, 3] == pytest.approx(0.1 * abs(found.delta[row, 3]) * heard, rel=1e-9)
+        received = sum(abs(net[f"h1.{k}"].y) for k in range(6))
+        assert found.change[row, 3] == pytest.approx(0.1 * abs(found.delta[row, 3]) * received, rel=1e-9)
     assert found.change.shape == (30, 4)
     assert not found.change[:, 2].any()  # an input has no weights; its δ is ∂L/∂x
     assert found.delta[:, 2].any()
@@ -122,18 +121,3 @@ def test_regression_has_no_classes():
     assert found.top(1)[0].label is None
     with pytest.raises(NotKnownError, match="no classes"):
         found.by_class()
-
-
-@pytest.mark.parametrize(
-    ("T", "expected"),
-    [
-        (np.array([2, 0, 1]), [2, 0, 1]),
-        (np.array([[0.0, 1.0], [1.0, 0.0]]), [1, 0]),
-        (np.array([[0.0], [1.0]]), [0, 1]),
-        (np.array([[0.0, 0.0], [1.0, 0.0]]), None),
-        (np.array([[0.3], [1.0]]), None),
-    ],
-)
-def test_what_counts_as_classes(T, expected):
-    found = classes(T)
-    assert (None if found is None else found.tolist()) == expected

@@ -16,7 +16,7 @@ from neuronsim.step import Step
 
 
 def ladder(depth: int, weight: float | None = 0.9) -> ns.Network:
-    """Two neurons a rung, each heard by both of the next: 2^depth paths."""
+    """Two neurons a rung, each a source of both of the next: 2^depth paths."""
     net = ns.Network(rng=0)
     net.add_inputs("x")
     last = ["x"]

@@ -41,6 +41,10 @@ def test_a_probe_takes_parameters_and_leaves_the_run_alone() -> None:
         (np.array([[1.0], [0.0]]), [1, 0]),
         (np.array([[0.5], [0.0]]), None),
         (np.array([[1.0, 1.0]]), None),
+        (np.array([2, 0, 1]), [2, 0, 1]),
+        (np.array([[0.0, 0.0], [1.0, 0.0]]), None),
+        (np.array([[0.3], [1.0]]), None),
+        (np.array([[0.0], [1.0]]), [0, 1]),
     ],
 )
 def test_what_targets_are_classes(targets: np.ndarray, expected: list[int] | None) -> None:

@@ -12,7 +12,7 @@ from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import bias_of, slope_of, weight_of
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 from neuronsim.kernels import codes, update
-from neuronsim.kernels.arguments import Learning, Parameters
+from neuronsim.kernels.arguments import Learning, Parameters, Rule
 
 # ARCHITECTURE: of the sum of the absolute values of the terms that make a value up.
 TOLERANCE = {np.dtype("float64"): 1e-12, np.dtype("float32"): 1e-5}
@@ -111,7 +111,7 @@ RULES = [
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rule", RULES, ids=[rule.name for rule in RULES])
 def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
-    from neuronsim.engine.session import _rule
+    from neuronsim.engine.learning import SessionSettings, _numbers
 
     n, rate, decay = 37, 0.1, 0.0 if rule.name == "rprop" else 0.01
     rng = np.random.default_rng(3)
@@ -119,14 +119,16 @@ def test_updates_agree_with_the_reference_on_equal_given_gradients(rule, dtype):
     factors = rng.choice([1.0, 0.5, 0.0, -1.0], n).astype(dtype)
     expected = w.astype(float)
     states = [[0.0] * rule.n_state for _ in range(n)]
-    settings_, numbers = _rule(rule, None, np.dtype(dtype))
+    settings_ = _numbers(SessionSettings(rule))
+    numbers = settings_.astype(dtype)
     numbers[update.SCALE] = 1.0
     s1, s2 = np.zeros(n, dtype), np.zeros(n, dtype)
     if rule.name == "rprop":
         s2[:] = rate * np.maximum(factors, 0)
     start, none = w.copy(), np.empty(0, dtype)
-    triples = [Parameters(values, none, none) for values in (w, s1, s2, factors)]
-    learning = Learning(rule.code, numbers, settings_, np.ones(2), w.dtype.type(decay), *triples)
+    triples = [Parameters(values, none, none) for values in (w, s1, s2, factors, none)]
+    step_rule = Rule(rule.code, numbers, w.dtype.type(decay))
+    learning = Learning(step_rule, settings_, np.ones(2), np.full(1, update.UPDATE), *triples)
     for t in range(1, 6):
         g = rng.normal(size=n).astype(dtype)
         update.begin_step(learning, rate)
@@ -213,8 +215,8 @@ def test_records_for_kernels_are_flat_arrays_and_numbers():
 
 def test_first_bundles_are_shared_out_by_neurons_where_they_are_large():
     large, small = ns.wiring.layered([30, 50, 4], rng=0), ns.wiring.layered([30, 5, 60, 4], rng=0)
-    assert large.runtime.engine().wiring.leading == 1
-    assert small.runtime.engine().wiring.leading == 0
+    assert large.runtime.engine().wiring.n_leading_bundles == 1
+    assert small.runtime.engine().wiring.n_leading_bundles == 0
     X, T = np.random.default_rng(0).normal(size=(100, 30)), np.ones((100, 4))
     one, two = large.copy(), large.copy()
     for net, threads in ((one, 1), (two, 3)):
@@ -263,11 +265,11 @@ def test_bundles_side_by_side_are_a_group_and_need_no_delta_below_the_first_leve
     net = ns.wiring.sparse_layered([40, 20, 10, 3], density=0.3, activation="relu", output="tanh", rng=0)
     wiring = net.runtime.engine().wiring
     assert wiring.groups.tolist() == [0, 20, 30, 33]
-    assert wiring.run_end[40:].tolist() == [60] * 20 + [70] * 10 + [73] * 3
+    assert wiring.activation_end[40:].tolist() == [60] * 20 + [70] * 10 + [73] * 3
     assert wiring.bundle_pushes.tolist() == [False] * 20 + [True] * 13
     assert net.runtime.engine().full_wiring.bundle_pushes.all()
     net[45].activation = "prelu"
-    assert net.runtime.engine().wiring.run_end[40:60].tolist() == [45] * 5 + [46] + [60] * 14
+    assert net.runtime.engine().wiring.activation_end[40:60].tolist() == [45] * 5 + [46] + [60] * 14
 
 
 def test_the_delta_of_a_neuron_without_sources_is_pushed_to_it():

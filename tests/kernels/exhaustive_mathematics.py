@@ -43,8 +43,7 @@ def check(name: str) -> None:
                 worst[kind] = max(worst[kind], (float(errors[place]), float(x[place])))
     print(f"{name:9s} {worst[False][0]:.3f} ulp at {worst[False][1]!r},", end=" ")
     print(
-        f"subnormal results {worst[True][0]:.3f} at {worst[True][1]!r}, {time.perf_counter() - start:.0f} s",
-        flush=True,
+        f"subnormal results {worst[True][0]:.3f} at {worst[True][1]!r}, {time.perf_counter() - start:.0f} s", flush=True
     )
 
 

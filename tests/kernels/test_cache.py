@@ -46,13 +46,13 @@ import warnings
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     import numpy as np
-    from neuronsim.kernels import jit, order
+    from neuronsim.kernels import jit, planning
     announced = []
     jit.compile_listeners.append(lambda: announced.append(1))
     import probe
-    level, path, progress = order.work_arrays(3)
+    level, path, progress = planning.work_arrays(3)
     row_start, sources = np.array([0, 0, 1, 3]), np.array([0, 0, 1], np.int32)
-    found = order.find_levels(row_start, sources, level, path, progress)
+    found = planning.find_levels(row_start, sources, level, path, progress)
     print("levels", found, *level)
     print("total", probe.total(np.array([1.0, 2.0, 3.0]), 1), probe.total(np.ones(2, np.float32), 2))
     print("overloads", len(probe.total.overloads), len(probe.scaled.overloads))
@@ -118,7 +118,7 @@ def place(warm: Place, tmp_path: Path) -> Place:
 
 def test_a_warm_cache_compiles_nothing(place: Place):
     assert [path.name.split("-")[0] for path in place.files()] == [
-        "neuronsim.kernels.order.find_levels",
+        "neuronsim.kernels.planning.find_levels",
         *["probe.scaled"] * 2,
         *["probe.total"] * 2,
     ]
@@ -157,7 +157,7 @@ def test_damaged_files_are_compiled_again(damage: str, place: Place):
         assert place.run() == [*RIGHT, *LOADED]
 
 
-@pytest.mark.parametrize("name", ["probe.scaled", "probe.total", "neuronsim.kernels.order"])
+@pytest.mark.parametrize("name", ["probe.scaled", "probe.total", "neuronsim.kernels.planning"])
 def test_one_file_lost(name: str, place: Place):
     """A caller finds the leaf that it calls, and the other way round, wherever each comes from."""
     for path in place.files(name):
@@ -364,8 +364,8 @@ ENTRIES = [
     batch.train_batches,
     batch.block_samples,
     batch.block_neurons,
-    batch.run_samples,
-    batch.run_neurons,
+    batch.process_samples,
+    batch.update_neurons,
     batch.squared_norm,
     batch.update_all,
 ]
@@ -441,10 +441,7 @@ class TestVersions:
         net.fit(X, self.CLASSES, batch_size=3)
         assert versions() == before
 
-    @pytest.mark.parametrize(
-        "unusual",
-        [read_only, unaligned],
-    )
+    @pytest.mark.parametrize("unusual", [read_only, unaligned])
     def test_memory_of_another_kind(self, unusual: Callable[[np.ndarray], np.ndarray], net: ns.Network):
         before = versions()
         net.forward(unusual(self.X))

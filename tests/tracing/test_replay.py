@@ -26,7 +26,7 @@ def _many_snapshots(monkeypatch):
 
 
 def witnessed(monkeypatch, net, X, T, **settings):
-    """A run with what training itself held before each step, taken from it step by step, and behind the last."""
+    """A run with what training itself held before each step, taken from it step by step, and after the last."""
     monkeypatch.setattr(training, "CHUNK_SECONDS", 0.0)  # one step a chunk
     states, works = [], []
     chunk = Trainer._make_chunk
@@ -498,10 +498,10 @@ class TestRefusals:
         row = next(r for r in range(1, 5000) if _unnoticed(X, r, digest))
         X[row] += 1.0
         q = next(q for q in range(5000) if run.replay.rows(q)[0] == row)
-        behind = next(s for s in run.recording.snapshots.states if s > q)
+        later = next(s for s in run.recording.snapshots.states if s > q)
         run.at(q - 1)
         with pytest.raises(DataError, match="does not come out as the run did"):
-            for _ in run.replay.walk(q, behind + 1):
+            for _ in run.replay.walk(q, later + 1):
                 pass
 
 

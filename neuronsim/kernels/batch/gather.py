@@ -1,14 +1,8 @@
 """Samples come in: inputs and targets by neuron for aggregation, and y sample by sample, in panels, for gradients."""
 
-from typing import Any
-
-import numpy.typing as npt
-
-from neuronsim.kernels.arguments import Samples, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Block, Gathered, Samples, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import lane_count, load, store, transpose
-
-Array = npt.NDArray[Any]
 
 
 @kernel
@@ -34,83 +28,86 @@ def place_of(sample: int, stride: int, pitch: int) -> int:
     return sample // stride * pitch + sample % stride
 
 
-@kernel
-def gather_targets(
-    wiring: Wiring, samples: Samples, work: Workspace, position: int, count: int, stride: int, start: int, end: int
-) -> None:
-    """Fetch the targets of the samples at ``order[position + start : position + end]``.
+@inlined
+def block_inputs(work: Workspace) -> Gathered:
+    """The workspace's own buffers for inputs, for all threads."""
+    return Gathered(work.stride, work.pitch, work.y, work.row_pitch, work.rows, work.starts)
 
-    Places beyond ``count`` repeat the last sample; their δ stays zero.
-    """
-    shift = place_of(start, stride, work.pitch) - start
-    for i in range(start, end):
-        row = samples.order[position + min(i, count - 1)]
+
+@inlined
+def thread_inputs(wiring: Wiring, work: Workspace, thread: int, n_threads: int) -> Gathered:
+    """Buffers for a thread's own copies of the inputs."""
+    y, rows, starts = work.thread_inputs, work.thread_rows, work.starts
+    y_size, rows_size, n = y.size // n_threads, rows.size // n_threads, starts.size // n_threads
+    return Gathered(
+        stride=work.stride,
+        pitch=wiring.inputs_end * work.stride,
+        y=y[thread * y_size : (thread + 1) * y_size],
+        row_pitch=work.thread_row_pitch,
+        rows=rows[thread * rows_size : (thread + 1) * rows_size],
+        starts=starts[thread * n : (thread + 1) * n],
+    )
+
+
+@kernel
+def gather_targets(wiring: Wiring, samples: Samples, work: Workspace, block: Block) -> None:
+    """Fetch the targets of a block's samples."""
+    shift = place_of(block.start, work.stride, work.pitch) - block.start
+    for i in range(block.start, block.end):
+        row = samples.order[block.position + min(i, block.n_samples - 1)]
         if samples.classes.size > 0:
             for o in range(wiring.outputs.size):
-                work.target[o * stride + i + shift] = 1.0 if samples.classes[row] == o else 0.0
+                work.target[o * work.stride + i + shift] = 1.0 if samples.classes[row] == o else 0.0
         elif samples.targets.size > 0:
             for o in range(wiring.outputs.size):
-                work.target[o * stride + i + shift] = samples.targets[row, o]
+                work.target[o * work.stride + i + shift] = samples.targets[row, o]
 
 
 @leaf
-def gather_inputs(
-    wiring: Wiring,
-    samples: Samples,
-    work: Workspace,
-    pitch: int,
-    position: int,
-    count: int,
-    stride: int,
-    start: int,
-    end: int,
-) -> None:
-    """Fetch the inputs of the same samples, which lie in one plane: y neuron by neuron, and in panels for gradients.
-
-    Planes of ``work.y`` lie ``pitch`` apart.
-    """
+def gather_inputs(wiring: Wiring, samples: Samples, gathered: Gathered, block: Block) -> None:
+    """Fetch the inputs of samples that lie in one plane: y neuron by neuron, and in panels for gradients."""
     n_inputs = wiring.inputs.size
-    width = lane_count(work.y)
-    shift = place_of(start, stride, pitch) - start
-    for i in range(start, end):
-        work.starts[i] = samples.order[position + min(i, count - 1)] * n_inputs
-    for first in range(start, end, width):
+    y, starts, stride = gathered.y, gathered.starts, gathered.stride
+    width = lane_count(y)
+    shift = place_of(block.start, stride, gathered.pitch) - block.start
+    for i in range(block.start, block.end):
+        starts[i] = samples.order[block.position + min(i, block.n_samples - 1)] * n_inputs
+    for first in range(block.start, block.end, width):
         j = 0
         while j < n_inputs:
             if is_vector(wiring.inputs, j, width):
-                at = wiring.inputs[j] * stride + first + shift
-                transpose(samples.inputs, work.starts, first, j, work.y, at, stride)
+                transpose(samples.inputs, starts, first, j, y, wiring.inputs[j] * stride + first + shift, stride)
                 j += width
             else:
                 for i in range(first, first + width):
-                    work.y[wiring.inputs[j] * stride + i + shift] = samples.inputs[work.starts[i] + j]
+                    y[wiring.inputs[j] * stride + i + shift] = samples.inputs[starts[i] + j]
                 j += 1
-    if work.rows.size > 0:
-        copy_inputs(wiring, samples, work, stride, start, end)
+    if gathered.rows.size > 0:
+        copy_inputs(wiring, samples, gathered, block.start, block.end)
 
 
 @kernel
-def copy_inputs(wiring: Wiring, samples: Samples, work: Workspace, stride: int, start: int, end: int) -> None:
+def copy_inputs(wiring: Wiring, samples: Samples, gathered: Gathered, start: int, end: int) -> None:
     """Write the inputs' y sample by sample too, as gradients read it."""
-    ids = wiring.inputs
-    width = lane_count(work.y)
-    plane, base = start // stride * stride, start // stride * work.row_pitch
+    ids, rows, starts, stride = wiring.inputs, gathered.rows, gathered.starts, gathered.stride
+    width = lane_count(rows)
+    plane, base = start // stride * stride, start // stride * gathered.row_pitch
     j = 0
     while j < ids.size:
         vector = is_vector(ids, j, width)
         for i in range(start, end):
-            to, at = base + place_in_rows(ids[j], i - plane, stride, width), work.starts[i] + j
+            to, at = base + place_in_rows(ids[j], i - plane, stride, width), starts[i] + j
             if vector:
-                store(work.rows, to, load(samples.inputs, at))
+                store(rows, to, load(samples.inputs, at))
             else:
-                work.rows[to] = samples.inputs[at]
+                rows[to] = samples.inputs[at]
         j += width if vector else 1
 
 
 @kernel
-def copy_columns(wiring: Wiring, work: Workspace, stride: int, start: int, end: int) -> None:
+def copy_columns(wiring: Wiring, work: Workspace, start: int, end: int) -> None:
     """Write y of neurons that dense bundles listen to sample by sample, as their gradients read it."""
-    ids = wiring.columns
+    ids, stride = wiring.columns, work.stride
     width = lane_count(work.y)
     plane, base = start // stride * work.pitch, start // stride * work.row_pitch
     n = end - start

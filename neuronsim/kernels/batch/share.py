@@ -12,7 +12,7 @@ _TASK = ir.FunctionType(ir.VoidType(), [_POINTER, _INTEGER, _INTEGER])
 
 
 @intrinsic
-def run_task(typingctx, task, arguments, part, parts):  # type: ignore[no-untyped-def]
+def call_task(typingctx, task, arguments, part, parts):  # type: ignore[no-untyped-def]
     """Call a task at its address for one part."""
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
@@ -24,10 +24,10 @@ def run_task(typingctx, task, arguments, part, parts):  # type: ignore[no-untype
 
 
 @parallel_kernel
-def run_parts(task: int, arguments: int, parts: int) -> None:
-    """Run all parts of a task, each in one thread."""
+def call_parts(task: int, arguments: int, parts: int) -> None:
+    """Call all parts of a task, each in one thread."""
     for part in prange(parts):
-        run_task(task, arguments, part, parts)
+        call_task(task, arguments, part, parts)
 
 
 @intrinsic
@@ -39,7 +39,7 @@ def share(typingctx, function, parts, arguments):  # type: ignore[no-untyped-def
     """
     given = (types.int64, types.int64, *(types.unliteral(t) for t in arguments))
     leaf_signature = typingctx.resolve_function_type(function, given, {})
-    runner = types.Dispatcher(run_parts)
+    runner = types.Dispatcher(call_parts)
     run_signature = typingctx.resolve_function_type(runner, (types.int64,) * 3, {})
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]

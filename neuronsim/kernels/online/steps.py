@@ -7,50 +7,55 @@ Going back, each edge is met once: first its sink's δ goes to the source with t
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.activations import USUAL, activate_run, softmax, usual
-from neuronsim.kernels.arguments import Learning, Parameters, Samples, Wiring, Workspace
+from neuronsim.kernels.activations import COMMON, activate_with_derivative, common, softmax
+from neuronsim.kernels.arguments import (
+    Activation,
+    Array,
+    Block,
+    Edges,
+    Learning,
+    Parameters,
+    Samples,
+    Span,
+    Task,
+    Wiring,
+    Workspace,
+)
 from neuronsim.kernels.codes import CROSS_ENTROPY, PRELU, SOFTMAX
-from neuronsim.kernels.jit import inlined, leaf
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import (
-    few,
     first_lane,
     fma,
     gather_part,
     lane_count,
     load,
     load_part,
+    pack,
     peek,
     poke,
     prefetch,
     splat,
     store,
     store_part,
-    tile_descend,
-    tile_dot,
-    tile_finish,
-    tile_push_descend,
-    tile_start,
-    tile_zero,
     total,
 )
-from neuronsim.kernels.losses import is_fused, losses_one, softmax_cross_entropy, softmax_jacobian
+from neuronsim.kernels.losses import is_fused, losses_one, output_signals, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.shapes import ONE, ONLINE_BLOCK, ONLINE_ROWS
+from neuronsim.kernels.tiles import tile_descend, tile_dot, tile_finish, tile_push_descend, tile_start, tile_zero
 from neuronsim.kernels.update import (
     RATE,
     SCALE,
+    UPDATE,
     WRITE,
     begin_step,
-    into,
     squared_norm,
     update_all,
     update_biases,
     update_slopes,
     update_weights,
 )
-
-Array = npt.NDArray[Any]
+from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
 #: Rows of fewer sources are summed one source after another, without lanes.
 SHORT = 8
@@ -60,30 +65,42 @@ AHEAD = 8
 
 
 @inlined
-def dot_rows(
-    shape: Any, weights: Array, w0: int, count: int, y: Array, y0: int, biases: Array, first: int, z: Array
-) -> None:
+def dot_rows(shape: Any, edges: Edges, y: Array, y0: int, biases: Array, first: int, z: Array) -> None:
     """z = b + Σ w·y for a tile's rows: source k goes to partial sum k mod lanes, then the tree, then the bias."""
-    width = lane_count(y)
+    width, count = lane_count(y), edges.n_sources
     tile = tile_zero(shape, y)
     k = 0
     while k + width <= count:
-        tile = tile_dot(tile, weights, w0 + k, count, y, y0 + k, width)
+        tile = tile_dot(tile, edges, k, y, y0 + k, width)
         k += width
     if k < count:
-        tile = tile_dot(tile, weights, w0 + k, count, y, y0 + k, count - k)
+        tile = tile_dot(tile, edges, k, y, y0 + k, count - k)
     tile_finish(tile, biases, first, z)
 
 
 @inlined
-def is_run(sources: Array, s0: int, count: int) -> bool:
-    """Whether these sources (ascending, distinct) have consecutive ids."""
-    return bool(sources[s0 + count - 1] - sources[s0] == count - 1)
+def edges_of(wiring: Wiring, parameters: Parameters, first: int) -> Edges:
+    """A bundle's edges."""
+    s0 = peek(wiring.row_start, first)
+    return Edges(parameters.weights, s0, wiring.sources, s0, peek(wiring.row_start, first + 1) - s0)
 
 
 @inlined
-def dot_scattered(weights: Array, w0: int, sources: Array, s0: int, count: int, y: Array) -> Any:
+def from_row(edges: Edges, r: int) -> Edges:
+    """The same from the ``r``th row of weights on."""
+    return Edges(edges.weights, edges.w0 + r * edges.n_sources, edges.sources, edges.s0, edges.n_sources)
+
+
+@inlined
+def is_consecutive(edges: Edges) -> bool:
+    """Whether the sources (ascending, distinct) have consecutive ids."""
+    return bool(edges.sources[edges.s0 + edges.n_sources - 1] - edges.sources[edges.s0] == edges.n_sources - 1)
+
+
+@inlined
+def dot_scattered(edges: Edges, y: Array) -> Any:
     """Σ w·y of a row of scattered sources, summed as in ``dot_rows``."""
+    weights, w0, sources, s0, count = edges
     width = lane_count(y)
     sums = splat(type(y[0])(0.0))
     k = 0
@@ -99,48 +116,48 @@ def dot_scattered(weights: Array, w0: int, sources: Array, s0: int, count: int, 
 @inlined
 def aggregate(wiring: Wiring, parameters: Parameters, work: Workspace, first: int, size: int) -> None:
     """z = b + Σ w·y for a bundle's neurons."""
-    weights, biases, y, z = parameters.weights, parameters.biases, work.y, work.z
-    s0 = peek(wiring.row_start, first)
-    count = peek(wiring.row_start, first + 1) - s0
-    if count < SHORT:
-        w = s0
+    biases, y, z = parameters.biases, work.y, work.z
+    edges = edges_of(wiring, parameters, first)
+    if edges.n_sources < SHORT:
+        w = edges.w0
         for neuron in range(first, first + size):
             value = peek(biases, neuron)
-            for k in range(count):
-                value = fma(peek(weights, w), peek(y, peek(wiring.sources, s0 + k)), value)
+            for k in range(edges.n_sources):
+                value = fma(peek(edges.weights, w), peek(y, peek(edges.sources, edges.s0 + k)), value)
                 w += 1
             poke(z, neuron, value)
         return
-    if not is_run(wiring.sources, s0, count):
+    if not is_consecutive(edges):
         for r in range(size):
-            value = dot_scattered(weights, s0 + r * count, wiring.sources, s0, count, y)
+            value = dot_scattered(from_row(edges, r), y)
             poke(z, first + r, peek(biases, first + r) + value)
         return
-    m0 = int(wiring.sources[s0])
+    y0 = int(edges.sources[edges.s0])
     r = 0
     while r + ONLINE_ROWS <= size:
-        dot_rows(ONLINE_BLOCK, weights, s0 + r * count, count, y, m0, biases, first + r, z)
+        dot_rows(ONLINE_BLOCK, from_row(edges, r), y, y0, biases, first + r, z)
         r += ONLINE_ROWS
     while r < size:
-        dot_rows(ONE, weights, s0 + r * count, count, y, m0, biases, first + r, z)
+        dot_rows(ONE, from_row(edges, r), y, y0, biases, first + r, z)
         r += 1
 
 
 @inlined
 def activate(wiring: Wiring, parameters: Parameters, work: Workspace, first: int, end: int) -> None:
     """y = f(z), and f'(z) for the way back, for consecutive neurons."""
-    z, y, primes = work.z, work.y, work.primes
+    z, y, derivatives = work.z, work.y, work.derivatives
     neuron = first
     while neuron < end:
-        stop = peek(wiring.run_end, neuron)
+        stop = peek(wiring.activation_end, neuron)
         code, slope = peek(wiring.codes, neuron), peek(parameters.slopes, neuron)
-        if stop == neuron + 1 and code in USUAL:
+        if stop == neuron + 1 and code in COMMON:
             x = peek(z, neuron)
-            value, prime = usual(code, few(x, x, x, x))
+            value, derivative = common(code, pack(x, x, x, x))
             poke(y, neuron, first_lane(value))
-            poke(primes, neuron, first_lane(prime))
+            poke(derivatives, neuron, first_lane(derivative))
         else:
-            activate_run(code, slope, wiring.user, z, y, primes, neuron, stop - neuron)
+            f = Activation(code, slope, wiring.user)
+            activate_with_derivative(f, z, y, derivatives, neuron, stop - neuron)
         neuron = stop
 
 
@@ -188,14 +205,14 @@ def forward_one(wiring: Wiring, parameters: Parameters, work: Workspace, samples
 @inlined
 def start_deltas(wiring: Wiring, work: Workspace, loss: int) -> None:
     """The sample's loss, and the δ that it puts itself on each output."""
-    y, z, own = work.y, work.z, work.own
-    losses_one(loss, wiring.outputs, wiring.codes, z, y, work.target, own, work.losses)
+    loss_delta = work.loss_delta
+    losses_one(loss, wiring, work)
     members, rows = wiring.softmax_members, wiring.softmax_rows
     if members.size > 0:
         if loss == CROSS_ENTROPY:
-            softmax_cross_entropy(members, rows, z, y, work.target, own, work.losses, 1, 0, 1)
+            softmax_cross_entropy(members, rows, output_signals(work), 0, 1)
         else:
-            softmax_jacobian(members, rows, y, own, 1, 0, 1)
+            softmax_jacobian(members, rows, output_signals(work), 0, 1)
     for p in range(wiring.prelus.size):
         work.slope_terms[p] = 0.0
     for o in range(wiring.outputs.size):
@@ -204,8 +221,8 @@ def start_deltas(wiring: Wiring, work: Workspace, loss: int) -> None:
         if wiring.is_input[neuron] or is_fused(loss, code) or code == SOFTMAX:
             continue
         if code == PRELU:
-            add_slope_term(wiring, work, neuron, own[o])
-        own[o] *= work.primes[neuron]
+            add_slope_term(wiring, work, neuron, loss_delta[o])
+        loss_delta[o] *= work.derivatives[neuron]
 
 
 @inlined
@@ -220,64 +237,64 @@ def add_slope_term(wiring: Wiring, work: Workspace, neuron: int, error: Any) -> 
 @inlined
 def finish_deltas(wiring: Wiring, work: Workspace, first: int, end: int) -> None:
     """δ = (Σ w·δ)·f'(z) + the loss's own part, for consecutive neurons."""
-    delta, primes = work.delta, work.primes
+    delta, derivatives = work.delta, work.derivatives
     if wiring.prelus.size > 0:
         for i in range(first, end):
             if peek(wiring.codes, i) == PRELU:
                 add_slope_term(wiring, work, i, peek(delta, i))
     for i in range(first, end):
-        value = peek(delta, i) * peek(primes, i)
+        value = peek(delta, i) * peek(derivatives, i)
         row = peek(wiring.output_row, i)
         if row >= 0:
-            value += peek(work.own, row)
+            value += peek(work.loss_delta, row)
         poke(delta, i, value)
 
 
 @inlined
-def descend_rows(
-    shape: Any, weights: Array, w0: int, count: int, work: Workspace, source: int, first: int, pushes: bool
-) -> None:
-    """The fused pass over a tile's rows of consecutive sources; ``work.steps`` holds −μ·δ by neuron."""
-    width = lane_count(weights)
+def descend_rows(shape: Any, edges: Edges, work: Workspace, source: int, first: int, pushes: bool) -> None:
+    """The fused pass over a tile's rows of consecutive sources; ``work.changes`` holds −μ·δ by neuron."""
     y, delta = work.y, work.delta
+    width, count = lane_count(y), edges.n_sources
     deltas = tile_start(shape, delta, first)
-    steps = tile_start(shape, work.steps, first)
+    changes = tile_start(shape, work.changes, first)
     if pushes:
         k = 0
         while k + width <= count:
-            tile_push_descend(deltas, steps, weights, w0 + k, count, y, delta, source + k, width)
+            tile_push_descend(deltas, changes, edges, k, y, delta, source + k, width)
             k += width
         if k < count:
-            tile_push_descend(deltas, steps, weights, w0 + k, count, y, delta, source + k, count - k)
+            tile_push_descend(deltas, changes, edges, k, y, delta, source + k, count - k)
     else:
         k = 0
         while k + width <= count:
-            tile_descend(steps, weights, w0 + k, count, y, source + k, width)
+            tile_descend(changes, edges, k, y, source + k, width)
             k += width
         if k < count:
-            tile_descend(steps, weights, w0 + k, count, y, source + k, count - k)
+            tile_descend(changes, edges, k, y, source + k, count - k)
 
 
 @inlined
-def push_scattered(wiring: Wiring, weights: Array, w0: int, s0: int, count: int, delta: Array, d: Any) -> None:
+def push_scattered(edges: Edges, delta: Array, d: Any) -> None:
     """``acc[source] += w·δ`` for one row, source by source: scatter instructions are slower."""
-    for k in range(count):
-        source = peek(wiring.sources, s0 + k)
-        poke(delta, source, fma(peek(weights, w0 + k), d, peek(delta, source)))
+    for k in range(edges.n_sources):
+        source = peek(edges.sources, edges.s0 + k)
+        poke(delta, source, fma(peek(edges.weights, edges.w0 + k), d, peek(delta, source)))
 
 
 @inlined
-def descend_scattered(weights: Array, w0: int, sources: Array, s0: int, count: int, y: Array, change: Any) -> None:
+def descend_scattered(edges: Edges, y: Array, change: Any) -> None:
     """w −= μ·δ·y for a row of scattered sources."""
+    weights, w0, sources, s0, count = edges
     width = lane_count(y)
-    steps = splat(change)
+    changes = splat(change)
     k = 0
     while k + width <= count:
-        store(weights, w0 + k, fma(steps, gather_part(y, sources, s0 + k, width), load(weights, w0 + k)))
+        store(weights, w0 + k, fma(changes, gather_part(y, sources, s0 + k, width), load(weights, w0 + k)))
         k += width
     if k < count:
         n = count - k
-        store_part(weights, w0 + k, fma(steps, gather_part(y, sources, s0 + k, n), load_part(weights, w0 + k, n)), n)
+        new = fma(changes, gather_part(y, sources, s0 + k, n), load_part(weights, w0 + k, n))
+        store_part(weights, w0 + k, new, n)
 
 
 @inlined
@@ -285,52 +302,48 @@ def descend(
     wiring: Wiring, parameters: Parameters, work: Workspace, first: int, size: int, pushes: bool, rate: Any
 ) -> None:
     """Plain SGD for a bundle: per edge ``acc[source] += w·δ``, then ``w −= μ·δ·y``; then ``b −= μ·δ``."""
-    weights, biases = parameters.weights, parameters.biases
-    y, delta = work.y, work.delta
-    steps = work.steps
-    s0 = peek(wiring.row_start, first)
-    count = peek(wiring.row_start, first + 1) - s0
+    biases, y, delta, changes = parameters.biases, work.y, work.delta, work.changes
+    edges = edges_of(wiring, parameters, first)
     for neuron in range(first, first + size):
-        poke(steps, neuron, -(rate * peek(delta, neuron)))
-    if count < SHORT:
-        w = s0
+        poke(changes, neuron, -(rate * peek(delta, neuron)))
+    if edges.n_sources < SHORT:
+        w = edges.w0
         for neuron in range(first, first + size):
-            d, change = peek(delta, neuron), peek(steps, neuron)
-            for k in range(count):
-                source = peek(wiring.sources, s0 + k)
-                old = peek(weights, w)
+            d, change = peek(delta, neuron), peek(changes, neuron)
+            for k in range(edges.n_sources):
+                source = peek(edges.sources, edges.s0 + k)
+                old = peek(edges.weights, w)
                 if pushes:
                     poke(delta, source, fma(old, d, peek(delta, source)))
-                poke(weights, w, fma(change, peek(y, source), old))
+                poke(edges.weights, w, fma(change, peek(y, source), old))
                 w += 1
-    elif is_run(wiring.sources, s0, count):
-        source = int(wiring.sources[s0])
+    elif is_consecutive(edges):
+        source = int(edges.sources[edges.s0])
         r = 0
         while r + ONLINE_ROWS <= size:
-            descend_rows(ONLINE_BLOCK, weights, s0 + r * count, count, work, source, first + r, pushes)
+            descend_rows(ONLINE_BLOCK, from_row(edges, r), work, source, first + r, pushes)
             r += ONLINE_ROWS
         while r < size:
-            descend_rows(ONE, weights, s0 + r * count, count, work, source, first + r, pushes)
+            descend_rows(ONE, from_row(edges, r), work, source, first + r, pushes)
             r += 1
     else:
         for r in range(size):
-            w0, neuron = s0 + r * count, first + r
+            row, neuron = from_row(edges, r), first + r
             if pushes:
-                push_scattered(wiring, weights, w0, s0, count, delta, peek(delta, neuron))
-            descend_scattered(weights, w0, wiring.sources, s0, count, y, peek(steps, neuron))
+                push_scattered(row, delta, peek(delta, neuron))
+            descend_scattered(row, y, peek(changes, neuron))
     for neuron in range(first, first + size):
-        poke(biases, neuron, peek(biases, neuron) + peek(steps, neuron))
+        poke(biases, neuron, peek(biases, neuron) + peek(changes, neuron))
 
 
 @inlined
-def push_row(
-    wiring: Wiring, weights: Array, w0: int, s0: int, count: int, work: Workspace, d: Any, pushes: bool
-) -> None:
+def push_row(edges: Edges, work: Workspace, d: Any, pushes: bool) -> None:
     """One neuron's row with its old weights: ``acc[source] += w·δ``, and its gradient δ·y into the scratch array."""
+    weights, w0, sources, s0, count = edges
     y, delta, row = work.y, work.delta, work.scratch
     width = lane_count(y)
-    if count >= SHORT and is_run(wiring.sources, s0, count):
-        source = peek(wiring.sources, s0)
+    if count >= SHORT and is_consecutive(edges):
+        source = peek(sources, s0)
         for k in range(0, count, width):
             n = min(width, count - k)
             if pushes:
@@ -339,32 +352,27 @@ def push_row(
             store_part(row, k, load_part(y, source + k, n) * splat(d), n)
     else:
         if pushes:
-            push_scattered(wiring, weights, w0, s0, count, delta, d)
+            push_scattered(edges, delta, d)
         for k in range(0, count, width):
             n = min(width, count - k)
-            store_part(row, k, gather_part(y, wiring.sources, s0 + k, n) * splat(d), n)
+            store_part(row, k, gather_part(y, sources, s0 + k, n) * splat(d), n)
 
 
 @inlined
-def push_and_update(
-    wiring: Wiring, weights: Array, work: Workspace, learning: Learning, first: int, size: int, pushes: bool
-) -> None:
+def push_and_update(wiring: Wiring, learning: Learning, work: Workspace, first: int, size: int, pushes: bool) -> None:
     """Any rule, a row at a time: push δ with the old weights, then update the row with its gradient."""
-    s0 = peek(wiring.row_start, first)
-    count = peek(wiring.row_start, first + 1) - s0
+    edges = edges_of(wiring, learning.parameters, first)
     for r in range(size):
-        w0 = s0 + r * count
-        push_row(wiring, weights, w0, s0, count, work, peek(work.delta, first + r), pushes)
-        update_weights(learning, w0, work.scratch, 0, count)
+        row = from_row(edges, r)
+        push_row(row, work, peek(work.delta, first + r), pushes)
+        update_weights(learning, row.w0, work.scratch, 0, row.n_sources)
     update_biases(learning, first, work.delta, first, size)
 
 
 @inlined
-def backward_one(wiring: Wiring, parameters: Parameters, work: Workspace, learning: Learning, fused: bool) -> None:
-    """The error back through the network, bundle by bundle, each updated as soon as its δ has been passed on.
-
-    ``learning`` updates ``parameters``, or keeps gradients.
-    """
+def backward_one(wiring: Wiring, learning: Learning, work: Workspace, fused: bool) -> None:
+    """The error back through the network, bundle by bundle, each updated as soon as its δ has been passed on."""
+    parameters = learning.parameters
     for i in range(wiring.cleared.size):
         poke(work.delta, peek(wiring.cleared, i), 0.0)
     for g in range(wiring.groups.size - 2, -1, -1):
@@ -376,49 +384,53 @@ def backward_one(wiring: Wiring, parameters: Parameters, work: Workspace, learni
                 fetch(wiring, parameters, b - AHEAD)
             first, size, pushes = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b), wiring.bundle_pushes[b]
             if fused:
-                descend(wiring, parameters, work, first, size, pushes, learning.numbers[RATE])
+                descend(wiring, parameters, work, first, size, pushes, learning.rule.numbers[RATE])
             else:
-                push_and_update(wiring, parameters.weights, work, learning, first, size, pushes)
+                push_and_update(wiring, learning, work, first, size, pushes)
     for p in range(wiring.prelus.size):
         update_slopes(learning, wiring.prelus[p], work.slope_terms, p)
 
 
-@leaf
+@kernel
 def train_online(
+    recorder: Recorder | None,
     wiring: Wiring,
     learning: Learning,
-    gradient: Parameters,
     work: Workspace,
     samples: Samples,
-    loss: int,
-    clip_norm: float,
-    first_step: int,
-    step_rates: Array,
-    loss_sum: Array,
-    fused: bool,
+    task: Task,
+    span: Span,
 ) -> int:
-    """Steps ``first_step``, … of an epoch, a sample each, one for each entry of ``step_rates``.
+    """Make a span of steps, a sample each.
 
-    Adds the samples' losses, each before its update, to ``loss_sum[0]``. Returns how many steps were made: fewer than
-    asked where a loss was not finite, before the update of that step. ``fused``: plain SGD, nothing frozen, scaled,
-    decayed or clipped.
+    Returns how many were made: fewer than asked where a loss was not finite, before the update of that step, or where
+    an alarm ended the call.
     """
-    parameters = learning.parameters
-    learning.numbers[SCALE] = 1.0
+    parameters, numbers = learning.parameters, learning.rule.numbers
+    numbers[SCALE] = 1.0
     for i in wiring.inputs:
-        work.primes[i] = 1.0
-    for s in range(step_rates.size):
-        begin_step(learning, step_rates[s])
-        forward_one(wiring, parameters, work, samples, samples.order[first_step + s])
-        start_deltas(wiring, work, loss)
+        work.derivatives[i] = 1.0
+    for s in range(span.step_rates.size):
+        watched = before_step(recorder, parameters, s)
+        position = span.first_step + s
+        row = samples.order[position]
+        begin_step(learning, span.step_rates[s])
+        forward_one(wiring, parameters, work, samples, row)
+        start_deltas(wiring, work, task.loss)
         if not np.isfinite(work.losses[0]):
             return s
-        loss_sum[0] += work.losses[0]
-        if clip_norm > 0.0:
-            backward_one(wiring, parameters, work, into(learning, gradient, WRITE), False)
-            norm = np.sqrt(squared_norm(wiring, gradient, learning.rates))
-            learning.numbers[SCALE] = clip_norm / norm if norm > clip_norm else 1.0
-            update_all(wiring, learning, gradient)
+        span.loss_sum[0] += work.losses[0]
+        if task.clip_norm > 0.0:
+            learning.mode[0] = WRITE
+            backward_one(wiring, learning, work, False)
+            learning.mode[0] = UPDATE
+            norm = np.sqrt(squared_norm(wiring, learning.gradient, learning.rates))
+            numbers[SCALE] = task.clip_norm / norm if norm > task.clip_norm else 1.0
+            update_all(wiring, learning)
         else:
-            backward_one(wiring, parameters, work, learning, fused)
-    return step_rates.size
+            backward_one(wiring, learning, work, task.fused)
+        if watched:
+            after_block(recorder, work, samples, Block(position, 1, 0, 1))
+            if after_step(recorder, parameters, 1.0, 1, row):
+                return s + 1
+    return span.step_rates.size

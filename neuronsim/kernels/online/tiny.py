@@ -8,29 +8,26 @@ neuron's δ, bias and weights are one loop.
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.activations import usual
-from neuronsim.kernels.arguments import Parameters, Samples, Wiring, Workspace
-from neuronsim.kernels.jit import inlined
-from neuronsim.kernels.lanes import few, fma, peek, poke, store_few
-
-Array = npt.NDArray[Any]
+from neuronsim.kernels.activations import common
+from neuronsim.kernels.arguments import Array, Block, Edges, Parameters, Samples, Span, Wiring, Workspace
+from neuronsim.kernels.jit import inlined, kernel
+from neuronsim.kernels.lanes import fma, pack, peek, poke, store_packed
+from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
 #: Neurons of a bundle taken together.
-FEW = 4
+PACK = 4
 
 
 @inlined
-def sum_few(
-    weights: Array, w0: int, sources: Array, s0: int, count: int, y: Array, biases: Array, first: int, n: int
-) -> Any:
+def sum_packed(edges: Edges, y: Array, biases: Array, first: int, n: int) -> Any:
     """b + Σ w·y of ``n`` ≤ 4 neurons with the same sources, one source after another, as four lanes."""
+    weights, w0, sources, s0, count = edges
     z0 = peek(biases, first)
     if n == 1:
         for k in range(count):
             z0 = fma(peek(weights, w0 + k), peek(y, peek(sources, s0 + k)), z0)
-        return few(z0, z0, z0, z0)
+        return pack(z0, z0, z0, z0)
     # rows beyond the last repeat it
     r2, r3 = min(2, n - 1), min(3, n - 1)
     z1, z2, z3 = peek(biases, first + 1), peek(biases, first + r2), peek(biases, first + r3)
@@ -40,7 +37,7 @@ def sum_few(
         z1 = fma(peek(weights, w0 + count + k), message, z1)
         z2 = fma(peek(weights, w0 + r2 * count + k), message, z2)
         z3 = fma(peek(weights, w0 + r3 * count + k), message, z3)
-    return few(z0, z1, z2, z3)
+    return pack(z0, z1, z2, z3)
 
 
 @inlined
@@ -49,24 +46,25 @@ def forward_bundle(wiring: Wiring, parameters: Parameters, work: Workspace, firs
     s0 = peek(wiring.row_start, first)
     count = peek(wiring.row_start, first + 1) - s0
     code = peek(wiring.codes, first)
-    for r in range(0, size, FEW):
-        n, at = min(FEW, size - r), first + r
-        z = sum_few(parameters.weights, s0 + r * count, wiring.sources, s0, count, work.y, parameters.biases, at, n)
-        y, prime = usual(code, z)
-        store_few(work.z, at, z, n)
-        store_few(work.y, at, y, n)
-        store_few(work.primes, at, prime, n)
+    for r in range(0, size, PACK):
+        n, at = min(PACK, size - r), first + r
+        edges = Edges(parameters.weights, s0 + r * count, wiring.sources, s0, count)
+        z = sum_packed(edges, work.y, parameters.biases, at, n)
+        y, derivative = common(code, z)
+        store_packed(work.z, at, z, n)
+        store_packed(work.y, at, y, n)
+        store_packed(work.derivatives, at, derivative, n)
 
 
 @inlined
 def half_squared(wiring: Wiring, work: Workspace, samples: Samples, row: int) -> Any:
-    """½ Σ (y − t)² of a sample; into ``own`` each output's (y − t) · f'(z)."""
+    """½ Σ (y − t)² of a sample; into ``loss_delta`` each output's (y − t) · f'(z)."""
     value = type(work.y[0])(0.0)
     for o in range(wiring.outputs.size):
         neuron = peek(wiring.outputs, o)
         e = peek(work.y, neuron) - peek(samples.targets, row * wiring.outputs.size + o)
         value += e * type(e)(0.5) * e
-        poke(work.own, o, e * peek(work.primes, neuron))
+        poke(work.loss_delta, o, e * peek(work.derivatives, neuron))
     return value
 
 
@@ -84,10 +82,10 @@ def descend_bundle(
     count = peek(wiring.row_start, first + 1) - s0
     w = s0
     for neuron in range(first, first + size):
-        d = peek(delta, neuron) * peek(work.primes, neuron)
+        d = peek(delta, neuron) * peek(work.derivatives, neuron)
         row = peek(wiring.output_row, neuron)
         if row >= 0:
-            d += peek(work.own, row)
+            d += peek(work.loss_delta, row)
         poke(delta, neuron, d)
         change = down * d
         poke(biases, neuron, peek(biases, neuron) + change)
@@ -100,23 +98,19 @@ def descend_bundle(
             w += 1
 
 
-@inlined
+@kernel
 def train_tiny(
-    wiring: Wiring,
-    parameters: Parameters,
-    work: Workspace,
-    samples: Samples,
-    first_step: int,
-    step_rates: Array,
-    loss_sum: Array,
+    recorder: Recorder | None, wiring: Wiring, parameters: Parameters, work: Workspace, samples: Samples, span: Span
 ) -> int:
-    """`train_online` for networks whose every bundle is short, with one usual activation each."""
+    """`train_online` for networks whose every bundle is short, with one common activation each."""
     n_inputs, n_bundles = wiring.inputs.size, wiring.bundle_first.size
     for i in wiring.inputs:
-        work.primes[i] = 1.0
-    for s in range(step_rates.size):
-        down = -type(work.y[0])(step_rates[s])
-        row = peek(samples.order, first_step + s)
+        work.derivatives[i] = 1.0
+    for s in range(span.step_rates.size):
+        watched = before_step(recorder, parameters, s)
+        position = span.first_step + s
+        down = -type(work.y[0])(span.step_rates[s])
+        row = peek(samples.order, position)
         for j in range(n_inputs):
             poke(work.y, peek(wiring.inputs, j), peek(samples.inputs, row * n_inputs + j))
         for i in range(wiring.cleared.size):
@@ -126,8 +120,12 @@ def train_tiny(
         value = half_squared(wiring, work, samples, row)
         if not np.isfinite(value):
             return s
-        loss_sum[0] += value
+        span.loss_sum[0] += value
         for b in range(n_bundles - 1, -1, -1):
             first, size, pushes = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b), wiring.bundle_pushes[b]
             descend_bundle(wiring, parameters, work, first, size, pushes, down)
-    return step_rates.size
+        if watched:
+            after_block(recorder, work, samples, Block(position, 1, 0, 1))
+            if after_step(recorder, parameters, 1.0, 1, row):
+                return s + 1
+    return span.step_rates.size

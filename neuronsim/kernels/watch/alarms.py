@@ -3,14 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Parameters
+from neuronsim.kernels.arguments import Array, Parameters
 from neuronsim.kernels.jit import kernel
 from neuronsim.kernels.watch.conditions import evaluate
 from neuronsim.kernels.watch.signals import DELTA, NEURON, B, Computed, Y, Z, record_type, signal
-
-Array = npt.NDArray[Any]
 
 #: An alarm looks at so many samples together, a block, or online at so many neurons.
 TOGETHER = 1024

@@ -1,14 +1,10 @@
 """The evaluator of conditions: programs for rows of float64 values, truth being 1.0."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Array
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.watch.signals import record_type
-
-Array = npt.NDArray[Any]
 
 # Operators; those from NEGATE on take one value.
 ADD, SUBTRACT, MULTIPLY, DIVIDE, LESS, AT_MOST, GREATER, AT_LEAST, EQUAL, UNEQUAL, AND, OR = range(12)

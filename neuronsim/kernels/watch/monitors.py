@@ -3,9 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Parameters
+from neuronsim.kernels.arguments import Array, Parameters
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import fma, lane_count, load, total
 from neuronsim.kernels.watch.signals import (
@@ -23,8 +22,6 @@ from neuronsim.kernels.watch.signals import (
     record_type,
     signal,
 )
-
-Array = npt.NDArray[Any]
 
 #: Later than every step.
 NEVER = 2**62

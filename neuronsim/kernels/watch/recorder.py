@@ -1,21 +1,19 @@
-"""What a watched step calls: before it is made, while its signals lie in the workspace, and after its update.
+"""What is watched in a run, and the hooks of step loops before and after a step; with nothing watched they vanish.
 
 What is read lies in the workspace when a step has been made, so the steps themselves know nothing of it. Of large
-batches, which are computed in blocks, each block is read when its δ are there.
+batches, which are computed in blocks, each block is read when its δ are there. Hooks are inlined: in a small network,
+passing arrays costs more than reading them.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Parameters, Samples, Workspace
-from neuronsim.kernels.jit import inlined, kernel, leaf
+from neuronsim.kernels.arguments import Array, Block, Parameters, Samples, Workspace
+from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.watch.alarms import Alarms, judge_neurons, keep_biases
 from neuronsim.kernels.watch.monitors import NEVER, Monitors, collect, finish, keep_before
 from neuronsim.kernels.watch.signals import computed, record_type
-
-Array = npt.NDArray[Any]
 
 #: Numbers of steps within the run.
 CLOCK = record_type(
@@ -38,7 +36,7 @@ class Recorder(NamedTuple):
 
 @inlined
 def prepare(recorder: Recorder, parameters: Parameters, step: int) -> None:
-    """Before a watched step: keep its b and w."""
+    """Keep b and w before a watched step."""
     clock = recorder.clock[0]
     clock.now = step
     keep_before(recorder.monitors, clock, parameters)
@@ -46,27 +44,44 @@ def prepare(recorder: Recorder, parameters: Parameters, step: int) -> None:
 
 
 @inlined
-def look(recorder: Recorder, work: Workspace, samples: Samples, position: int, start: int, count: int) -> None:
-    """While z, y and δ of a watched step lie in the workspace: of its block of samples at ``position``."""
-    clock, block = recorder.clock[0], computed(work, samples, recorder.n_inputs, position, start, count)
-    collect(recorder.monitors, clock, block)
-    judge_neurons(recorder.alarms, clock, block)
-
-
-@leaf
-def look_at_block(recorder: Recorder, work: Workspace, samples: Samples, position: int, start: int, count: int) -> None:
-    """``look``, of a step that may not be watched."""
-    if recorder.clock[0].now >= 0:
-        look(recorder, work, samples, position, start, count)
+def before_step(recorder: Recorder | None, parameters: Parameters, s: int) -> bool:
+    """Whether step ``s`` of this call is watched; if so, keep its b and w."""
+    if recorder is None:
+        return False
+    clock = recorder.clock[0]
+    watched = bool(clock.next - clock.first <= s)
+    if watched:
+        prepare(recorder, parameters, clock.next)
+    return watched
 
 
 @inlined
-def conclude(recorder: Recorder, parameters: Parameters, scale: float, m_samples: int, row: int) -> None:
-    """After a watched step's update. ``scale`` is that of gradients, ``row`` of X, −1 of a batch."""
+def after_block(recorder: Recorder | None, work: Workspace, samples: Samples, block: Block) -> None:
+    """Look at a watched step's block of samples, while its z, y and δ lie in the workspace.
+
+    ``block.start`` is where it begins in the batch.
+    """
+    if recorder is None:
+        return
+    clock = recorder.clock[0]
+    signals = computed(work, samples, recorder.n_inputs, block.position, block.start, block.n_samples)
+    collect(recorder.monitors, clock, signals)
+    judge_neurons(recorder.alarms, clock, signals)
+
+
+@inlined
+def after_step(recorder: Recorder | None, parameters: Parameters, scale: float, m_samples: int, row: int) -> bool:
+    """Complete a watched step's records when its update is made; whether an alarm ends the call.
+
+    ``scale`` is that of gradients, ``row`` the sample's in X, −1 of a batch.
+    """
+    if recorder is None:
+        return False
     clock = recorder.clock[0]
     finish(recorder.monitors, clock, parameters, scale, m_samples, row)
     set_next(recorder, clock)
     clock.now = -1
+    return bool(clock.stopped > 0)
 
 
 @kernel
@@ -79,6 +94,10 @@ def set_next(recorder: Recorder, clock: Any) -> None:
 
 
 @kernel
-def judge(recorder: Recorder, work: Workspace, samples: Samples, position: int, count: int) -> None:
-    """Alarms look at a block of samples in the workspace."""
-    judge_neurons(recorder.alarms, recorder.clock[0], computed(work, samples, recorder.n_inputs, position, 0, count))
+def judge_block(
+    recorder: Recorder, work: Workspace, samples: Samples, parameters: Parameters, position: int, count: int
+) -> None:
+    """Let alarms look at a block of samples in the workspace that belongs to no step made."""
+    clock = recorder.clock[0]
+    prepare(recorder, parameters, clock.now)
+    judge_neurons(recorder.alarms, clock, computed(work, samples, recorder.n_inputs, position, 0, count))

@@ -3,13 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from neuronsim.kernels.arguments import Samples, Workspace
+from neuronsim.kernels.arguments import Array, Samples, Workspace
 from neuronsim.kernels.batch.gather import place_of
 from neuronsim.kernels.jit import inlined, kernel
-
-Array = npt.NDArray[Any]
 
 # Fields: a neuron's z, y, δ, b and change of b; an edge's w, gradient and change of w; or whether chosen samples were
 # in the batch.
@@ -53,7 +50,7 @@ class Computed(NamedTuple):
 def computed(work: Workspace, samples: Samples, n_inputs: int, position: int, start: int, n: int) -> Computed:
     """What a step has left of a block of samples."""
     return Computed(
-        work.stride, work.pitch, work.z, work.y, work.delta, work.own, samples.inputs, n_inputs, samples.order,
+        work.stride, work.pitch, work.z, work.y, work.delta, work.loss_delta, samples.inputs, n_inputs, samples.order,
         position, start, n,
     )  # fmt: skip
 

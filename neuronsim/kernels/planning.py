@@ -3,14 +3,10 @@
 ``row_start`` (n_neurons + 1,) and ``sources`` (n_edges,) hold each neuron's sources, ascending; ids are row numbers.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from neuronsim.kernels.arguments import Array
 from neuronsim.kernels.jit import kernel
-
-Array = npt.NDArray[Any]
 
 
 @kernel
@@ -19,7 +15,7 @@ def find_levels(row_start: Array, sources: Array, level: Array, path: Array, pro
 
     A depth-first walk against the edges, with its own stack (``path``, the neurons entered and not yet left, and
     ``progress``, how far each neuron's sources have been looked at). Neurons whose sources all have smaller ids, the
-    usual case, are done without walking.
+    common case, are done without walking.
 
     Returns -1, or the length of a cycle, whose neurons then lie at the end of ``path``'s used part: the cycle is
     ``path[start : start + length]`` with start in ``progress[0]``.

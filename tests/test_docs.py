@@ -1,0 +1,49 @@
+"""What the documentation says of the code: files that it names exist, links lead somewhere, the house stands so."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@pytest.fixture(scope="module")
+def make_house():
+    spec = importlib.util.spec_from_file_location("make_house", ROOT / "docs" / "make_house.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_of_the_house_is_todays(make_house):
+    drawn = make_house.PICTURE.read_text(encoding="utf-8")
+    assert drawn == make_house.picture(), "the house has changed: python docs/make_house.py"
+
+
+def test_rooms_stand_on_what_they_import(make_house):
+    arrows = {"hall": {"cellar"}, "roof": {"hall", "cellar"}, "cellar": set()}
+    assert make_house.floors(arrows) == [["cellar"], ["hall"], ["roof"]]
+    assert make_house.drawn(arrows) == [("hall", "cellar"), ("roof", "hall")]
+    with pytest.raises(ValueError, match=r"circle: \['a', 'b'\]"):
+        make_house.floors({"a": {"b"}, "b": {"a"}})
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link.split("#")[0]).exists()] == []
+
+
+def test_files_that_are_named_exist():
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("docs/architecture.md", "CONTRIBUTING.md"))
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text))
+    assert len(named) > 15
+    assert [name for name in named if not ((ROOT / "neuronsim" / name).exists() or (ROOT / name).exists())] == []
+    ways = set(re.findall(r"\b((?:engine|graph|training|kernels/[a-z]+|kernels|tracing)/[a-z_]+)\b(?!\.)", text))
+    assert ways
+    places = [ROOT / "neuronsim" / way for way in ways if not way.startswith("tests")]
+    assert [str(place) for place in places if not (place.exists() or place.with_suffix(".py").exists())] == []
