@@ -2,12 +2,10 @@
 
 from collections.abc import Collection, Iterable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Integers
+from neuronsim.basics.arrays import Array, Floats, Integers, Marks, Reals
 from neuronsim.graph.plan import Plan
 
 
@@ -17,9 +15,7 @@ def members_by_level(plan: Plan) -> list[Integers]:
     return [plan.order[a:b].astype(np.int64) for a, b in pairwise([0, *ends])]
 
 
-def fold(
-    ids: Integers, room: int, scores: NDArray[np.floating] | None = None, required: Collection[int] = ()
-) -> Integers:
+def fold(ids: Integers, room: int, scores: Reals | None = None, required: Collection[int] = ()) -> Integers:
     """Choose which of a level's neurons, or which levels, are shown: all, or of too many the most relevant.
 
     Parameters
@@ -43,7 +39,7 @@ def fold(
     return ids[shown]
 
 
-def relevance(is_input: NDArray[np.bool_], signals: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> NDArray[np.float64]:
+def relevance(is_input: Marks, signals: Iterable[tuple[Array, Array]]) -> Floats:
     """Mean |δ| of every neuron; of an input |x · ∂L/∂x|, so that a constant pixel does not count.
 
     Parameters

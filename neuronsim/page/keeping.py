@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Integers
+from neuronsim.basics.arrays import Array, Integers, Reals
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.graph.folding import fold, members_by_level
 from neuronsim.graph.graph import Graph
@@ -54,7 +53,7 @@ class Kept:
     other_sinks: list[Integers]
 
 
-def keep(graph: Graph, scores: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
+def keep(graph: Graph, scores: Reals, watched: Collection[int] = ()) -> Kept:
     """What to keep of a graph.
 
     Parameters
@@ -89,7 +88,7 @@ def keep(graph: Graph, scores: NDArray[np.floating], watched: Collection[int] = 
     )
 
 
-def _folded(members: list[Integers], scores: NDArray[np.floating], required: Collection[int]) -> list[Integers]:
+def _folded(members: list[Integers], scores: Reals, required: Collection[int]) -> list[Integers]:
     """The neurons kept of each level; of too many levels only those spread evenly have room beside required ones."""
     n_levels = min(len(members), _FOLDED_LEVELS)
     roomy = evenly_spread(len(members), n_levels, nearest=True).tolist()
@@ -97,7 +96,7 @@ def _folded(members: list[Integers], scores: NDArray[np.floating], required: Col
     return [fold(ids, room if level in roomy else 0, scores, required) for level, ids in enumerate(members)]
 
 
-def _grouped(positions: Integers, ends: NDArray[Any], neurons: Integers) -> list[Integers]:
+def _grouped(positions: Integers, ends: Array, neurons: Integers) -> list[Integers]:
     """The positions of the edges that end at each of the neurons."""
     order = np.argsort(ends, kind="stable")
     positions, ends = positions[order], ends[order]
@@ -118,7 +117,7 @@ def spread(n_steps: int, n: int) -> list[int]:
     return sorted(chosen)
 
 
-def _some(places: NDArray[Any], n: int, known: set[int]) -> list[int]:
+def _some(places: Array, n: int, known: set[int]) -> list[int]:
     """At most n of the places that are not known yet, spread evenly among them."""
     new = sorted(set(places.round().astype(int).tolist()) - known)
     return [new[k] for k in evenly_spread(len(new), n, nearest=True)]

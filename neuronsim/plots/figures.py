@@ -11,7 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patheffects import withStroke
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from neuronsim.basics.arrays import Floats
 
 # Orange below zero, blue above: told apart with every common form of colour blindness.
 SIGNED = LinearSegmentedColormap.from_list(
@@ -96,7 +98,7 @@ def style_right_axis(axes: Axes) -> None:
     axes.spines["right"].set_color(QUIET)
 
 
-def finite_or_nan(values: ArrayLike) -> NDArray[np.float64]:
+def finite_or_nan(values: ArrayLike) -> Floats:
     """Numbers to draw: what is not finite leaves a gap."""
     given = np.asarray(values, np.float64)
     return np.where(np.isfinite(given), given, np.nan)

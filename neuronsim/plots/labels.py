@@ -9,8 +9,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats, Marks
 from neuronsim.plots.figures import INK, QUIET, SIGNED, write
 from neuronsim.plots.layout import Layout
 from neuronsim.plots.shapes import diameter, size_in_inches
@@ -20,9 +20,7 @@ _MOST_NAMED = 48
 _LONGEST_NAME = 16
 
 
-def write_names(
-    axes: Axes, names: list[str], layout: Layout, neurons: PathCollection, is_output: NDArray[np.bool_]
-) -> None:
+def write_names(axes: Axes, names: list[str], layout: Layout, neurons: PathCollection, is_output: Marks) -> None:
     """Write names in the neurons where all fit, else beside them; of many neurons only inputs' and outputs'."""
     size = float(np.sqrt(neurons.get_sizes()[0]))
     fills = np.asarray(neurons.get_facecolor())
@@ -42,19 +40,19 @@ def write_names(
             write(axes, (x, y), name, xytext=(0, size / 2 + 5), fontsize=7, halo=True)
 
 
-def _readable(fill: NDArray[np.float64]) -> str:
+def _readable(fill: Floats) -> str:
     """White or ink, whichever can be read on a fill."""
     return "white" if 0.3 * fill[0] + 0.59 * fill[1] + 0.11 * fill[2] < 0.55 else INK
 
 
-def write_values(axes: Axes, layout: Layout, symbol: str, values: NDArray[np.float64], has: NDArray[np.bool_]) -> None:
+def write_values(axes: Axes, layout: Layout, symbol: str, values: Floats, has: Marks) -> None:
     """Write beneath each neuron that has one the value that colours it."""
     below = (0, -diameter(axes, layout) / 2 - 7)
     for x, y, value in zip(layout.x[has], layout.y[has], values[has], strict=True):
         write(axes, (x, y), f"{symbol} = {_number(value)}", xytext=below, fontsize=8, halo=True)
 
 
-def write_weights(axes: Axes, paths: list[Path], weights: NDArray[np.float64]) -> None:
+def write_weights(axes: Axes, paths: list[Path], weights: Floats) -> None:
     """Write its weight on each edge."""
     for path, weight in zip(paths, weights, strict=True):
         x, y = _along(path, 0.3 if len(path) == 2 else 0.5)
@@ -91,7 +89,7 @@ def write_gaps(axes: Axes, layout: Layout) -> tuple[str, ...]:
     return ()
 
 
-def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: NDArray[np.float64]) -> None:
+def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: Floats) -> None:
     """Draw a colour bar beneath the picture; with arrows where values lie outside."""
     box = axes.inset_axes((-75, -18, 150, 7), transform=_points_from(axes, x))
     largest = float(scale.vmax or 1.0)

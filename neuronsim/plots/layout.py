@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Floats, Integers
+from neuronsim.basics.arrays import Floats, Integers, Reals
 from neuronsim.basics.words import counted
 from neuronsim.graph.folding import fold, members_by_level
 from neuronsim.graph.graph import Graph
@@ -162,7 +161,7 @@ def _heights(members: Integers, shown: Integers, tallest: int) -> tuple[Floats, 
     return np.delete(y, slot), float(y[slot])
 
 
-def choose_edges(graph: Graph, weights: NDArray[np.floating], layout: Layout) -> Edges:
+def choose_edges(graph: Graph, weights: Reals, layout: Layout) -> Edges:
     """The edges between the neurons of a layout; of too many, those with the largest |weight|."""
     row = np.full(graph.n_neurons, -1, np.int64)
     row[layout.ids] = np.arange(len(layout.ids))

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuronsim.basics.arrays import Array, Floats, Reals
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
@@ -39,9 +40,9 @@ class SurfacePicture(Picture):
 
     contours: QuadContourSet
     present: Line2D
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
-    losses: NDArray[np.float64]
+    first: Floats
+    second: Floats
+    losses: Floats
 
 
 def loss_surface(
@@ -102,7 +103,7 @@ def loss_surface(
     return SurfacePicture(axes, own, contours, present, first, second, losses)
 
 
-def _two(net: Network, parameters: Sequence[Any]) -> list[tuple[NDArray[np.floating], int, str]]:
+def _two(net: Network, parameters: Sequence[Any]) -> list[tuple[Reals, int, str]]:
     """Of each parameter the array that holds it, its place there, and its name."""
     if isinstance(parameters, str) or len(parameters) != 2:
         raise SettingError(f'two parameters, as in (("i1", "h1"), "h1"), not {parameters!r}')
@@ -131,7 +132,7 @@ def _spans(span: Any, here: tuple[float, float]) -> list[float]:
     return spans
 
 
-def _paint(axes: Axes, first: NDArray[Any], second: NDArray[Any], losses: NDArray[np.float64]) -> QuadContourSet:
+def _paint(axes: Axes, first: Array, second: Array, losses: Floats) -> QuadContourSet:
     low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
     if low == high:
         low, high = low - 0.5, high + 0.5

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats, Marks, Reals
 from neuronsim.basics.words import counted
 from neuronsim.engine.signals import Signals
 from neuronsim.errors import SettingError, suggest
@@ -46,13 +46,13 @@ class View:
     """
 
     graph: Graph
-    edges: NDArray[np.floating]
+    edges: Reals
     edge_label: str
-    neurons: NDArray[np.float64]
-    has: NDArray[np.bool_]
+    neurons: Floats
+    has: Marks
     field: str | None
     label: str
-    scores: NDArray[np.float64] | None
+    scores: Floats | None
     title: str = ""
 
     @property
