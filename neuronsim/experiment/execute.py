@@ -127,7 +127,7 @@ def again(experiment: Experiment) -> tuple[Network, Run]:
 
 
 def _ready(experiment: Experiment) -> tuple[Network, Dataset, dict[str, Any]]:
-    """What an experiment describes: the network, its data, and how to fit it to them."""
+    """The network and the data of an experiment, and the other arguments of ``fit``."""
     arguments, watch = experiment.fit_arguments(), experiment.monitor()
     net = experiment.build_network()
     prepared = prepare(

@@ -76,7 +76,7 @@ def keep(graph: Graph, scores: Reals, watched: Collection[int] = ()) -> Kept:
     if len(edges) > MOST_EDGES:
         largest = np.argsort(-np.abs(graph.weights[edges]), kind="stable")[:MOST_EDGES]
         edges = np.sort(edges[largest])
-    others = np.setdiff1d(np.arange(graph.n_edges), edges, assume_unique=True)
+    others = np.delete(np.arange(graph.n_edges), edges)
     return Kept(
         neurons,
         edges,
@@ -111,13 +111,13 @@ def spread(n_steps: int, n: int) -> list[int]:
     if n < 2:
         return [n_steps - 1][:n]
     chosen = {0, n_steps - 1} | set(range(min(_IN_A_ROW, n - 2)))
-    chosen |= set(_some(evenly_spread(n_steps, max(n // 2, 2), nearest=True), n - len(chosen), chosen))
+    chosen |= set(_new_places(evenly_spread(n_steps, max(n // 2, 2), nearest=True), n - len(chosen), chosen))
     for count in (n, 4 * n, 16 * n):
-        chosen |= set(_some(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
+        chosen |= set(_new_places(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
     return sorted(chosen)
 
 
-def _some(places: Array, n: int, known: set[int]) -> list[int]:
+def _new_places(places: Array, n: int, known: set[int]) -> list[int]:
     """At most n of the places that are not known yet, spread evenly among them."""
     new = sorted(set(places.round().astype(int).tolist()) - known)
     return [new[k] for k in evenly_spread(len(new), n, nearest=True)]

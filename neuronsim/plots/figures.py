@@ -93,7 +93,7 @@ def style_curves(axes: Axes) -> None:
 
 
 def style_right_axis(axes: Axes) -> None:
-    """The frame of a second y axis: at the right alone."""
+    """The frame of a second y axis: only at the right."""
     axes.spines[["top", "left"]].set_visible(False)
     axes.spines["right"].set_color(QUIET)
 

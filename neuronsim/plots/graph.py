@@ -17,7 +17,7 @@ from neuronsim.tracing.result import StepResult
 
 # Up to so many neurons and edges carry their numbers.
 _MOST_NUMBERED = 16
-# Among more edges than this a few large weights do not take the colour from all others.
+# Among more edges than this the 2 % with the largest weights do not take the colour from all others.
 _MANY_EDGES = 100
 
 

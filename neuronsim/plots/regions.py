@@ -36,7 +36,7 @@ class BoundaryPicture(Picture):
 
 
 def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None = None) -> BoundaryPicture:
-    """Draw which class a network with two inputs chooses where, and the samples; the network is left alone.
+    """Draw which class a network with two inputs chooses where, and the samples; the network is not changed.
 
     Parameters
     ----------

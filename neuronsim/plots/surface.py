@@ -55,7 +55,7 @@ def loss_surface(
     *,
     loss: str | Loss | None = None,
 ) -> SurfacePicture:
-    """Draw the mean loss over two parameters, all others as they are; the network is left alone.
+    """Draw the mean loss over two parameters, all others as they are; the network is not changed.
 
     Parameters
     ----------
