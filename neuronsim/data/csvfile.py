@@ -4,6 +4,7 @@ import csv
 import os
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -135,10 +136,8 @@ def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str) -> _Ta
     names = _names(path, line, first) if named else tuple(f"c{k}" for k in range(len(first)))
     values = array("d")
     lines: list[int] = []
-    if not named:
-        values.extend(_numbers(path, line, first, names))
-        lines.append(line)
-    for line, cells in rows:
+    of_numbers = rows if named else chain([(line, first)], rows)
+    for line, cells in of_numbers:
         if len(cells) != len(names):
             raise FileError(f"{path}, line {line}: {len(cells)} cells where {len(names)} columns are")
         values.extend(_numbers(path, line, cells, names))

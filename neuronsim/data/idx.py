@@ -49,13 +49,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     start = 4 + 4 * n_dimensions
     if len(content) < start:
         raise FileError(f"{path} is truncated: it ends within the sizes of its {n_dimensions} dimensions")
-    shape = struct.unpack_from(f">{n_dimensions}I", content, 4)
-    return _numbers(path, content, start, shape, np.dtype(_TYPES[code]))
-
-
-def _numbers(
-    path: str | os.PathLike[str], content: bytes, start: int, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> NDArray[Any]:
+    shape, dtype = struct.unpack_from(f">{n_dimensions}I", content, 4), np.dtype(_TYPES[code])
     declared, present = math.prod(shape) * dtype.itemsize, len(content) - start
     if present != declared:
         what = "is truncated" if present < declared else "is longer than it declares"

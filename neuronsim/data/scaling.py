@@ -12,6 +12,8 @@ from neuronsim.errors import DataError, NotKnownError, SettingError
 class _Scaler:
     """Columns mapped by ``(x − origin) / width · stretch + low``; a width of 0 marks a constant column."""
 
+    _low, _stretch = 0.0, 1.0
+
     def __init__(self) -> None:
         self._origin: Floats | None = None
         self._width: Floats | None = None
@@ -34,19 +36,17 @@ class _Scaler:
         """``X`` scaled by the statistics of the training data; the same shape, float64."""
         origin, width = self._fitted()
         columns, shape = _as_columns(X, len(origin))
-        low, stretch = self._range()
         constant = width == 0
         with np.errstate(over="ignore"):  # a value that far outside becomes infinite, and is refused by name later
-            scaled = (columns - origin) / np.where(constant, 1.0, width) * stretch + low
-        scaled[:, constant] = low
+            scaled = (columns - origin) / np.where(constant, 1.0, width) * self._stretch + self._low
+        scaled[:, constant] = self._low
         return scaled.reshape(shape)
 
     def inverse(self, X: ArrayLike) -> Floats:
         """Back from what ``transform`` gave to the original units; a constant column gets its constant."""
         origin, width = self._fitted()
         columns, shape = _as_columns(X, len(origin))
-        low, stretch = self._range()
-        return ((columns - low) / stretch * width + origin).reshape(shape)
+        return ((columns - self._low) / self._stretch * width + origin).reshape(shape)
 
     def fit_transform(self, X: ArrayLike) -> Floats:
         """``fit(X)``, then ``transform(X)``."""
@@ -59,9 +59,6 @@ class _Scaler:
 
     def _statistics(self, columns: Floats) -> tuple[Floats, Floats]:
         raise NotImplementedError
-
-    def _range(self) -> tuple[float, float]:
-        return 0.0, 1.0
 
 
 class Standardizer(_Scaler):
@@ -119,6 +116,7 @@ class MinMaxScaler(_Scaler):
         if not (np.isfinite(lo) and np.isfinite(hi) and lo < hi):
             raise SettingError(f"lo and hi must be finite and lo < hi, not lo={lo!r}, hi={hi!r}")
         self.lo, self.hi = float(lo), float(hi)
+        self._low, self._stretch = self.lo, self.hi - self.lo
         self._highest: Floats = np.empty(0)
 
     @property
@@ -135,9 +133,6 @@ class MinMaxScaler(_Scaler):
     def _statistics(self, columns: Floats) -> tuple[Floats, Floats]:
         lowest, self._highest = columns.min(axis=0), columns.max(axis=0)
         return lowest, self._highest - lowest
-
-    def _range(self) -> tuple[float, float]:
-        return self.lo, self.hi - self.lo
 
 
 def _as_columns(X: ArrayLike, n_columns: int | None = None) -> tuple[Floats, tuple[int, ...]]:

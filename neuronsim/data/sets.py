@@ -89,8 +89,8 @@ def spirals(n: int = 400, noise: float = 0.0, turns: float = 1.5, rng: int | Non
     real("turns", turns, message=_FROM_0_ON)
     arms = []
     for count, sign in zip(_halves(n), (1.0, -1.0), strict=True):
-        way = 0.1 + 0.9 * (np.arange(count) / (count - 1))  # the very centre belongs to neither arm
-        arms.append(sign * way[:, None] * _circle(2 * _PI * turns * way))
+        radius = 0.1 + 0.9 * (np.arange(count) / (count - 1))  # the very centre belongs to neither arm
+        arms.append(sign * radius[:, None] * _circle(2 * _PI * turns * radius))
     return _two_classes("spirals", arms, noise, rng, "two spirals wound into each other")
 
 

@@ -18,21 +18,11 @@ DIGITS = 9
 
 
 class Mark(NamedTuple):
-    """A marked part of a cell.
+    """A marked part of a cell."""
 
-    Attributes
-    ----------
-    kind : {"name", "given", "answer", "known", "blank"}
-        ``answer`` is a number that this explanation works out, ``known`` the same number used further on.
-    content : str
-        The name; the number's repr; of a blank its number, and ``?`` where it is to be filled in.
-    digits : int
-        At least so many are printed.
-    """
-
-    kind: str
-    content: str
-    digits: int = 0
+    kind: str  # of _KINDS: an answer is a number that this explanation works out, known the same number used further on
+    content: str  # the name; the number's repr; of a blank its number, and ? where it is to be filled in
+    digits: int = 0  # at least so many are printed
 
     @property
     def value(self) -> float:

@@ -26,15 +26,12 @@ def shares(
 
     Parameters
     ----------
-    heading : str
-    headers : tuple of str
-        Of the table.
+    heading, headers : str, tuple of str
+        Of the section, and of its table.
     columns : list of array (n_samples,)
         What is shown of each sample before its term.
     terms : array (n_samples,)
-        What each sample adds.
-    step : StepResult
-        A batch.
+        What each sample of the batch ``step`` adds.
     shown_as : callable
         How terms are marked: given, or worked out here.
     """

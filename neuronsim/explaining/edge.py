@@ -6,9 +6,8 @@ from neuronsim.documents.explanation import Explanation
 from neuronsim.documents.notation import answer, given, name
 from neuronsim.documents.section import Section
 from neuronsim.explaining.batch import batch_update, reduction, shares
-from neuronsim.explaining.recipes import ParameterUpdate
+from neuronsim.explaining.recipes import ParameterUpdate, one_update
 from neuronsim.explaining.step import which
-from neuronsim.explaining.update import one_update
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.neurons import StepEdge
 
@@ -17,7 +16,7 @@ def edge(e: StepEdge) -> Explanation:
     """What the edge carried forwards and backwards, its gradient, and its weight before and after."""
     a, b, step = name(e.sink), name(e.source), e.step
     title = f"edge {b} → {a} in {which(step)}"
-    parameter = ParameterUpdate.of(step, ParameterRef("weights", e.position))
+    parameter = ParameterUpdate(step, ParameterRef("weights", e.position))
     if step.is_batch:
         headers = ("row of X", f"δ[{a}]", f"y[{b}]", "δ · y", "share")
         heading = f"shares of the samples in ∂L/∂{parameter.label}: δ · y of each"

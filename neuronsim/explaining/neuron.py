@@ -12,9 +12,8 @@ from neuronsim.documents.notation import answer, given, known, name
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import largest
 from neuronsim.explaining.batch import batch_update, reduction, shares
-from neuronsim.explaining.recipes import ParameterUpdate
+from neuronsim.explaining.recipes import ParameterUpdate, updates
 from neuronsim.explaining.step import which
-from neuronsim.explaining.update import updates
 from neuronsim.formulas.activations import PRELU
 from neuronsim.formulas.losses import total
 from neuronsim.graph import summation
@@ -157,7 +156,7 @@ def _of_batch(n: StepNeuron) -> list[Section]:
         headers: Row = ("row of X", "y = x", "∂L/∂x", "share")
         return [shares("samples, by |∂L/∂x|", headers, [np.asarray(n.y)], deltas, step)]
     headers = ("row of X", "z", "y", "δ", "share")
-    bias = ParameterUpdate.of(step, ParameterRef("biases", n.id))
+    bias = ParameterUpdate(step, ParameterRef("biases", n.id))
     heading = f"shares of the samples in ∂L/∂{bias.label}: δ · 1 of each"
     each = shares(heading, headers, [np.asarray(n.z), np.asarray(n.y)], deltas, step)
     hint = "step.sample(k) explains the forward and the backward sum of the k-th sample of the batch"

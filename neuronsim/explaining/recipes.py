@@ -1,4 +1,4 @@
-"""How each optimiser gets from a parameter's gradient to its new value, as formulas with their numbers.
+"""The updates of a step: how its optimiser gets from gradients to new values, as formulas with their numbers.
 
 The formulas are those of `neuronsim.formulas.optimizers`; intermediate numbers are worked out in float64 from what the
 step kept, old and new values and states are the step's own.
@@ -6,69 +6,46 @@ step kept, old and new values and states are the step's own.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import fields
 
 from neuronsim.documents.notation import answer, distinguishing_digits, given, known, name
-from neuronsim.documents.section import Row
+from neuronsim.documents.section import Row, Section
+from neuronsim.documents.terms import largest
+from neuronsim.formulas.activations import PRELU
 from neuronsim.formulas.optimizers import Adam, AdamW, Momentum, Nesterov, RMSprop, Rprop
 from neuronsim.graph.parameters import ParameterRef
+from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
-FROZEN = "frozen: left alone"
+_ADAM = "m := m + (1 - β₁) · (g - m), s := β₂ · s + (1 - β₂) · g², w := w - μ · m_hat / (√s_hat + ε)"
+_FORMULAS = {
+    "sgd": "w := w - μ · g",
+    "momentum": "v := β · v - μ · g, w := w + v",
+    "nesterov": "v := β · v - μ · g, w := w + β · v - μ · g",
+    "rmsprop": "s := α · s + (1 - α) · g², w := w - μ · g / (√s + ε)",
+    "adam": _ADAM,
+    "adamw": _ADAM,
+    "rprop": "the step size grows while the sign of g stays, and shrinks when it turns",
+}
+_SYMBOLS = {"momentum": "β", "alpha": "α", "beta1": "β₁", "beta2": "β₂", "eps": "ε"}
+_FROZEN = "frozen: left alone"
+_ABOUT_OLD = "old: before this step, as every sum above used it; new: what the next step uses"
 
 
-@dataclass(frozen=True)
 class ParameterUpdate:
-    """How one weight, bias or slope was updated in a step.
+    """How one weight, bias or slope was updated in a step."""
 
-    Attributes
-    ----------
-    ref : ParameterRef
-        Which one.
-    label : str
-        ``w[i1→h1]``, with marked names.
-    gradient : float
-        Reduced over samples; neither clipped nor decayed.
-    old, new, change : float
-        Before and after the update; their difference in the network's dtype.
-    rate, factor : float
-        μ times the parameter's own factor, which is negative where frozen.
-    state, state_after : tuple of float
-        What the optimiser keeps for it.
-    """
-
-    ref: ParameterRef
-    label: str
-    gradient: float
-    old: float
-    new: float
-    change: float
-    rate: float
-    factor: float
-    state: tuple[float, ...]
-    state_after: tuple[float, ...]
-
-    @property
-    def frozen(self) -> bool:
-        """Whether it is left alone."""
-        return self.factor < 0.0
-
-    @classmethod
-    def of(cls, step: StepResult, ref: ParameterRef) -> "ParameterUpdate":
-        """That of one parameter in one step."""
-        old, new, factor = ref.value(step), ref.value(step.after), ref.rate_factor(step.graph)
-        return cls(
-            ref=ref,
-            label=ref.label(step.graph, name),
-            gradient=ref.value(step.gradients),
-            old=old,
-            new=new,
-            change=float(step.graph.dtype.type(new) - step.graph.dtype.type(old)),
-            rate=step.learning_rate * factor,
-            factor=factor,
-            state=tuple(ref.value(part) for part in step.state),
-            state_after=tuple(ref.value(part) for part in step.state_after),
-        )
+    def __init__(self, step: StepResult, ref: ParameterRef) -> None:
+        self.ref = ref
+        self.label = ref.label(step.graph, name)  # w[i1→h1], with marked names
+        self.gradient = ref.value(step.gradients)  # reduced over samples; neither clipped nor decayed
+        self.old, self.new = ref.value(step), ref.value(step.after)
+        self.change = float(step.graph.dtype.type(self.new) - step.graph.dtype.type(self.old))
+        self.factor = ref.rate_factor(step.graph)  # on the learning rate; negative where frozen
+        self.frozen = self.factor < 0.0
+        self.rate = step.learning_rate * self.factor
+        self.state = tuple(ref.value(part) for part in step.state)  # what the optimiser keeps for it
+        self.state_after = tuple(ref.value(part) for part in step.state_after)
 
 
 def is_plain(step: StepResult) -> bool:
@@ -79,40 +56,76 @@ def is_plain(step: StepResult) -> bool:
 
 def update_heading(step: StepResult) -> str:
     """The rule, its formula and its settings."""
-    rule, rate = step.rule, f"μ = {given(step.learning_rate)}"
+    rule, settings = step.rule, [f"μ = {given(step.learning_rate)}"]
     if is_plain(step):
-        return f"update: new = old - μ · gradient, {rate}"
-    settings = [rate]
-    if isinstance(rule, (Momentum, Nesterov)):
-        formula = "v := β · v - μ · g, w := w + v"
-        if isinstance(rule, Nesterov):
-            formula = "v := β · v - μ · g, w := w + β · v - μ · g"
-        settings.append(f"β = {given(rule.momentum)}")
-    elif isinstance(rule, RMSprop):
-        formula = "s := α · s + (1 - α) · g², w := w - μ · g / (√s + ε)"
-        settings += [f"α = {given(rule.alpha)}", f"ε = {given(rule.eps)}"]
-    elif isinstance(rule, Adam):
-        formula = "m := m + (1 - β₁) · (g - m), s := β₂ · s + (1 - β₂) · g², w := w - μ · m_hat / (√s_hat + ε)"
-        settings += [f"β₁ = {given(rule.beta1)}", f"β₂ = {given(rule.beta2)}", f"ε = {given(rule.eps)}"]
-    elif isinstance(rule, Rprop):
-        formula = "the step size grows while the sign of g stays, and shrinks when it turns"
+        return f"update: new = old - μ · gradient, {settings[0]}"
+    if isinstance(rule, Rprop):
         settings = [f"× {given(rule.eta_plus)} or × {given(rule.eta_minus)}"]
         settings.append(f"from {given(rule.step_min)} to {given(rule.step_max)}")
-    else:
-        formula = "w := w - μ · g"
+    settings += [f"{_SYMBOLS[f.name]} = {given(getattr(rule, f.name))}" for f in fields(rule) if f.name in _SYMBOLS]
     if step.weight_decay:
         settings.append(f"weight decay λ = {given(step.weight_decay)}")
     if step.clip_norm is not None:
         settings.append(f"clip_norm = {given(step.clip_norm)}")
     if step.clip_value is not None:
         settings.append(f"clip_value = {given(step.clip_value)}")
-    return f"update by {rule.name}: {formula}; {', '.join(settings)}"
+    return f"update by {rule.name}: {_FORMULAS[rule.name]}; {', '.join(settings)}"
 
 
-def recipe(step: StepResult, p: ParameterUpdate) -> list[Row]:
+def one_update(parameter: ParameterUpdate, step: StepResult) -> Section:
+    """The update of one parameter, with all its numbers."""
+    old, new = parameter.old, parameter.new
+    digits = distinguishing_digits(old, new)
+    rows: list[Row] = [("old", given(old, digits))]
+    if is_plain(step):
+        change = f"= -{given(parameter.rate)} · {known(parameter.gradient)}, rounded"
+        rows.append(("change", answer(parameter.change), _FROZEN if parameter.frozen else change))
+    else:
+        rows += _recipe(step, parameter)
+    rows += _unless_given(rows, ("new", answer(new, digits)))
+    heading = "update: w := w - μ · ∂L/∂w" if is_plain(step) else update_heading(step)
+    return Section(heading, tuple(rows), (_ABOUT_OLD,))
+
+
+def updates(n: StepNeuron) -> Section:
+    """Those of a neuron's incoming weights, its bias, and its slope if it is prelu."""
+    step = n.step
+    edges, left = largest(n.incoming, lambda e: e.gradient)
+    rows: list[Row] = [("parameter", "gradient", "", "old", "new", "")] if is_plain(step) else []
+    for e in edges:
+        how = "" if step.is_batch else f"δ · y[{name(e.source)}] = {known(n.delta)} · {given(e.y)}"
+        rows += _updated(step, ParameterRef("weights", e.position), how)
+    rows += _updated(step, ParameterRef("biases", n.id), "" if step.is_batch else "δ · 1")
+    if n.function.code == PRELU:
+        how = "" if step.is_batch else f"∂L/∂y · min(z, 0) = {known(n.error)} · {known(min(n.z, 0.0))}"
+        rows += _updated(step, ParameterRef("slopes", n.id), how)
+    many = f"the {len(edges)} weights with the largest gradients; {len(left)} more were updated too"
+    return Section(update_heading(step), tuple(rows), (*([many] if left else []), _ABOUT_OLD))
+
+
+def _updated(step: StepResult, ref: ParameterRef, how: str) -> list[Row]:
+    """A row for a plain update, else one for each formula; ``how`` the gradient came about."""
+    parameter = ParameterUpdate(step, ref)
+    digits = distinguishing_digits(parameter.old, parameter.new)
+    old, new = given(parameter.old, digits), answer(parameter.new, digits)
+    if is_plain(step):
+        own_rate = "" if parameter.factor == 1.0 else f"μ here: {given(parameter.rate)}"
+        remark = _FROZEN if parameter.frozen else own_rate
+        return [(parameter.label, how, f"= {answer(parameter.gradient)}", old, new, remark)]
+    first: Row = (parameter.label, f"gradient {how}".rstrip(), "", "=", answer(parameter.gradient))
+    between = [("", *row) for row in _recipe(step, parameter)]
+    return [first, ("", "old", "", "=", old), *between, *_unless_given(between, ("", "new", "", "=", new))]
+
+
+def _unless_given(rows: list[Row], row: Row) -> list[Row]:
+    """The row of the new value, unless a formula has given it just now."""
+    return [] if rows[-1][-1] == row[-1] else [row]
+
+
+def _recipe(step: StepResult, p: ParameterUpdate) -> list[Row]:
     """Rows (formula, its numbers, "=", value) from the gradient to the new value."""
     if p.frozen:
-        return [(FROZEN,)]
+        return [(_FROZEN,)]
     rows: list[Row] = [("μ here", f"{given(step.learning_rate)} · {given(p.factor)}", "=", answer(p.rate))]
     if p.factor == 1.0 or isinstance(step.rule, Rprop):
         rows = []

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from neuronsim.errors import choose
-from neuronsim.formulas.activations import SOFTMAX
+from neuronsim.formulas.activations import SOFTMAX, softplus
 
 Vector = Sequence[float]
 
@@ -122,7 +122,10 @@ def softmax(z: Vector) -> list[float]:
 
 
 def softmax_cross_entropy(z: Vector, t: Vector) -> float:
-    """-Σ t_j log softmax(z)_j from the z of the group: Σ t_j (log Σ_k e^z_k - z_j)."""
+    """-Σ t_j log softmax(z)_j from the z of the group: Σ t_j (log Σ_k e^z_k - z_j).
+
+    A class that is not wanted costs nothing, however unlikely: 0 ∞ = 0.
+    """
     highest = max(z)
     spread = math.log(total(math.exp(a - highest) for a in z))
     return total(0.0 if b == 0.0 and a == a else b * (spread + (highest - a)) for a, b in zip(z, t, strict=True))
@@ -136,7 +139,7 @@ def softmax_cross_entropy_delta(y: Vector, t: Vector) -> list[float]:
 
 def sigmoid_binary_cross_entropy(z: float, t: float) -> float:
     """-t log y - (1 - t) log(1 - y) with y = sigmoid(z): softplus(z) - t z, without cancellation."""
-    return t * _softplus(-z) + (1.0 - t) * _softplus(z)
+    return t * softplus(-z) + (1.0 - t) * softplus(z)
 
 
 def sigmoid_binary_cross_entropy_delta(y: float, t: float) -> float:
@@ -183,17 +186,8 @@ def loss_deltas(
     return delta
 
 
-def _softplus(z: float) -> float:
-    return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
-
-
 def _sign(e: float) -> float:
     return math.copysign(1.0, e) if e < 0.0 or e > 0.0 else e * 0.0
-
-
-def _times(t: float, a: float) -> float:
-    """t a, with 0 ∞ = 0: a class that is not wanted costs nothing, however unlikely."""
-    return 0.0 if t == 0.0 and not math.isnan(a) else t * a
 
 
 def _times_log(t: float, y: float) -> float:

@@ -9,11 +9,20 @@ decay is added (weights only); the optimiser moves the parameter.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
 
 from neuronsim.basics.checked import real
 from neuronsim.errors import SettingError, choose
+
+State = list[float]  # what an optimiser keeps for one parameter
+
+_ALLOWED = {"[0, 1)": "in [0, 1)", "[0, inf)": "finite and at least 0", "(0, inf)": "finite and above 0"}
+
+
+def _within(interval: str, default: float) -> Any:
+    """A setting of an optimiser, and where it has to lie."""
+    return field(default=default, metadata={"interval": interval})
 
 
 @dataclass(frozen=True)
@@ -32,13 +41,17 @@ class Optimizer:
     code: ClassVar[int]
     n_state: ClassVar[int] = 0
 
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            interval = f.metadata["interval"]
+            message = f"{{name}} of {self.name!r} is {{value!r}}; it must be {_ALLOWED[interval]}"
+            real(f.name, getattr(self, f.name), interval, message)
+
     def settings(self) -> tuple[float, ...]:
         """The numbers that the kernel needs, in the order of the fields."""
         return tuple(float(getattr(self, f.name)) for f in fields(self))
 
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         """One parameter, one step.
 
         Parameters
@@ -67,9 +80,7 @@ class SGD(Optimizer):
     name: ClassVar[str] = "sgd"
     code: ClassVar[int] = 0
 
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         return w - rate * g, []
 
 
@@ -77,18 +88,13 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """v := β v - μ g, w := w + v (L3)."""
 
-    momentum: float = 0.9
+    momentum: float = _within("[0, 1)", 0.9)
 
     name: ClassVar[str] = "momentum"
     code: ClassVar[int] = 1
     n_state: ClassVar[int] = 1
 
-    def __post_init__(self) -> None:
-        _check(self, "[0, 1)", "momentum")
-
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         v = self.momentum * state[0] - rate * g
         return w + v, [v]
 
@@ -97,18 +103,13 @@ class Momentum(Optimizer):
 class Nesterov(Optimizer):
     """v := β v - μ g, w := w + β v - μ g."""
 
-    momentum: float = 0.9
+    momentum: float = _within("[0, 1)", 0.9)
 
     name: ClassVar[str] = "nesterov"
     code: ClassVar[int] = 2
     n_state: ClassVar[int] = 1
 
-    def __post_init__(self) -> None:
-        _check(self, "[0, 1)", "momentum")
-
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         v = self.momentum * state[0] - rate * g
         return w + self.momentum * v - rate * g, [v]
 
@@ -117,20 +118,14 @@ class Nesterov(Optimizer):
 class RMSprop(Optimizer):
     """s := α s + (1 - α) g², w := w - μ g / (√s + ε)."""
 
-    alpha: float = 0.99
-    eps: float = 1e-8
+    alpha: float = _within("[0, 1)", 0.99)
+    eps: float = _within("[0, inf)", 1e-8)
 
     name: ClassVar[str] = "rmsprop"
     code: ClassVar[int] = 3
     n_state: ClassVar[int] = 1
 
-    def __post_init__(self) -> None:
-        _check(self, "[0, 1)", "alpha")
-        _check(self, "[0, inf)", "eps")
-
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         s = self.alpha * state[0] + (1.0 - self.alpha) * g * g
         return w - rate * _divide(g, math.sqrt(s) + self.eps), [s]
 
@@ -139,21 +134,15 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """Running means of g and g², each divided by 1 - β^t; w := w - μ m̂ / (√ŝ + ε)."""
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    beta1: float = _within("[0, 1)", 0.9)
+    beta2: float = _within("[0, 1)", 0.999)
+    eps: float = _within("[0, inf)", 1e-8)
 
     name: ClassVar[str] = "adam"
     code: ClassVar[int] = 4
     n_state: ClassVar[int] = 2
 
-    def __post_init__(self) -> None:
-        _check(self, "[0, 1)", "beta1", "beta2")
-        _check(self, "[0, inf)", "eps")
-
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         m = self.beta1 * state[0] + (1.0 - self.beta1) * g
         s = self.beta2 * state[1] + (1.0 - self.beta2) * g * g
         step_size = rate / (1.0 - self.beta1**t)
@@ -165,14 +154,10 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: weights first shrink by 1 - μ·weight_decay."""
 
-    weight_decay: float = 0.01
+    weight_decay: float = _within("[0, inf)", 0.01)
 
     name: ClassVar[str] = "adamw"
     code: ClassVar[int] = 5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self, "[0, inf)", "weight_decay")
 
     def settings(self) -> tuple[float, ...]:
         """β₁, β₂, ε; the decay travels by itself (`effective_weight_decay`)."""
@@ -187,17 +172,17 @@ class Rprop(Optimizer):
     not read again; a rate of 0 leaves the parameter alone.
     """
 
-    eta_minus: float = 0.5
-    eta_plus: float = 1.2
-    step_min: float = 1e-6
-    step_max: float = 50.0
+    eta_minus: float = _within("(0, inf)", 0.5)
+    eta_plus: float = _within("(0, inf)", 1.2)
+    step_min: float = _within("(0, inf)", 1e-6)
+    step_max: float = _within("(0, inf)", 50.0)
 
     name: ClassVar[str] = "rprop"
     code: ClassVar[int] = 6
     n_state: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        _check(self, "(0, inf)", "eta_minus", "eta_plus", "step_min", "step_max")
+        super().__post_init__()
         if not self.eta_minus < 1.0 < self.eta_plus:
             raise SettingError(
                 f"rprop needs eta_minus < 1 < eta_plus, not eta_minus={self.eta_minus}, eta_plus={self.eta_plus}"
@@ -205,9 +190,7 @@ class Rprop(Optimizer):
         if self.step_min > self.step_max:
             raise SettingError(f"rprop needs step_min <= step_max, not {self.step_min} and {self.step_max}")
 
-    def reference_update(
-        self, w: float, g: float, state: list[float], rate: float, t: int
-    ) -> tuple[float, list[float]]:
+    def reference_update(self, w: float, g: float, state: State, rate: float, t: int) -> tuple[float, State]:
         if rate == 0.0:
             return w, state
         previous, step_size = state
@@ -289,12 +272,3 @@ def _divide(a: float, b: float) -> float:
     if b != 0.0:
         return a / b
     return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a)
-
-
-_ALLOWED = {"[0, 1)": "in [0, 1)", "[0, inf)": "finite and at least 0", "(0, inf)": "finite and above 0"}
-
-
-def _check(optimizer: Optimizer, interval: str, *names: str) -> None:
-    message = f"{{name}} of {optimizer.name!r} is {{value!r}}; it must be {_ALLOWED[interval]}"
-    for name in names:
-        real(name, getattr(optimizer, name), interval, message)

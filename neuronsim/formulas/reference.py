@@ -15,7 +15,7 @@ read.
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from neuronsim.errors import CycleError, DataError, WiringError
@@ -30,24 +30,12 @@ Values = dict[Any, float]
 
 @dataclass
 class Neuron:
-    """A neuron as the lectures draw it.
+    """A neuron as the lectures draw it."""
 
-    Attributes
-    ----------
-    weights : dict of key to float
-        w_BA by source B.
-    activation : str
-        Name of f.
-    bias : float
-        b_A.
-    slope : float
-        The learned slope of a prelu; nobody else reads it.
-    """
-
-    weights: Values
-    activation: str = "sigmoid"
-    bias: float = 0.0
-    slope: float = activations.INITIAL_SLOPE
+    weights: Values  # w_BA by source B
+    activation: str = "sigmoid"  # the name of f
+    bias: float = 0.0  # b_A
+    slope: float = activations.INITIAL_SLOPE  # learned, of a prelu; nobody else reads it
 
     @property
     def f(self) -> Activation:
@@ -80,43 +68,23 @@ def slope_of(neuron: Key) -> Parameter:
 
 @dataclass
 class Signals:
-    """All messages of one sample, by neuron.
+    """All messages of one sample, by neuron; its loss."""
 
-    Attributes
-    ----------
-    z, y : dict of key to float
-        Net input and output; an input has z = y = x.
-    error, delta : dict of key to float
-        ∂L/∂y and δ = ∂L/∂z; of an input both are ∂L/∂x.
-    loss : float
-        Of this sample.
-    """
-
-    z: Values
-    y: Values
-    error: Values = field(default_factory=dict)
-    delta: Values = field(default_factory=dict)
-    loss: float = math.nan
+    z: Values  # net input; an input has z = y = x
+    y: Values  # output
+    error: Values  # ∂L/∂y, of an input ∂L/∂x
+    delta: Values  # δ = ∂L/∂z, of an input ∂L/∂x
+    loss: float
 
 
 @dataclass
 class ReferenceGradients:
-    """The gradients of a batch.
+    """The gradients of a batch."""
 
-    Attributes
-    ----------
-    loss, losses : float, list of float
-        Reduced over samples, and each sample's own.
-    parameters : dict of Parameter to float
-        ∂loss/∂p by `Parameter`, reduced over samples.
-    samples : list of Signals
-        z, y, error and δ of each sample, not reduced.
-    """
-
-    loss: float
-    losses: list[float]
-    parameters: dict[Parameter, float]
-    samples: list[Signals]
+    loss: float  # reduced over samples
+    losses: list[float]  # of each sample
+    parameters: dict[Parameter, float]  # ∂loss/∂p, reduced over samples
+    samples: list[Signals]  # of each sample
 
     @property
     def weights(self) -> Values:
@@ -382,19 +350,12 @@ class ReferenceNetwork:
 
         Parameters
         ----------
-        X : iterable of sequences of float
-            Samples, each one value per input.
-        T : iterable
-            Targets, each one value per output, or a class number.
+        X, T : iterable of sequences of float
+            Samples, each one value per input, and their targets as `targets` takes them.
         loss : str, Loss or None
             As for `loss_named`.
         reduction : {"mean", "sum"}
             Over samples.
-
-        Returns
-        -------
-        ReferenceGradients
-            Of all parameters, and the signals of each sample.
         """
         samples = [self.signals(x, t, loss) for x, t in zip(X, T, strict=True)]
         share = 1.0 / len(samples) if reduction == "mean" else 1.0
@@ -443,25 +404,24 @@ class ReferenceNetwork:
     ) -> Signals:
         """One online step: forward, error, backward, update. The signals are those before the update."""
         gradients = self.gradients([x], [t], loss)
-        self.update(gradients.parameters, optimizers.SGD(), learning_rate)
+        self.update(self.trained(gradients), optimizers.SGD(), learning_rate, {})
         return gradients.samples[0]
+
+    def trained(self, gradients: ReferenceGradients) -> dict[Parameter, float]:
+        """The gradients of all parameters that are not frozen."""
+        return {p: g for p, g in gradients.parameters.items() if p not in self.frozen}
 
     def update(
         self,
         gradients: Mapping[Parameter, float],
         optimizer: Optimizer,
         rate: float,
-        state: dict[Parameter, list[float]] | None = None,
+        state: dict[Parameter, list[float]],
         t: int = 1,
-        *,
         weight_decay: float = 0.0,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
     ) -> None:
-        """Move every parameter that is not frozen. ``state`` is updated too; ``t`` counts steps from 1."""
-        state = {} if state is None else state
-        trained = {p: g for p, g in gradients.items() if p not in self.frozen}
-        for p, g in clipped(trained, clip_norm, clip_value).items():
+        """Move the parameters that have a gradient. ``state`` is updated too; ``t`` counts steps from 1."""
+        for p, g in gradients.items():
             own_rate = rate * self.rates.get(p, 1.0)
             w = self.value(p)
             if p.kind == "weight" and weight_decay:
@@ -517,16 +477,8 @@ class ReferenceNetwork:
                 batch = order[first : first + size]
                 gradients = self.gradients([X[s] for s in batch], [T[s] for s in batch], loss, reduction)
                 rate = float(schedule.rates(q, 1, epoch)[0])
-                self.update(
-                    gradients.parameters,
-                    the_optimizer,
-                    rate,
-                    state,
-                    q + 1,
-                    weight_decay=decay,
-                    clip_norm=clip_norm,
-                    clip_value=clip_value,
-                )
+                used = clipped(self.trained(gradients), clip_norm, clip_value)
+                self.update(used, the_optimizer, rate, state, q + 1, decay)
                 seen += gradients.losses
                 q += 1
             history["loss"].append(total(seen) / len(seen))
@@ -543,13 +495,10 @@ def clipped(
         norm = math.sqrt(total(g * g for g in gradients.values()))
         scale = clip_norm / norm if norm > clip_norm else 1.0
     limit = math.inf if clip_value is None else clip_value
-    return {p: _cut(scale * g, limit) for p, g in gradients.items()}
+    scaled = {p: scale * g for p, g in gradients.items()}
+    return {p: math.copysign(limit, g) if abs(g) > limit else g for p, g in scaled.items()}
 
 
 def _factor(factors: Any, row: int) -> float:
     """One of the rate factors that a graph keeps: -1 where frozen, None where all are 1."""
     return 1.0 if factors is None else float(factors[row])
-
-
-def _cut(g: float, limit: float) -> float:
-    return math.copysign(limit, g) if abs(g) > limit else g

@@ -17,24 +17,7 @@ CURVATURE = 2.0
 
 
 def signal_absolute_sums(net: ReferenceNetwork, s: Signals, t: Sequence[float], loss: Loss) -> Signals:
-    """The absolute sum of every signal of one sample.
-
-    Parameters
-    ----------
-    net : ReferenceNetwork
-        Whose signals they are.
-    s : Signals
-        What ``net.signals(x, t, loss)`` returned.
-    t : sequence of float
-        The desired outputs of that call.
-    loss : Loss
-        Its loss.
-
-    Returns
-    -------
-    Signals
-        Absolute sums of z, y, error, delta and loss, keyed as ``s``.
-    """
+    """The absolute sum of every signal of one sample, whose signals ``s`` came from ``net.signals(x, t, loss)``."""
     z, y = _forward(net, s)
     own_error, own_delta = _outputs(net, s, z, y, dict(zip(net.outputs, t, strict=True)), loss)
     delta: Values = {}
@@ -71,15 +54,12 @@ def _forward(net: ReferenceNetwork, s: Signals) -> tuple[Values, Values]:
         neuron = net.neurons[a]
         z[a] = total((abs(w) * y[b] for b, w in neuron.weights.items()), start=abs(neuron.bias))
         if a not in net.softmax_group:
-            y[a] = _own_terms(neuron.activation, s.z[a], s.y[a]) + abs(net.derivative(a, s.z)) * z[a]
+            # of f(z) for an exact z: gelu is z/2 + z/2 · erf(z/√2), which cancel for z < 0
+            own_terms = abs(s.z[a] if neuron.activation == "gelu" else s.y[a])
+            y[a] = own_terms + abs(net.derivative(a, s.z)) * z[a]
     spread = total(s.y[o] * z[o] for o in net.softmax_group)
     y.update((o, s.y[o] * (1.0 + z[o] + spread)) for o in net.softmax_group)
     return z, y
-
-
-def _own_terms(activation: str, z: float, y: float) -> float:
-    """The absolute sum of f(z) for an exact z: gelu is z/2 + z/2 · erf(z/√2), which cancel for z < 0."""
-    return abs(z) if activation == "gelu" else abs(y)
 
 
 def _outputs(

@@ -32,6 +32,14 @@ class Schedule:
 
     def __post_init__(self) -> None:
         choose("per", self.per, {"epoch": 0, "step": 0})
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                _rate(value)
+            elif f.type is int:
+                whole(f.name, value, message="{name} is {value!r}; it must be a whole number, at least {least}")
+            elif f.type is float:
+                real(f.name, value, message="{name} is {value!r}; it must be a finite number, at least 0")
 
     def rates(self, first_step: int, n_steps: int, epoch: int) -> Floats:
         """The rates of some steps of one epoch.
@@ -64,10 +72,6 @@ class Constant(Schedule):
 
     name: ClassVar[str] = "constant"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _rate(self.rate)
-
     def at(self, k: Integers) -> Floats:
         return np.full(len(k), float(self.rate))
 
@@ -82,12 +86,6 @@ class Step(Schedule):
 
     name: ClassVar[str] = "step"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _rate(self.rate)
-        _count("every", self.every)
-        _at_least_0("factor", self.factor)
-
     def at(self, k: Integers) -> Floats:
         return self.rate * powers(self.factor, k // self.every)
 
@@ -100,11 +98,6 @@ class Exponential(Schedule):
     gamma: float
 
     name: ClassVar[str] = "exponential"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _rate(self.rate)
-        _at_least_0("gamma", self.gamma)
 
     def at(self, k: Integers) -> Floats:
         return self.rate * powers(self.gamma, k)
@@ -119,11 +112,6 @@ class InverseTime(Schedule):
 
     name: ClassVar[str] = "inverse_time"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _rate(self.rate)
-        _at_least_0("decay", self.decay)
-
     def at(self, k: Integers) -> Floats:
         return self.rate / (1.0 + self.decay * k.astype(np.float64))
 
@@ -137,12 +125,6 @@ class Cosine(Schedule):
     final: float = 0.0
 
     name: ClassVar[str] = "cosine"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _rate(self.rate)
-        _count("total", self.total)
-        _at_least_0("final", self.final)
 
     def at(self, k: Integers) -> Floats:
         height = 0.5 * (1.0 + cosine_of_half_turns(np.minimum(k, self.total) / self.total))
@@ -164,7 +146,6 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _count("steps", self.steps)
         if not isinstance(self.then, Schedule):
             object.__setattr__(self, "then", resolve(self.then))
 
@@ -215,7 +196,7 @@ def from_settings(settings: Mapping[str, Any]) -> Schedule:
     try:
         return cls(**rest)
     except TypeError:
-        missing = [name for name in allowed if name not in rest and name in _required(cls)]
+        missing = [f.name for f in fields(cls) if f.name not in rest and f.default is MISSING]
         raise SettingError(f"the schedule {cls.name!r} needs {', '.join(missing)}") from None
 
 
@@ -266,15 +247,3 @@ def _polynomial(square: Floats, terms: list[float]) -> Floats:
 def _rate(value: Any) -> float:
     message = "{name} is {value!r}; it must be a finite number, at least 0, or a schedule "
     return real("the learning rate", value, message=f"{message}({', '.join(SCHEDULES)})")
-
-
-def _count(name: str, value: Any) -> None:
-    whole(name, value, message="{name} is {value!r}; it must be a whole number, at least {least}")
-
-
-def _at_least_0(name: str, value: Any) -> None:
-    real(name, value, message="{name} is {value!r}; it must be a finite number, at least 0")
-
-
-def _required(cls: type[Schedule]) -> list[str]:
-    return [f.name for f in fields(cls) if f.default is MISSING]

@@ -77,13 +77,13 @@ class Check:
         }
 
     def __str__(self) -> str:
-        rows = self._rows(self.failures[:_SHOWN] or self.comparisons[:3])
+        rows = self._rows()
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         lines = ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
         return "\n".join([self._verdict(), *lines, *self._kink_lines()])
 
     def _repr_html_(self) -> str:
-        rows = self._rows(self.failures[:_SHOWN] or self.comparisons[:3])
+        rows = self._rows()
         table = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
         kinks = "".join(f"<p>{escape(line)}</p>" for line in self._kink_lines())
         return f"<p>{escape(self._verdict())}</p><table>{table}</table>{kinks}"
@@ -96,9 +96,10 @@ class Check:
             return f"{bad:,} of {n:,} gradients differ from central differences of the loss{because}; worst first:"
         return f"{of} gradients agree with central differences of the loss; worst first:"
 
-    def _rows(self, those: tuple[Comparison, ...]) -> list[tuple[str, ...]]:
+    def _rows(self) -> list[tuple[str, ...]]:
+        shown = self.failures[:_SHOWN] or self.comparisons[:3]
         header = ("parameter", "gradient", "difference", "error / tolerance")
-        return [header, *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in those)]
+        return [header, *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in shown)]
 
     def _kink_lines(self) -> list[str]:
         lines = [f"not measured, a kink lies between: {c.name} ({c.kink})" for c in self.kinks[:_SHOWN]]

@@ -1,5 +1,6 @@
 """Central differences of the loss around one set of parameters, and the kinks that they must not cross (L0)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,26 +67,22 @@ class Differences:
 
     def difference(self, ref: ParameterRef, eps: float) -> float:
         """(C(θ + ε) - C(θ - ε)) / 2ε in one parameter."""
+        (down, below), (up, above) = ((at, self.loss()) for at in self._around(ref, eps))
+        return float((above - below) / (up - down))
+
+    def _around(self, ref: ParameterRef, eps: float) -> Iterator[Any]:
+        """Put a parameter at θ - ε, then at θ + ε, then back to θ."""
         values, row = getattr(self.engine.graph, ref.array), ref.row
         old = values[row]
         eps *= max(1.0, abs(old))
-        values[row] = old + eps
-        above, up = self.loss(), values[row]
-        values[row] = old - eps
-        below, down = self.loss(), values[row]
+        for shifted in (old - eps, old + eps):
+            values[row] = shifted
+            yield values[row]
         values[row] = old
-        return float((above - below) / (up - down))
 
     def kink(self, ref: ParameterRef, eps: float) -> str:
         """What has a kink between the two points, in words; "" if nothing has."""
-        values, row = getattr(self.engine.graph, ref.array), ref.row
-        old = values[row]
-        eps *= max(1.0, abs(old))
-        sides = []
-        for shift in (-eps, eps):
-            values[row] = old + shift
-            sides.append([self.engine.forward_one(sample) for sample in self.x])
-        values[row] = old
+        sides = [[self.engine.forward_one(sample) for sample in self.x] for _ in self._around(ref, eps)]
         for sample, (low, high) in enumerate(zip(*sides, strict=True)):
             found = self._kinked_neuron(low.z, high.z) or self._kinked_output(sample, low.y, high.y)
             if found:

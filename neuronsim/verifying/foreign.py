@@ -143,8 +143,8 @@ class _Judge:
         yield self.descent("bias not trained", right, ~self.layout.is_bias)
         is_output = np.isin(self.layout.sinks, self.passes.outputs)
         yield self.descent("hidden neurons not trained", right, is_output)
-        if (self.passes.layout.factors < 0.0).any():
-            yield self.descent("frozen parameters moved too", right, factors=np.abs(self.passes.layout.factors))
+        if (self.layout.factors < 0.0).any():
+            yield self.descent("frozen parameters moved too", right, factors=np.abs(self.layout.factors))
         yield self.descent("no step", right, 0.0)
         if 1 < n <= _MOST_SINGLE:
             for i in range(n):
@@ -190,7 +190,8 @@ class _Judge:
             g = self.passes.of_samples([i], flat).gradient().values
             flat = flat - self.rate * self.factors * g
         sizes = self.right.absolute_sums * (self.passes.n if self.passes.mean else 1)
-        return self._compared("the samples one after the other, each with its own step", flat, Gradient(g, sizes))
+        rule = "the samples one after the other, each with its own step"
+        return self._compared(rule, flat, Gradient(g, sizes), self.rate * self.factors)
 
     # ── comparisons ──
 
@@ -215,10 +216,7 @@ class _Judge:
         tolerance = tolerance + rates * self.rounding * np.abs(move(g))
         return self._hypothesis(rule, self.before - rates * move(g), tolerance)
 
-    def _compared(
-        self, rule: str, predicted: Reals, gradient: Gradient, rates: Reals | float | None = None
-    ) -> Hypothesis:
-        rates = self.rate * self.factors if rates is None else rates
+    def _compared(self, rule: str, predicted: Reals, gradient: Gradient, rates: Reals) -> Hypothesis:
         return self._hypothesis(rule, predicted, rates * self.rounding * (self.absolute_sums + gradient.absolute_sums))
 
     def _hypothesis(self, rule: str, predicted: Reals, tolerance: Reals) -> Hypothesis:

@@ -1,9 +1,13 @@
 """Data sets by name: the same bits everywhere, and what scikit-learn has."""
 
+import inspect
+from typing import get_type_hints
+
 import numpy as np
 import pytest
 
 from neuronsim.data import load
+from neuronsim.data.sets import DATA_SETS
 from neuronsim.errors import SettingError
 
 FEVER = np.array([[38.6, 25], [37.8, 25], [37.9, 50], [38.2, 50]])
@@ -98,3 +102,9 @@ class TestSets:
         for wrong in ({"n": 3}, {"n": 4.0}, {"n": True}, {"noise": -1}, {"noise": np.nan}):
             with pytest.raises(SettingError, match=next(iter(wrong))):
                 load("moons", **wrong)
+
+
+@pytest.mark.parametrize("make", DATA_SETS.values(), ids=DATA_SETS)
+def test_what_a_set_takes_can_be_read_from_it(make) -> None:
+    """Experiment files are checked by these hints."""
+    assert get_type_hints(make).keys() >= inspect.signature(make).parameters.keys()

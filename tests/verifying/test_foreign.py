@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from nets import T222, X222, net_222
 
 import neuronsim as ns
-from neuronsim.errors import CheckError, DataError, SettingError, WiringError
+from neuronsim.errors import CheckError, SettingError
 from neuronsim.formulas.losses import LOSSES
 from neuronsim.formulas.reference import ReferenceNetwork
-from neuronsim.verifying.layout import Layout
-from neuronsim.verifying.passes import Passes
 
 # ── a foreign program: layers and loops, with one bug planted ──
 
@@ -180,16 +178,6 @@ def test_a_parameter_that_rounding_does_not_explain(dtype, off):
     assert (found.rule, found.nearest.rule, found.nearest.worst) == ("unknown", "right", "w[h1→o1]")
 
 
-def test_one_sample_cannot_tell_a_sum_from_a_mean():
-    net = net_222(frozen=False)
-    after = net.copy()
-    after.step(X222, T222, learning_rate=0.5)
-    found = net.check_foreign(X222, T222, after, learning_rate=0.5)
-    assert found.ok
-    assert "summed instead of averaged" in found.fits
-    assert "here it cannot be told apart from: summed instead of averaged" in str(found)
-
-
 class TestTheWorkedExample:
     """L4's 2-2-2 net, with the numbers as printed."""
 
@@ -302,61 +290,12 @@ def test_our_own_steps_are_right_on_any_wiring(seed, loss):
     assert found.ok, found
 
 
-class TestInput:
-    def test_mappings_pairs_and_networks_are_the_same(self):
-        net = net_222(frozen=False)
-        after = net.copy()
-        after.step(X222, T222, learning_rate=0.5)
-        others = after.biases[2:]
-        for given_as in (
-            after,
-            (after.weights, after.biases),
-            (after.weights, others),
-            {"weights": after.weights.tolist()},
-        ):
-            assert net.check_foreign(X222, T222, given_as, learning_rate=0.5).ok
-
-    @pytest.mark.parametrize(
-        ("after", "message"),
-        [
-            ({"weight": np.zeros(8)}, "did you mean 'weights'"),
-            ({"weights": np.zeros(7)}, r"weights of after has shape \(7,\).* must be \(8,\)"),
-            ({"weights": np.full(8, np.nan)}, "not all finite"),
-            ({}, "nothing to recognise"),
-            (3.0, "not float"),
-            (ns.wiring.layered([2, 2], rng=0), "wired in another way"),
-        ],
-    )
-    def test_refused(self, after, message):
-        with pytest.raises((DataError, SettingError, WiringError), match=message):
-            net_222().check_foreign(X222, T222, after, learning_rate=0.5)
-
-    @pytest.mark.parametrize(
-        "settings",
-        [{"learning_rate": 0.0}, {"learning_rate": 0.5, "reduction": "max"}, {"learning_rate": 0.5, "atol": -1.0},
-         {"learning_rate": 0.5, "dtype": "float16"}],
-    )  # fmt: skip
-    def test_settings(self, settings):
-        net = net_222()
-        with pytest.raises(SettingError):
-            net.check_foreign(X222, T222, net, **settings)
-
-    def test_notebooks_get_a_table(self):
-        net = net_222()
-        assert "<td>no step</td>" in net.check_foreign(X222, T222, net, learning_rate=0.5)._repr_html_()
-
-
-def test_the_reference_agrees_with_our_own_formulas():
-    """The right hypothesis is the reference's gradient, on a net with a skip and a prelu."""
-    net = ns.Network(rng=3)
-    net.add_inputs("x")
-    net.add_neuron("p", {"x": -1.2}, activation="prelu", slope=0.3)
-    net.add_neuron("y", {"p": 0.7, "x": 0.4}, activation="tanh")
-    net.set_outputs("y", "p")
-    layout = Layout(net.graph)
-    flat = layout.flat(net.weights, net.biases, net.slopes)
-    X, T = np.array([[0.5], [-0.3]]), np.array([[0.1, 0.2], [0.3, -0.4]])
-    passes = Passes(layout, flat, X, T, LOSSES["squared_error"], 0.1, True)
-    gradients = ReferenceNetwork.from_network(net).gradients(X.tolist(), T.tolist(), "squared_error")
-    expected = [*gradients.weights.values(), *gradients.biases.values(), *gradients.slopes.values()]
-    assert passes.gradient().values == pytest.approx(expected, rel=1e-13)
+@pytest.mark.parametrize(
+    "settings",
+    [{"learning_rate": 0.0}, {"learning_rate": 0.5, "reduction": "max"}, {"learning_rate": 0.5, "atol": -1.0},
+     {"learning_rate": 0.5, "dtype": "float16"}],
+)  # fmt: skip
+def test_settings(settings):
+    net = net_222()
+    with pytest.raises(SettingError):
+        net.check_foreign(X222, T222, net, **settings)
