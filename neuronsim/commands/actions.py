@@ -41,17 +41,17 @@ def report(options: argparse.Namespace) -> int:
     """Train once more, and write the page of the run."""
     _announce_compiling()
     given = Path(options.run)
-    directory = given if given.is_dir() else given.parent
-    plan = experiment.read(given / "experiment.toml" if given.is_dir() else given)
+    is_directory = given.is_dir()
+    plan = experiment.read(given / "experiment.toml" if is_directory else given)
     net, run = experiment.again(plan)
     kept = given / "network.safetensors"
-    if given.is_dir() and kept.exists() and not _same_parameters(net, kept):
+    if is_directory and kept.exists() and not _same_parameters(net, kept):
         say(
             f"warning: this run came out otherwise than {kept}, with the settings of experiment.toml; "
             f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
         )
-    page = Path(options.output) if options.output else directory / "report.html"
-    name = given.resolve().name if given.is_dir() else plan.name
+    page = Path(options.output) if options.output else (given if is_directory else given.parent) / "report.html"
+    name = given.resolve().name if is_directory else plan.name
     run.to_html(page, steps=options.steps, title=options.title or name)
     facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
     show(facts if options.json else str(page))
@@ -69,7 +69,9 @@ def info(options: argparse.Namespace) -> int:
     """Say what is installed here, or what a network file holds."""
     if options.network is None:
         facts = known.installation()
-        show(facts if options.json else _aligned(facts))
+        width = max(map(len, facts))
+        lines = (f"{name.replace('_', ' '):<{width}}  {value}" for name, value in facts.items())
+        show(facts if options.json else "\n".join(lines))
         return OK
     net = load(options.network)
     show(known.network_facts(net) if options.json else str(net))
@@ -184,8 +186,3 @@ def _announce_compiling() -> None:
 
 def _say_compiling() -> None:
     say("compiling kernels, once on this machine, for some seconds …")
-
-
-def _aligned(facts: dict[str, Any]) -> str:
-    width = max(map(len, facts))
-    return "\n".join(f"{name.replace('_', ' '):<{width}}  {value}" for name, value in facts.items())

@@ -23,18 +23,12 @@ Show = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Row:
-    """One number: as a lecture prints it, and as it comes out here.
+    """One number: as a lecture, L0 … L4, prints it, and as it comes out here.
 
     Attributes
     ----------
-    lecture : str
-        L0 … L4.
-    quantity : str
-        What it is.
     expected : str
         As printed; its digits say how closely to compare, up to the 15 that float64 is good for.
-    value : float
-        Ours.
     correction : str or None
         What should be printed, where the printed number is known to be off.
     """
@@ -85,12 +79,8 @@ def lectures(show: Show) -> list[Row]:
 
 def rows() -> Iterator[Row]:
     """The worked numbers of the lectures, one after the other."""
-    yield from _l4_step()
-    yield from _l4_next_error()
-    yield from _l4_ten_thousand_steps()
-    yield from _l2_forward()
-    yield from _l2_others()
-    yield from _l4_descent()
+    for part in (_l4_step, _l4_next_error, _l4_ten_thousand_steps, _l2_forward, _l2_others, _l4_descent):
+        yield from part()
 
 
 # L4's 2-2-2 net
@@ -238,13 +228,10 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
     directory : str or path
         Gets ``neuronsim-demo.png``, and ``neuronsim-demo.html``, the page of the run.
     show : function of str
-        Gets lines for people.
-
-    Returns
-    -------
-    dict
-        Sizes, accuracy on unseen samples, seconds, and where picture and page are.
+        Gets lines for people; what is returned holds the same as values.
     """
+    from neuronsim import plots  # matplotlib is slow to load: where something is drawn only
+
     samples = data.load("spirals", n=600, noise=0.02, rng=0).split(test=0.25, rng=0)
     net = wiring.random_dag(
         n_inputs=2, n_hidden=60, n_outputs=2, in_degree=10, activation="tanh", output="softmax", rng=0
@@ -262,10 +249,12 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
     )
     seconds = time.perf_counter() - began
     accuracy = float(run.history["val_accuracy"][-1])
-    path = _picture(net, run, samples, Path(directory) / "neuronsim-demo.png")
+    path = Path(directory) / "neuronsim-demo.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as beside:
+        plots.overview(net, run, samples.X, samples.T).savefig(beside, dpi=120)
     page = run.to_html(path.with_suffix(".html"), title="Two spirals on a random wiring")
-    show("")
-    show(f"two spirals on a random wiring: {net.n_neurons} neurons, {net.n_edges} edges, depth {net.depth}")
+    show(f"\ntwo spirals on a random wiring: {net.n_neurons} neurons, {net.n_edges} edges, depth {net.depth}")
     show(f"  {run.n_steps:,} steps in {seconds:.1f} s; {100 * accuracy:.1f} % of unseen samples right")
     show(f"  picture: {path}")
     show(f"  page: {page}")
@@ -279,12 +268,3 @@ def spirals(directory: str | os.PathLike[str], show: Show) -> dict[str, Any]:
         "picture": str(path),
         "page": str(page),
     }
-
-
-def _picture(net: Network, run: Run, samples: data.Dataset, path: Path) -> Path:
-    from neuronsim import plots
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as beside:
-        plots.overview(net, run, samples.X, samples.T).savefig(beside, dpi=120)
-    return path

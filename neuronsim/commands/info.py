@@ -7,7 +7,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 
-from neuronsim.experiment.versions import versions
+from neuronsim.experiment.execute import versions
 from neuronsim.formulas import activations
 from neuronsim.kernels.jit import cache_folder
 from neuronsim.network import Network

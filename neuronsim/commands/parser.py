@@ -139,7 +139,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 
 def _numbers(text: str) -> Any:
-    """Numbers between commas; one alone stays alone, whole if it is written so."""
+    """Numbers between commas as a list; a single one as it is, whole if it is written so."""
     try:
         if text.strip().isdecimal():
             return int(text)

@@ -2,20 +2,22 @@
 
 import csv
 import os
+import platform
 import time
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from neuronsim import __version__
 from neuronsim.basics.atomic import replacing
+from neuronsim.data import Dataset
 from neuronsim.experiment.file import Experiment
-from neuronsim.experiment.preparation import Prepared, prepare
+from neuronsim.experiment.preparation import prepare
 from neuronsim.experiment.tomltext import toml_text
-from neuronsim.experiment.versions import versions
 from neuronsim.network import Network
 from neuronsim.run import Run
 from neuronsim.storage.traces import save_trace
-from neuronsim.tracing.monitor import Monitor
 
 
 @dataclass(frozen=True)
@@ -87,92 +89,20 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
         experiment has a ``[trace]``.
     """
     directory = Path(directory)
-    ready = _ready(experiment)
+    net, data, arguments = _ready(experiment)
     directory.mkdir(parents=True, exist_ok=True)
     with replacing(directory / "experiment.toml") as path:
         path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
     began = time.perf_counter()
-    done = ready.fit(snapshots=False)
+    done = net.fit(data.X, data.T, snapshots=False, **arguments)
     seconds = time.perf_counter() - began
-    _write(directory, ready.net, done)
-    if ready.watch is not None:
-        save_trace(ready.watch, directory / "trace.safetensors")
-    return _outcome(experiment, ready.net, ready.prepared, done, seconds, directory)
-
-
-def again(experiment: Experiment) -> tuple[Network, Run]:
-    """Train once more, with the same bits, in memory and such that every step can be looked at."""
-    ready = _ready(experiment)
-    return ready.net, ready.fit(snapshots="auto")
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """An experiment about to be run."""
-
-    net: Network
-    prepared: Prepared
-    watch: Monitor | None
-    arguments: dict[str, Any]
-
-    def fit(self, *, snapshots: Any) -> Run:
-        data, monitors = self.prepared.data, () if self.watch is None else self.watch
-        return self.net.fit(
-            data.X,
-            data.T,
-            validation=self.prepared.validation,
-            monitors=monitors,
-            snapshots=snapshots,
-            **self.arguments,
-        )
-
-
-def _ready(experiment: Experiment) -> _Ready:
-    arguments = experiment.fit_arguments()
-    net = experiment.build_network()
-    prepared = prepare(
-        experiment.settings["data"],
-        experiment.folder,
-        seed=experiment.seed,
-        dtype=net.dtype,
-        validation=experiment.settings["training"].get("validation"),
-    )
-    return _Ready(net, prepared, experiment.monitor(), arguments)
-
-
-def _as_run(experiment: Experiment) -> dict[str, Any]:
-    """The settings, seed and versions included, paths such that the file can be run from anywhere."""
-    settings: dict[str, Any] = {"seed": experiment.seed} | {
-        name: dict(table) for name, table in experiment.settings.items() if isinstance(table, dict)
-    }
-    if "file" in settings["network"]:
-        settings["network"]["file"] = str(experiment.folder / settings["network"]["file"])
-    if "name" not in settings["data"]:
-        settings["data"]["directory"] = str(experiment.folder / settings["data"].get("directory", ""))
-    return settings | {"versions": versions()}
-
-
-def _write(directory: Path, net: Network, done: Run) -> None:
-    with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(done.history)
-        writer.writerows(zip(*done.history.values(), strict=True))
-    net.save(directory / "network.safetensors")
-    if done.n_epochs:
-        from neuronsim import plots
-
-        with replacing(directory / "history.png") as path:
-            plots.history(done).save(path)
-
-
-def _outcome(
-    experiment: Experiment, net: Network, prepared: Prepared, done: Run, seconds: float, directory: Path
-) -> Outcome:
-    data, losses = prepared.data, done.history["loss"]
+    _write(directory, net, done)
+    if arguments["monitors"]:
+        save_trace(arguments["monitors"][0], directory / "trace.safetensors")
     tested = None
     if data.X_test is not None and data.T_test is not None and done.status != "diverged":
-        loss = experiment.settings["training"].get("loss")
-        tested = net.evaluate(data.X_test, data.T_test, loss=loss)
+        tested = net.evaluate(data.X_test, data.T_test, loss=experiment.settings["training"].get("loss"))
+    losses = done.history["loss"]
     return Outcome(
         status=done.status,
         reason=done.reason,
@@ -188,3 +118,55 @@ def _outcome(
         seconds=seconds,
         directory=str(directory),
     )
+
+
+def again(experiment: Experiment) -> tuple[Network, Run]:
+    """Train once more, with the same bits, in memory and such that every step can be looked at."""
+    net, data, arguments = _ready(experiment)
+    return net, net.fit(data.X, data.T, snapshots="auto", **arguments)
+
+
+def _ready(experiment: Experiment) -> tuple[Network, Dataset, dict[str, Any]]:
+    """The network and the data of an experiment, and the other arguments of ``fit``."""
+    arguments, watch = experiment.fit_arguments(), experiment.monitor()
+    net = experiment.build_network()
+    prepared = prepare(
+        experiment.settings["data"],
+        experiment.folder,
+        seed=experiment.seed,
+        dtype=net.dtype,
+        validation=experiment.settings["training"].get("validation"),
+    )
+    arguments |= {"validation": prepared.validation, "monitors": () if watch is None else (watch,)}
+    return net, prepared.data, arguments
+
+
+def _as_run(experiment: Experiment) -> dict[str, Any]:
+    """The settings, seed and versions included, paths such that the file can be run from anywhere."""
+    settings: dict[str, Any] = {"seed": experiment.seed} | {
+        name: dict(table) for name, table in experiment.settings.items() if isinstance(table, dict)
+    }
+    if "file" in settings["network"]:
+        settings["network"]["file"] = str(experiment.folder / settings["network"]["file"])
+    if "name" not in settings["data"]:
+        settings["data"]["directory"] = str(experiment.folder / settings["data"].get("directory", ""))
+    return settings | {"versions": versions()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of neuronsim, of Python and of the packages that decide what a run computes."""
+    packages = {name: version(name) for name in ("numba", "llvmlite", "numpy", "safetensors")}
+    return {"neuronsim": __version__, "python": platform.python_version(), **packages}
+
+
+def _write(directory: Path, net: Network, done: Run) -> None:
+    with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(done.history)
+        writer.writerows(zip(*done.history.values(), strict=True))
+    net.save(directory / "network.safetensors")
+    if done.n_epochs:
+        from neuronsim import plots
+
+        with replacing(directory / "history.png") as path:
+            plots.history(done).save(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim.errors import FileError, SettingError
-from neuronsim.experiment.format import WIRINGS, check, make_monitor, make_optimizer, make_stop
+from neuronsim.experiment.format import WIRINGS, check, make, make_monitor
 from neuronsim.formulas.schedules import from_settings
 from neuronsim.network import Network
 from neuronsim.seeds import seed_of
@@ -47,8 +47,7 @@ class Experiment:
         table = dict(self.settings["network"])
         if "file" in table:
             return load(self.folder / table["file"])
-        make = WIRINGS[table.pop("wiring")]
-        network: Network = make(**({"rng": self.seed} | table))
+        network: Network = WIRINGS[table.pop("wiring")](**({"rng": self.seed} | table))
         return network
 
     def monitor(self) -> Monitor | None:
@@ -59,12 +58,12 @@ class Experiment:
         """``[training]`` as keyword arguments for ``net.fit``; validation data are added later."""
         table = {key: value for key, value in self.settings["training"].items() if key != "validation"}
         if isinstance(table.get("optimizer"), dict):
-            table["optimizer"] = make_optimizer(table["optimizer"])
+            table["optimizer"] = make("optimizer", table["optimizer"])
         if isinstance(table.get("learning_rate"), dict):
             table["learning_rate"] = from_settings(table["learning_rate"])
         if "stop" in table:
             rules = table["stop"] if isinstance(table["stop"], list) else [table["stop"]]
-            table["stop"] = tuple(make_stop(rule) for rule in rules)
+            table["stop"] = tuple(make("stop", rule) for rule in rules)
         if table.get("batch_size") == "all":
             table["batch_size"] = None
         return {"rng": self.seed} | table

@@ -1,29 +1,20 @@
 """What an experiment file may say: its tables, their keys, the type of each value, and what becomes of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from neuronsim import wiring
 from neuronsim.data.sets import DATA_SETS
 from neuronsim.errors import SettingError, choose
 from neuronsim.experiment.preparation import SCALES, TARGET_SCALES
 from neuronsim.experiment.settings import arguments_of, check_table
-from neuronsim.formulas.optimizers import OPTIMIZERS, Optimizer
+from neuronsim.formulas.optimizers import OPTIMIZERS
 from neuronsim.tracing.monitor import Monitor
-from neuronsim.training.stop import STOPS, Rule
-
-T = TypeVar("T")
+from neuronsim.training.stop import STOPS
 
 WIRINGS: dict[str, Callable[..., Any]] = {name: getattr(wiring, name) for name in wiring.__all__}
 
-_TABLES: dict[str, Any] = {
-    "seed": int,
-    "network": dict,
-    "data": dict,
-    "training": dict,
-    "trace": dict,
-    "versions": dict,
-}
+_TABLES: dict[str, Any] = {"seed": int, **dict.fromkeys(("network", "data", "training", "trace", "versions"), dict)}
 
 # Tables of the format that this version cannot run: refused rather than passed over in silence.
 _LATER = {"sweep": "running the product of several settings"}
@@ -60,6 +51,12 @@ TRACE: dict[str, Any] = {
     "max_bytes": float,
 }
 
+# What tables of [training] become: the kind for messages, and the classes by their names.
+_OBJECTS: dict[str, tuple[str, Mapping[str, type[Any]]]] = {
+    "optimizer": ("optimizer", OPTIMIZERS),
+    "stop": ("stopping rule", STOPS),
+}
+
 _SCALING = {"scale": str, "scale_targets": str}
 _IDX = {"images": str, "labels": str}
 _SOURCES: dict[str, dict[str, Any]] = {
@@ -91,7 +88,11 @@ def check(settings: dict[str, Any]) -> None:
     check_table("", settings, _TABLES, required=("network", "data"))
     _check_network(settings["network"])
     _check_data(settings["data"])
-    _check_training(settings.get("training", {}))
+    training = settings.get("training", {})
+    for key in _TRAINING_LATER:
+        if key in training:
+            raise SettingError(f"training.{key} is not possible from a file in this version; take it out")
+    check_table("training", training, TRAINING)
     if "trace" in settings:
         check_table("trace", settings["trace"], TRACE, required=["watch"])
         make_monitor(settings["trace"])
@@ -127,30 +128,15 @@ def _check_data(table: dict[str, Any]) -> None:
             check_table(f"data.{part}", table[part], _IDX, required=_IDX)
 
 
-def _check_training(table: dict[str, Any]) -> None:
-    for key in _TRAINING_LATER:
-        if key in table:
-            raise SettingError(f"training.{key} is not possible from a file in this version; take it out")
-    check_table("training", table, TRAINING)
-
-
 def make_monitor(table: dict[str, Any]) -> Monitor:
     """``[trace]`` as the monitor itself."""
     return Monitor(table["watch"], **{key: value for key, value in table.items() if key != "watch"})
 
 
-def make_optimizer(table: dict[str, Any]) -> Optimizer:
-    """``{ name = "adam", beta1 = 0.8 }`` as the optimiser itself."""
-    return _made("training.optimizer", "optimizer", table, OPTIMIZERS)
-
-
-def make_stop(table: dict[str, Any]) -> Rule:
-    """``{ name = "plateau", patience = 3 }`` as the rule itself."""
-    return _made("training.stop", "stopping rule", table, STOPS)
-
-
-def _made(where: str, kind: str, table: dict[str, Any], classes: Mapping[str, type[T]]) -> T:
+def make(key: str, table: dict[str, Any]) -> Any:
+    """``{ name = "adam", beta1 = 0.8 }`` of ``training.optimizer`` or ``training.stop`` as the object itself."""
+    kind, classes = _OBJECTS[key]
     cls = choose(kind, table.get("name"), classes)
     allowed, required = arguments_of(cls)
-    check_table(where, table, {"name": str} | allowed, ["name", *required])
-    return cls(**{key: value for key, value in table.items() if key != "name"})
+    check_table(f"training.{key}", table, {"name": str} | allowed, ["name", *required])
+    return cls(**{name: value for name, value in table.items() if name != "name"})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,17 +134,12 @@ def _scalings(
 ) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """What to do with X and with T."""
     scale, scale_targets = table.get("scale", "none"), table.get("scale_targets", "none")
-    scaler, target_scaler = (
-        choose("data.scale", scale, SCALES),
-        choose("data.scale_targets", scale_targets, TARGET_SCALES),
-    )
+    scaler = choose("data.scale", scale, SCALES)
+    target_scaler = choose("data.scale_targets", scale_targets, TARGET_SCALES)
     if target_scaler is not None and data.classes:
         raise SettingError("data.scale_targets is for numbers to be met; class numbers stay as they are")
-
-    def images(X: Array) -> Array:
-        return _divided_by_255(X, dtype)
-
-    for_X = images if scale == "images" else _kept if scaler is None else scaler().fit(data.X).transform
+    unscaled = partial(_divided_by_255, dtype=dtype) if scale == "images" else _kept
+    for_X = unscaled if scaler is None else scaler().fit(data.X).transform
     for_T = _kept if target_scaler is None else target_scaler().fit(data.T).transform
     return for_X, for_T
 

@@ -86,7 +86,7 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, int)
     if hint is float:
         return isinstance(value, int | float)
-    if origin in (list, tuple) or _is_sequence(origin):
+    if _is_sequence(origin):
         return isinstance(value, list) and (not parts or all(fits(v, parts[0]) for v in value))
     return isinstance(value, int | float | list)
 
@@ -98,18 +98,16 @@ def describe(hint: Any) -> str:
     if get_origin(hint) in (Union, types.UnionType):
         words = [describe(part) for part in get_args(hint) if part is not types.NoneType]
         return " or ".join(dict.fromkeys(words))
-    if get_origin(hint) is dict:
-        return _PLAIN[dict]
-    if hint in _PLAIN:
-        return _PLAIN[hint]
-    parts = get_args(hint)
-    if parts and (get_origin(hint) in (list, tuple) or _is_sequence(get_origin(hint))):
-        return "a list, each item " + describe(parts[0])
+    plain = dict if get_origin(hint) is dict else hint
+    if plain in _PLAIN:
+        return _PLAIN[plain]
+    if get_args(hint) and _is_sequence(get_origin(hint)):
+        return "a list, each item " + describe(get_args(hint)[0])
     return "a whole number" if isinstance(hint, type) and issubclass(hint, np.integer) else "numbers"
 
 
 def _is_sequence(origin: Any) -> bool:
-    return getattr(origin, "__module__", "") == "collections.abc"
+    return origin in (list, tuple) or getattr(origin, "__module__", "") == "collections.abc"
 
 
 def _shown(value: Any) -> str:

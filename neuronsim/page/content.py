@@ -89,9 +89,7 @@ def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
         allowed = "{name} has {value!r}: whole numbers from {least} to {most:,} are possible"
         chosen = sorted({whole("steps", q, 0, n_steps - 1, allowed) for q in steps})
     shown = [_shown(_at(replay, q), kept, blamed) for q in chosen]
-    left_out = _left_out(replay.graph, kept, len(shown), n_steps)
-    if len(recorded) > _MOST_TRACES:
-        left_out.append(f"{_MOST_TRACES} of {len(recorded):,} recorded traces are drawn")
+    left_out = _left_out(replay.graph, kept, len(shown), n_steps, len(recorded))
     return found | {"steps": without_repetition(shown), "left_out": left_out}
 
 
@@ -151,15 +149,12 @@ def _network(graph: Graph, kept: Kept) -> dict[str, Any]:
         "prelu": bool((codes[kept.neurons] == PRELU).any()),
         "image": image_side(graph, kept),
     }
-    for of, rates, chosen in (
-        ("weight_rates", graph.weight_rates, kept.edges),
-        ("bias_rates", graph.bias_rates, kept.neurons),
-    ):
-        found[of] = None if rates is None else plain(rates[chosen])
+    for of, rates, chosen in (("weight", graph.weight_rates, kept.edges), ("bias", graph.bias_rates, kept.neurons)):
+        found[f"{of}_rates"] = None if rates is None else plain(rates[chosen])
     return found
 
 
-def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int) -> list[str]:
+def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int, n_traces: int) -> list[str]:
     """What the page does not show, in words."""
     said = []
     if n_shown < n_steps:
@@ -169,6 +164,8 @@ def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int) -> list[str]
             f"{len(kept.neurons):,} of {graph.n_neurons:,} neurons are drawn, those with the largest mean |δ|, "
             f"and {len(kept.edges):,} of {graph.n_edges:,} edges; sums include all others"
         )
+    if n_traces > _MOST_TRACES:
+        said.append(f"{_MOST_TRACES} of {n_traces:,} recorded traces are drawn")
     return said
 
 

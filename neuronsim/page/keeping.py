@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Integers
+from neuronsim.basics.arrays import Array, Integers, Reals
 from neuronsim.basics.spread import evenly_spread
-from neuronsim.graph.folding import Folding, fold
+from neuronsim.graph.folding import fold, members_by_level
 from neuronsim.graph.graph import Graph
-from neuronsim.graph.plan import Plan
 
 MOST_NEURONS = 300
 """A network with more neurons is folded."""
@@ -34,81 +32,76 @@ class Kept:
 
     Attributes
     ----------
-    neurons : int64 (n_kept,)
-        Ids, ascending.
-    edges : int64 (n_kept_edges,)
-        Positions, ascending.
+    neurons, edges : int64 arrays
+        Ids, and positions of edges, ascending.
     level : int64 (n_kept,)
         Of every neuron kept.
-    members : tuple of int64 arrays
-        The ids of every neuron of each level.
+    members : list of int64 arrays
+        The ids of every neuron of each level, kept or not.
     folded : bool
         Whether anything was left out.
-    other_sources, other_sinks : tuple of int64 arrays
+    other_sources, other_sinks : list of int64 arrays
         For every neuron kept, the positions of its edges that were left out.
     """
 
     neurons: Integers
     edges: Integers
     level: Integers
-    members: tuple[Integers, ...]
+    members: list[Integers]
     folded: bool
-    other_sources: tuple[Integers, ...]
-    other_sinks: tuple[Integers, ...]
+    other_sources: list[Integers]
+    other_sinks: list[Integers]
 
 
-def keep(graph: Graph, scores: NDArray[np.floating], watched: Collection[int] = ()) -> Kept:
+def keep(graph: Graph, scores: Reals, watched: Collection[int] = ()) -> Kept:
     """What to keep of a graph.
 
     Parameters
     ----------
     graph : Graph
-        The wiring.
+        Kept whole unless it is large.
     scores : array (n_neurons,)
         Of too many neurons those with the largest are kept, beside outputs and watched ones.
     watched : collection of int
         Ids to keep in any case.
     """
     plan = graph.plan()
+    members = members_by_level(plan)
     folded = graph.n_neurons > MOST_NEURONS or graph.n_edges > MOST_EDGES
-    folding = _fold(graph, plan, scores, watched) if folded else fold(plan, None, graph.n_neurons)
-    neurons = folding.neurons
+    shown = _folded(members, scores, {*graph.outputs[: 2 * _FOLDED_LEVEL].tolist(), *watched}) if folded else members
+    neurons = np.sort(np.concatenate([np.empty(0, np.int64), *shown]))
     sinks, sources = graph.sinks(), graph.sources
     here = np.isin(np.arange(graph.n_neurons), neurons)
     edges = np.flatnonzero(here[sinks] & here[sources])
     if len(edges) > MOST_EDGES:
         largest = np.argsort(-np.abs(graph.weights[edges]), kind="stable")[:MOST_EDGES]
         edges = np.sort(edges[largest])
-    left = np.ones(graph.n_edges, np.bool_)
-    left[edges] = False
-    others = np.flatnonzero(left)
-    none = tuple(np.empty(0, np.int64) for _ in neurons)
+    others = np.delete(np.arange(graph.n_edges), edges)
     return Kept(
         neurons,
         edges,
         plan.levels[neurons].astype(np.int64),
-        folding.members,
+        members,
         folded,
-        _grouped(others, sinks[others], neurons) if folded else none,
-        _grouped(others, sources[others], neurons) if folded else none,
+        _grouped(others, sinks[others], neurons),
+        _grouped(others, sources[others], neurons),
     )
 
 
-def _fold(graph: Graph, plan: Plan, scores: NDArray[np.floating], watched: Collection[int]) -> Folding:
-    """Of too many levels those spread evenly; outputs and watched neurons of every level."""
-    n_levels = min(plan.n_levels, _FOLDED_LEVELS)
-    levels = evenly_spread(plan.n_levels, n_levels, nearest=True).tolist()
+def _folded(members: list[Integers], scores: Reals, required: Collection[int]) -> list[Integers]:
+    """The neurons kept of each level; of too many levels only those spread evenly have room beside required ones."""
+    n_levels = min(len(members), _FOLDED_LEVELS)
+    roomy = evenly_spread(len(members), n_levels, nearest=True).tolist()
     room = min(_FOLDED_LEVEL, max(1, _FOLDED_NEURONS // n_levels))
-    required = {*graph.outputs[: 2 * _FOLDED_LEVEL].tolist(), *watched}
-    return fold(plan, levels, room, required=required, scores=scores)
+    return [fold(ids, room if level in roomy else 0, scores, required) for level, ids in enumerate(members)]
 
 
-def _grouped(positions: Integers, ends: NDArray[Any], neurons: Integers) -> tuple[Integers, ...]:
+def _grouped(positions: Integers, ends: Array, neurons: Integers) -> list[Integers]:
     """The positions of the edges that end at each of the neurons."""
     order = np.argsort(ends, kind="stable")
     positions, ends = positions[order], ends[order]
     first, last = np.searchsorted(ends, neurons), np.searchsorted(ends, neurons, side="right")
-    return tuple(positions[a:b] for a, b in zip(first, last, strict=True))
+    return [positions[a:b] for a, b in zip(first, last, strict=True)]
 
 
 def spread(n_steps: int, n: int) -> list[int]:
@@ -118,13 +111,13 @@ def spread(n_steps: int, n: int) -> list[int]:
     if n < 2:
         return [n_steps - 1][:n]
     chosen = {0, n_steps - 1} | set(range(min(_IN_A_ROW, n - 2)))
-    chosen |= set(_some(evenly_spread(n_steps, max(n // 2, 2), nearest=True), n - len(chosen), chosen))
+    chosen |= set(_new_places(evenly_spread(n_steps, max(n // 2, 2), nearest=True), n - len(chosen), chosen))
     for count in (n, 4 * n, 16 * n):
-        chosen |= set(_some(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
+        chosen |= set(_new_places(np.geomspace(1, n_steps - 1, count), n - len(chosen), chosen))
     return sorted(chosen)
 
 
-def _some(places: NDArray[Any], n: int, known: set[int]) -> list[int]:
+def _new_places(places: Array, n: int, known: set[int]) -> list[int]:
     """At most n of the places that are not known yet, spread evenly among them."""
     new = sorted(set(places.round().astype(int).tolist()) - known)
     return [new[k] for k in evenly_spread(len(new), n, nearest=True)]

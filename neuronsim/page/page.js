@@ -113,7 +113,7 @@ const mixed = (v, percent) => `color-mix(in oklab, var(--${v < 0 ? "negative" : 
 
 /** Orange below 0, blue above, as strong as the value is large. */
 const signed = (v, most) => v === null || !Number.isFinite(v) || !most ? "var(--neutral)" : mixed(v, Math.round(100 * Math.min(1, Math.abs(v) / most) ** 0.5));
-const largest = values => Math.max(0, ...values.filter(v => v !== null && Number.isFinite(v)).map(Math.abs));
+const largest = values => Math.max(0, ...values.filter(Number.isFinite).map(Math.abs));
 
 // ── the picture: where everything stands ──
 
@@ -154,8 +154,8 @@ function curve(e) {
 }
 
 function drawOnce() {
-  const { wide, height, unit, radius, image, pitch, apart } = picture;
-  picture.inside = radius * 0.72 >= 8 * unit && longestName() * 0.45 * radius < 1.9 * radius;
+  const { wide, height, unit, radius, image, pitch, apart } = picture, longest = Math.max(2, ...N.names.map(name => Math.min(name.length, 12)));
+  picture.inside = radius * 0.72 >= 8 * unit && longest * 0.45 * radius < 1.9 * radius;
   picture.numbered = N.ids.length <= MOST_NUMBERED && pitch >= 40 && apart > 62;
   picture.edges = N.sources.map((source, e) => el("path", { d: curve(e), class: "edge", style: `--turn:${N.level[source]}` }));
   picture.weights = N.sources.length <= MOST_WEIGHTS ? N.sources.map((_, e) => weightText(e)) : null;
@@ -170,10 +170,9 @@ function drawOnce() {
 const touchPath = e => el("path", { d: curve(e), class: "touch", onclick: () => choose({ edge: e }) },
   el("title", {}, `${N.names[N.sources[e]]} → ${N.names[N.sinks[e]]}`));
 
-function weightText(e) {
-  const { x, y } = picture, a = N.sources[e], b = N.sinks[e], share = 0.3;
-  return el("text", { class: "weight halo", x: x[a] + share * (x[b] - x[a]), y: y[a] + share * (y[b] - y[a]), "font-size": 12 });
-}
+/** A place for the weight of an edge, nearer to its source. */
+const weightText = e => el("text", { class: "weight halo", "font-size": 12,
+  ...Object.fromEntries(["x", "y"].map(axis => [axis, 0.7 * picture[axis][N.sources[e]] + 0.3 * picture[axis][N.sinks[e]]])) });
 
 function neuronMark(r) {
   const { x, y, unit, radius, inside, pitch, apart } = picture, kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
@@ -216,8 +215,6 @@ function inputsImage() {
   return [picture.bitmap, el("text", { class: "column", x: 10 + image / 2, y: height / 2 + image / 2 + 16, "font-size": 12 }, `the inputs, ${N.image} × ${N.image}`)];
 }
 
-const longestName = () => Math.max(2, ...N.names.map(name => Math.min(name.length, 12)));
-
 // ── the picture: what it shows now ──
 
 /** What colours the neurons, with its symbol: one value a neuron, null where the phase has none. */
@@ -231,8 +228,7 @@ function shownValues() {
   return ["Δb", N.ids.map((_, r) => N.is_input[r] ? null : biasChange(r))];
 }
 
-let mostWeight = 0;
-for (const s of STEPS) for (const w of s.w) mostWeight = Math.max(mostWeight, Math.abs(Number(w)) || 0);
+const mostWeight = STEPS.flatMap(s => s.w).reduce((most, w) => Math.max(most, Math.abs(Number(w)) || 0), 0);
 
 function drawNow(wave) {
   const [symbol, values] = shownValues(), most = largest(values), updating = PHASES[view.phase] === "update";
@@ -294,9 +290,7 @@ function ripple() {
 
 function drawLegend(symbol, most, edgeSymbol, mostEdge, updating) {
   const scale = (what, top, note) => el("span", {}, what, " ", short(-top, 3), el("span", { class: "bar" }), short(top, 3), note);
-  find("legend").replaceChildren(
-    scale(`neurons: ${symbol}`, most, " in this step"),
-    scale(`edges: ${edgeSymbol}`, mostEdge, updating ? " in this step" : " in these steps"));
+  find("legend").replaceChildren(scale(`neurons: ${symbol}`, most, " in this step"), scale(`edges: ${edgeSymbol}`, mostEdge, updating ? " in this step" : " in these steps"));
 }
 
 // ── the moment: which step, which phase ──
@@ -371,20 +365,19 @@ function lossPanel() {
 function neuronPanel(r) {
   const p = sample(), isInput = Boolean(N.is_input[r]), output = outputAt.get(r);
   const kind = [isInput ? "input" : N.activations[r], output !== undefined ? "output" : null, `level ${N.level[r]}`].filter(Boolean).join(" · ");
-  const formula = el("div", { class: "formula" }, isInput ? inputLines(r, p) : [forwardLines(r, p), gap(), activationLines(r, p)], gap(), backwardLines(r, p), isInput ? null : [gap(), biasLines(r)]);
-  return [heading(N.names[r], kind), formula, sourceTable(r, p), sinkTable(r, p)];
+  const update = updateLines("b", pair(bias(r), biasAfter(r)), N.bias_rates, r, biasChange(r), biasGradient(r), step().g ? "∂L/∂b" : "δ");
+  const formula = el("div", { class: "formula" }, isInput ? line("y =", "x = ", number(at(p.y, r), "now")) : [forwardLines(r, p), gap(), activationLines(r, p)], gap(), backwardLines(r, p), isInput ? null : [gap(), update]);
+  return [heading(N.names[r], kind), formula, edgeTable(r, p, true), edgeTable(r, p, false)];
 }
 
-const inputLines = (r, p) => [line("y =", "x = ", number(at(p.y, r), "now"))];
-
-/** Whether a sum is short, and all its terms are on the page. */
-const isWrittenOut = (edges, n) => n <= MOST_TERMS && edges.length === n;
+/** Σ w · signal over n edges: its terms where they are short and all on the page, else its value, with the rest that the page leaves out. */
+const terms = (edges, n, signal, rest, ends) => n <= MOST_TERMS && edges.length === n
+  ? edges.map((e, k) => [k ? " + " : "", bracketed(weight(e)), " · ", bracketed(signal(e))])
+  : [bracketed(sum(edges.map(e => weight(e) * signal(e))) + Number(rest ?? 0)), ` from ${counted(n, ends)}`];
 
 function forwardLines(r, p) {
-  const edges = incoming[r], n = edges.length + N.other_sources[r];
-  const terms = isWrittenOut(edges, n) ? edges.map(e => [" + ", bracketed(weight(e)), " · ", bracketed(at(p.y, N.sources[e]))])
-    : [" + ", bracketed(sum(edges.map(e => weight(e) * at(p.y, N.sources[e]))) + Number(p.rf?.[r] ?? 0)), ` from ${counted(n, "source")}`];
-  return [line("z =", "b + Σ w · y"), line("=", bracketed(bias(r)), terms), line("=", number(at(p.z, r), "now z"))];
+  const n = incoming[r].length + N.other_sources[r], messages = terms(incoming[r], n, e => at(p.y, N.sources[e]), p.rf?.[r], "source");
+  return [line("z =", "b + Σ w · y"), line("=", bracketed(bias(r)), n ? " + " : null, messages), line("=", number(at(p.z, r), "now z"))];
 }
 
 function activationLines(r, p) {
@@ -416,48 +409,35 @@ function lossLines(r, p, output, slope, symbol) {
 
 /** What comes back from the sinks. */
 function sinkLines(r, p, output, slope, symbol) {
-  const isInput = Boolean(N.is_input[r]), edges = outgoing[r], n = edges.length + N.other_sinks[r];
-  const back = sum(edges.map(e => weight(e) * at(p.d, N.sinks[e]))) + Number(p.rb?.[r] ?? 0);
-  const terms = isWrittenOut(edges, n) ? edges.map((e, k) => [k ? " + " : "", bracketed(weight(e)), " · ", bracketed(at(p.d, N.sinks[e]))]) : [bracketed(back), ` from ${counted(n, "sink")}`];
+  const isInput = Boolean(N.is_input[r]), n = outgoing[r].length + N.other_sinks[r], messages = terms(outgoing[r], n, e => at(p.d, N.sinks[e]), p.rb?.[r], "sink");
   return [line(symbol, `${output === undefined ? "" : "own δ + "}${isInput ? "Σ w · δ" : "f′(z) · Σ w · δ of its sinks"}`),
-    line("=", output === undefined ? [] : [bracketed(at(p.own, output)), " + "], isInput ? [] : [bracketed(slope ?? NaN), " · ("], terms, isInput ? "" : ")")];
+    line("=", output === undefined ? [] : [bracketed(at(p.own, output)), " + "], isInput ? [] : [bracketed(slope ?? NaN), " · ("], messages, isInput ? "" : ")")];
 }
 
-function biasLines(r) {
-  const [old, now] = pair(bias(r), biasAfter(r)), g = biasGradient(r), factor = N.bias_rates ? at(N.bias_rates, r) : 1;
-  if (factor < 0) return [line("b =", old), about("frozen: the update leaves it alone")];
-  const rate = step().rate * factor;
-  if (step().rule) return [line("new b =", old, " + ", bracketed(biasChange(r)), ` (${D.rule})`), line("=", now)];
-  return [line("new b =", `b − μ · ${step().g ? "∂L/∂b" : "δ"} = `, old, " − ", number(rate), " · ", bracketed(g)), line("=", now)];
+/** How the update changes a weight or a bias; its rate is μ times a factor of its own. */
+function updateLines(name, [old, now], rates, k, changed, g, symbol) {
+  const factor = rates ? at(rates, k) : 1;
+  if (factor < 0) return [line(`${name} =`, old), about("frozen: the update leaves it alone")];
+  if (step().rule) return [line(`new ${name} =`, old, " + ", bracketed(changed), ` (${D.rule})`), line("=", now)];
+  return [line(`new ${name} =`, `${name} − μ · ${symbol} = `, old, " − ", number(step().rate * factor), " · ", bracketed(g)), line("=", now)];
 }
 
-const gradientHead = () => step().g ? "∂L/∂w, batch" : "∂L/∂w";
-
-function sourceTable(r, p) {
-  const edges = incoming[r].slice(), product = e => weight(e) * at(p.y, N.sources[e]), n = N.other_sources[r];
-  if (!edges.length && !n) return N.is_input[r] ? [] : [el("h3", {}, "messages from its sources"), el("p", { class: "quiet" }, "none: z is its bias")];
+/** The edges from its sources or to its sinks, with what passes along them either way. */
+function edgeTable(r, p, incomes) {
+  const edges = (incomes ? incoming : outgoing)[r].slice(), n = (incomes ? N.other_sources : N.other_sinks)[r], y = at(p.y, r), d = at(p.d, r);
+  if (!edges.length && !n) return !incomes || N.is_input[r] ? [] : [el("h3", {}, "messages from its sources"), el("p", { class: "quiet" }, "none: z is its bias")];
+  const end = incomes ? N.sources : N.sinks, signal = e => at(incomes ? p.y : p.d, end[e]), product = e => weight(e) * signal(e);
   if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
-  const d = at(p.d, r);
-  return [el("h3", {}, "from its sources: y arrives, w · δ goes back"), table(["source", "w", "y", "w · y", "w · δ back", gradientHead()],
-    edges.map(e => [neuronLink(N.sources[e]), edgeLink(e, cell(weight(e))), cell(at(p.y, N.sources[e])), cell(product(e)), cell(weight(e) * d), cell(gradient(e))]),
-    n ? [[`${n.toLocaleString("en")} others`, "", "", cell(Number(p.rf[r])), "", ""]] : [])];
-}
-
-function sinkTable(r, p) {
-  const edges = outgoing[r].slice(), product = e => weight(e) * at(p.d, N.sinks[e]), n = N.other_sinks[r], y = at(p.y, r);
-  if (!edges.length && !n) return [];
-  if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
-  return [el("h3", {}, "to its sinks: w · y goes out, δ comes back"), table(["sink", "w", "w · y", "δ", "w · δ", gradientHead()],
-    edges.map(e => [neuronLink(N.sinks[e]), edgeLink(e, cell(weight(e))), cell(weight(e) * y), cell(at(p.d, N.sinks[e])), cell(product(e)), cell(gradient(e))]),
-    n ? [[`${n.toLocaleString("en")} others`, "", "", "", cell(Number(p.rb[r])), ""]] : [])];
+  const title = incomes ? "from its sources: y arrives, w · δ goes back" : "to its sinks: w · y goes out, δ comes back";
+  const head = [...(incomes ? ["source", "w", "y", "w · y", "w · δ back"] : ["sink", "w", "w · y", "δ", "w · δ"]), step().g ? "∂L/∂w, batch" : "∂L/∂w"];
+  const passing = e => incomes ? [signal(e), product(e), weight(e) * d] : [weight(e) * y, signal(e), product(e)];
+  const others = `${n.toLocaleString("en")} others`, last = incomes ? [others, "", "", cell(Number(p.rf?.[r])), "", ""] : [others, "", "", "", cell(Number(p.rb?.[r])), ""];
+  return [el("h3", {}, title), table(head, edges.map(e => [neuronLink(end[e]), edgeLink(e, cell(weight(e))), ...passing(e).map(cell), cell(gradient(e))]), n ? [last] : [])];
 }
 
 function edgePanel(e) {
   const p = sample(), a = N.sources[e], b = N.sinks[e], w = weight(e), y = at(p.y, a), d = at(p.d, b), g = gradient(e), s = step();
-  const [old, now] = pair(w, weightAfter(e)), factor = N.weight_rates ? at(N.weight_rates, e) : 1;
-  const update = factor < 0 ? [line("w =", old), about("frozen: the update leaves it alone")]
-    : !s.rule ? [line("new w =", "w − μ · ∂L/∂w = ", old, " − ", number(s.rate * factor), " · ", bracketed(g)), line("=", now)]
-      : [line("new w =", old, " + ", bracketed(change(e)), ` (${D.rule})`), line("=", now)];
+  const [old, now] = pair(w, weightAfter(e)), update = updateLines("w", [old, now], N.weight_rates, e, change(e), g, "∂L/∂w");
   const gradientLines = s.g ? [line("δ · y =", number(d), " · ", bracketed(y), " = ", number(sampleGradient(e, p)), " of this sample"), line("∂L/∂w =", number(g, "now gradient"), ` of the batch of ${s.n}, ${D.reduction}`)]
     : [line("∂L/∂w =", `δ of ${N.names[b]} · y of ${N.names[a]} = `, number(d), " · ", bracketed(y)), line("=", number(g, "now gradient"))];
   return [heading(`${N.names[a]} → ${N.names[b]}`, "edge"), el("p", { class: "quiet" }, "from ", neuronLink(a), " to ", neuronLink(b)),
@@ -474,7 +454,7 @@ const edgeCharts = e => [["w", STEPS.map(s => weight(e, s))], ["∂L/∂w", STEP
 let charts = [];
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const finite = v => v === null || !Number.isFinite(v) ? null : v;
+const finite = v => Number.isFinite(v) ? v : null;
 const strokeOf = k => ["--negative", "--positive", "--quiet", "--ink"][k % 4];
 
 /** A curve over steps; a click goes to the nearest step of the page. */
@@ -513,13 +493,10 @@ function chartLine(one, k) {
 function markStep(u) {
   const place = u.valToPos(step().number, "x", true);
   if (place < u.bbox.left || place > u.bbox.left + u.bbox.width) return;
+  const width = 1.5 * devicePixelRatio;
   u.ctx.save();
-  u.ctx.strokeStyle = css("--ink");
-  u.ctx.lineWidth = 1.5 * devicePixelRatio;
-  u.ctx.beginPath();
-  u.ctx.moveTo(place, u.bbox.top);
-  u.ctx.lineTo(place, u.bbox.top + u.bbox.height);
-  u.ctx.stroke();
+  u.ctx.fillStyle = css("--ink");
+  u.ctx.fillRect(place - width / 2, u.bbox.top, width, u.bbox.height);
   u.ctx.restore();
 }
 
@@ -532,8 +509,7 @@ function readAt(k, x, series) {
 
 function drawCharts() {
   charts = [];
-  find("loss-chart").replaceChildren();
-  find("traces").replaceChildren();
+  for (const id of ["loss-chart", "traces"]) find(id).replaceChildren();
   drawLosses(find("loss-chart"));
   find("trace-card").hidden = !D.traces.length;
   for (const t of D.traces) chart(find("traces"), t.name, t.x, [{ name: t.name, values: t.y.map(value) }], { height: 110 });
@@ -569,8 +545,7 @@ function drawSamples() {
 
 function drawFindings() {
   find("looked-at").textContent = `${D.findings.length ? "Looked" : "Nothing found. Looked"} at ${D.looked_at}.`;
-  find("findings").replaceChildren(...D.findings.map(f => el("li", {}, f.sentence, " ",
-    findingLink(f.step), f.advice ? el("span", { class: "advice" }, f.advice) : null)));
+  find("findings").replaceChildren(...D.findings.map(f => el("li", {}, f.sentence, " ", findingLink(f.step), f.advice && el("span", { class: "advice" }, f.advice))));
 }
 
 /** To the step of a finding, or the nearest one that the page has. */
@@ -582,24 +557,17 @@ function findingLink(q) {
 
 // ── going about ──
 
-function nearest(q) {
-  let best = 0;
-  STEPS.forEach((s, k) => { if (Math.abs(s.number - q) < Math.abs(STEPS[best].number - q)) best = k; });
-  return best;
-}
+const nearest = q => STEPS.reduce((best, s, k) => Math.abs(s.number - q) < Math.abs(STEPS[best].number - q) ? k : best, 0);
 
 function go(k, sampleAt = 0) {
-  view.k = Math.max(0, Math.min(STEPS.length - 1, k));
-  view.sample = sampleAt;
+  Object.assign(view, { k: Math.max(0, Math.min(STEPS.length - 1, k)), sample: sampleAt });
   show();
 }
 
 function goPhase(by) {
-  let phase = view.phase + by, k = view.k;
-  if (phase > 3 && k < STEPS.length - 1) [phase, k] = [0, k + 1];
-  if (phase < 0 && k > 0) [phase, k] = [3, k - 1];
-  if (phase < 0 || phase > 3) return;
-  [view.phase, view.k] = [phase, k];
+  const moment = PHASES.length * view.k + view.phase + by;
+  if (moment < 0 || moment >= PHASES.length * STEPS.length) return;
+  [view.k, view.phase] = [Math.floor(moment / PHASES.length), moment % PHASES.length];
   show(true);
 }
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array
 from neuronsim.documents.notation import text
 from neuronsim.explaining.recipes import is_plain, update_heading
 from neuronsim.formulas.activations import PRELU
@@ -78,7 +78,7 @@ def _sample(step: StepResult, kept: Kept) -> dict[str, Any]:
     return found
 
 
-def _dot(a: NDArray[Any], b: NDArray[Any]) -> Any:
+def _dot(a: Array, b: Array) -> Any:
     return short(float(np.dot(a.astype(np.float64), b.astype(np.float64))))
 
 

@@ -3,13 +3,17 @@
 import io
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure, SubFigure
-from numpy.typing import ArrayLike, NDArray
+from matplotlib.patheffects import withStroke
+from numpy.typing import ArrayLike
+
+from neuronsim.basics.arrays import Floats
 
 # Orange below zero, blue above: told apart with every common form of colour blindness.
 SIGNED = LinearSegmentedColormap.from_list(
@@ -20,6 +24,7 @@ SIGNED = LinearSegmentedColormap.from_list(
 CLASS_COLORS = ("#d9761a", "#2f7fc1", "#009e73", "#cc79a7", "#e6c229", "#56b4e9", "#8f3a00", "#555555")
 
 INK, QUIET = "#222222", "#6b6b6b"
+_TEXT: dict[str, Any] = {"xytext": (0, 0), "ha": "center", "va": "center", "color": INK, "zorder": 6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +54,14 @@ class Picture:
             figure.savefig(path, dpi=dpi)
 
     def _repr_png_(self) -> bytes | None:
-        if not self.own:
-            return None
-        buffer = io.BytesIO()
-        figure = self.ax.get_figure(root=True)
-        assert figure is not None
-        figure.savefig(buffer, format="png", dpi=100)
-        return buffer.getvalue()
+        return encoded(self.ax, "png", 100) if self.own else None
+
+
+def encoded(axes: Axes, kind: str, dpi: float) -> bytes:
+    """The whole figure of axes as the bytes of a file: "png" or "svg"."""
+    buffer = io.BytesIO()
+    axes.get_figure(root=True).savefig(buffer, format=kind, dpi=dpi)  # type: ignore[union-attr]
+    return buffer.getvalue()
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -72,6 +78,13 @@ def new_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
     return new_figure(width, height).subplots(), True
 
 
+def write(axes: Axes, place: tuple[float, float], text: str, *, halo: bool = False, **style: Any) -> None:
+    """Write text at a place, or ``xytext`` points from it; with a halo it can be read on edges."""
+    written = axes.annotate(text, place, textcoords="offset points", annotation_clip=False, **(_TEXT | style))
+    if halo:
+        written.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+
+
 def style_curves(axes: Axes) -> None:
     """Lines across at the ticks of y, no frame above and at the right."""
     axes.grid(visible=True, axis="y", color="#e3e3e3", linewidth=0.8)
@@ -80,12 +93,12 @@ def style_curves(axes: Axes) -> None:
 
 
 def style_right_axis(axes: Axes) -> None:
-    """The frame of a second y axis: at the right alone."""
+    """The frame of a second y axis: only at the right."""
     axes.spines[["top", "left"]].set_visible(False)
     axes.spines["right"].set_color(QUIET)
 
 
-def finite_or_nan(values: ArrayLike) -> NDArray[np.float64]:
+def finite_or_nan(values: ArrayLike) -> Floats:
     """Numbers to draw: what is not finite leaves a gap."""
     given = np.asarray(values, np.float64)
     return np.where(np.isfinite(given), given, np.nan)

@@ -1,6 +1,7 @@
 """A run as a film: the network, step by step, above its loss."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,12 @@ def animation(
     chosen = sorted({int(q) for q in (spread if steps is None else steps)})
     if not chosen:
         raise DataError("there is no step to draw")
-    made = [(view(step, color), step.loss) for step in map(replay.at, chosen)]
-    views, losses = of_same_neurons([v for v, _ in made]), [loss for _, loss in made]
-    neuron_scale = _common([v.neurons[v.has] for v in views])
-    edge_scale = _common([v.edges for v in views])
+    made, losses = zip(*((view(step, color), step.loss) for step in map(replay.at, chosen)), strict=True)
+    views = of_same_neurons(made)
+    neuron_scale = zero_centred(np.concatenate([v.neurons[v.has] for v in views]))
+    edge_scale = zero_centred(np.concatenate([v.edges for v in views]))
 
-    figure = new_figure(*_size(views[-1]))
+    figure = new_figure(6.4, 5.6) if len(views[-1].has) <= 16 else new_figure(8.4, 6.8)
     places = figure.subplot_mosaic([["net"], ["loss"]], height_ratios=[2.6, 1.0])
     net, loss_ax = places["net"], places["loss"]
     dot = _draw_losses(loss_ax, run, chosen, losses)
@@ -98,20 +99,11 @@ def _writer(path: Path, fps: float) -> PillowWriter | FFMpegWriter:
     return FFMpegWriter(fps=fps)  # type: ignore[arg-type]
 
 
-def _size(view: View) -> tuple[float, float]:
-    return (6.4, 5.6) if len(view.has) <= 16 else (8.4, 6.8)
-
-
-def of_same_neurons(views: list[View]) -> list[View]:
+def of_same_neurons(views: Sequence[View]) -> list[View]:
     """All frames show the same neurons of a large network: those that matter over all of them."""
     with np.errstate(over="ignore"):
         scores = np.sum([v.scores for v in views if v.scores is not None], axis=0)
     return [replace(v, scores=scores) for v in views]
-
-
-def _common(values: list[Any]) -> Normalize:
-    """One scale for all frames."""
-    return zero_centred(np.concatenate([np.ravel(v) for v in values]))
 
 
 def _again(scale: Normalize) -> Normalize:
@@ -119,7 +111,7 @@ def _again(scale: Normalize) -> Normalize:
     return Normalize(scale.vmin, scale.vmax, clip=scale.clip)
 
 
-def _draw_losses(axes: Axes, run: Run, steps: list[int], losses: list[float]) -> Line2D:
+def _draw_losses(axes: Axes, run: Run, steps: list[int], losses: Sequence[float]) -> Line2D:
     """The mean loss of each epoch, the losses of the steps shown, and the dot on the present one."""
     known = finite_or_nan(losses)
     axes.plot(steps, known, ".", color="#93bfe6", markersize=4, label="of the steps shown")

@@ -8,7 +8,6 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 
 from neuronsim.basics.words import counted
-from neuronsim.graph.graph import Graph
 from neuronsim.network import Network
 from neuronsim.plots import labels, shapes
 from neuronsim.plots.figures import INK, Picture, new_axes, zero_centred
@@ -18,7 +17,7 @@ from neuronsim.tracing.result import StepResult
 
 # Up to so many neurons and edges carry their numbers.
 _MOST_NUMBERED = 16
-# Among more edges than this a few large weights do not take the colour from all others.
+# Among more edges than this the 2 % with the largest weights do not take the colour from all others.
 _MANY_EDGES = 100
 
 
@@ -50,10 +49,10 @@ class NetworkPicture(Picture):
 def network(net: Network | StepResult, color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
     """Draw a network or a step: levels from left to right, inputs at the left; nothing about it changes.
 
-    Edges have the colour and width of their weights; those that skip a level are curves. Of large networks at
-    most 24 neurons a level, 40 levels and the 2,000 largest edges between them are drawn, and the picture
-    says so: outputs, and the neurons with the largest |δ| where it is known, else the first and the last of each
-    level. Outputs have a thick rim.
+    Edges have the colour and width of their weights; those that skip a level are curves. Of large networks 24
+    neurons a level, 40 levels and the 2,000 largest edges between them are drawn, and the picture says so: the
+    neurons with the largest |δ| where it is known, else the first and the last of each level; and the first 24
+    outputs in any case. Outputs have a thick rim.
 
     Parameters
     ----------
@@ -106,8 +105,9 @@ def draw(
         labels.write_values(axes, layout, view.symbol, values, has)
     if numbered:
         labels.write_weights(axes, paths, edges.weights)
+    n_inputs = int(np.count_nonzero(graph.is_input))
     notes = (
-        _sizes(graph),
+        f"{counted(graph.n_neurons - n_inputs, 'neuron')}, {counted(n_inputs, 'input')}",
         edges.in_words(),
         *labels.write_gaps(axes, layout),
         *_folded(view, layout),
@@ -134,8 +134,3 @@ def _folded(view: View, layout: Layout) -> tuple[str, ...]:
     """The remark on which neurons of a folded level are drawn, where it is not the first and the last."""
     by_relevance = view.scores is not None and not all(gap.n_levels for gap in layout.gaps)
     return ("of larger levels those with the largest |δ|",) if by_relevance else ()
-
-
-def _sizes(graph: Graph) -> str:
-    n_inputs = int(np.count_nonzero(graph.is_input))
-    return f"{counted(graph.n_neurons - n_inputs, 'neuron')}, {counted(n_inputs, 'input')}"

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch, Rectangle
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Array, Floats, Integers
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
@@ -42,8 +42,8 @@ class ErrorsPicture(Picture):
     """
 
     image: AxesImage
-    values: NDArray[np.float64]
-    steps: NDArray[np.int64]
+    values: Floats
+    steps: Integers
 
 
 def errors(run: Run | Sequence[StepResult], steps: Any = None, ax: Axes | None = None) -> ErrorsPicture:
@@ -104,7 +104,7 @@ def _steps(run: Run | Sequence[StepResult], steps: Any) -> Any:
     return (replay.at(int(q)) for q in np.unique(np.asarray(list(steps), np.int64)).tolist())
 
 
-def _level_means(delta: NDArray[Any], levels: NDArray[Any], sizes: NDArray[Any]) -> NDArray[np.float64]:
+def _level_means(delta: Array, levels: Array, sizes: Array) -> Floats:
     """Mean |δ| of each level, over neurons and samples; NaN where any is not finite."""
     with np.errstate(over="ignore"):
         each = np.abs(delta.astype(np.float64)).mean(axis=0)
@@ -112,7 +112,7 @@ def _level_means(delta: NDArray[Any], levels: NDArray[Any], sizes: NDArray[Any])
     return np.where(np.isfinite(means), means, np.nan)
 
 
-def _paint(axes: Axes, values: NDArray[np.float64]) -> AxesImage:
+def _paint(axes: Axes, values: Floats) -> AxesImage:
     finite = values[np.isfinite(values)]
     positive = finite[finite > 0]
     high = float(positive.max()) if positive.size else 1.0
@@ -147,7 +147,7 @@ def _paint(axes: Axes, values: NDArray[np.float64]) -> AxesImage:
     return image
 
 
-def _write_rows(axes: Axes, sizes: NDArray[Any]) -> None:
+def _write_rows(axes: Axes, sizes: Array) -> None:
     n = len(sizes)
     shown = range(n) if n <= _MOST_ROWS_NAMED else range(0, n, -(-n // _MOST_ROWS_NAMED))
     names = [f"{'inputs' if level == 0 else f'level {level}'} ({sizes[level]:,})" for level in shown]
@@ -156,7 +156,7 @@ def _write_rows(axes: Axes, sizes: NDArray[Any]) -> None:
     axes.spines[:].set_color(QUIET)
 
 
-def _write_columns(axes: Axes, at: NDArray[np.int64]) -> None:
+def _write_columns(axes: Axes, at: Integers) -> None:
     places = evenly_spread(len(at), _MOST_TICKS, nearest=True).tolist()
     axes.set_xticks(places, [f"{at[k]:,}" for k in places], fontsize=8.5, color=INK)
     axes.set_xlabel("step", color=INK)

@@ -8,11 +8,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
-from numpy.typing import NDArray
 
-from neuronsim.plots.figures import INK, QUIET, SIGNED
+from neuronsim.basics.arrays import Floats, Marks
+from neuronsim.plots.figures import INK, QUIET, SIGNED, write
 from neuronsim.plots.layout import Layout
 from neuronsim.plots.shapes import diameter, size_in_inches
 
@@ -21,9 +20,7 @@ _MOST_NAMED = 48
 _LONGEST_NAME = 16
 
 
-def write_names(
-    axes: Axes, names: list[str], layout: Layout, neurons: PathCollection, is_output: NDArray[np.bool_]
-) -> None:
+def write_names(axes: Axes, names: list[str], layout: Layout, neurons: PathCollection, is_output: Marks) -> None:
     """Write names in the neurons where all fit, else beside them; of many neurons only inputs' and outputs'."""
     size = float(np.sqrt(neurons.get_sizes()[0]))
     fills = np.asarray(neurons.get_facecolor())
@@ -34,32 +31,32 @@ def write_names(
         name = names[row] if len(names[row]) <= _LONGEST_NAME else names[row][: _LONGEST_NAME - 1] + "…"
         if inside:
             font = min(10.0, 1.25 * size / max(len(name), 2))
-            _text(axes, x, y, name, fontsize=font, color=_readable(fills[row]))
+            write(axes, (x, y), name, fontsize=font, color=_readable(fills[row]))
         elif column == 0:
-            _text(axes, x, y, name, shift=(-size / 2 - 3, 0), ha="right", fontsize=7.5)
+            write(axes, (x, y), name, xytext=(-size / 2 - 3, 0), ha="right", fontsize=7.5)
         elif is_output[row] or column == layout.n_columns - 1:
-            _text(axes, x, y, name, shift=(size / 2 + 3, 0), ha="left", fontsize=7.5, halo=True)
+            write(axes, (x, y), name, xytext=(size / 2 + 3, 0), ha="left", fontsize=7.5, halo=True)
         elif all_named:
-            _text(axes, x, y, name, shift=(0, size / 2 + 5), fontsize=7, halo=True)
+            write(axes, (x, y), name, xytext=(0, size / 2 + 5), fontsize=7, halo=True)
 
 
-def _readable(fill: NDArray[np.float64]) -> str:
+def _readable(fill: Floats) -> str:
     """White or ink, whichever can be read on a fill."""
     return "white" if 0.3 * fill[0] + 0.59 * fill[1] + 0.11 * fill[2] < 0.55 else INK
 
 
-def write_values(axes: Axes, layout: Layout, symbol: str, values: NDArray[np.float64], has: NDArray[np.bool_]) -> None:
+def write_values(axes: Axes, layout: Layout, symbol: str, values: Floats, has: Marks) -> None:
     """Write beneath each neuron that has one the value that colours it."""
     below = (0, -diameter(axes, layout) / 2 - 7)
     for x, y, value in zip(layout.x[has], layout.y[has], values[has], strict=True):
-        _text(axes, x, y, f"{symbol} = {_number(value)}", shift=below, fontsize=8, halo=True)
+        write(axes, (x, y), f"{symbol} = {_number(value)}", xytext=below, fontsize=8, halo=True)
 
 
-def write_weights(axes: Axes, paths: list[Path], weights: NDArray[np.float64]) -> None:
+def write_weights(axes: Axes, paths: list[Path], weights: Floats) -> None:
     """Write its weight on each edge."""
     for path, weight in zip(paths, weights, strict=True):
         x, y = _along(path, 0.3 if len(path) == 2 else 0.5)
-        _text(axes, x, y, _number(weight), fontsize=8, halo=True)
+        write(axes, (x, y), _number(weight), fontsize=8, halo=True)
 
 
 def _number(value: float) -> str:
@@ -83,39 +80,16 @@ def write_gaps(axes: Axes, layout: Layout) -> tuple[str, ...]:
     for gap in layout.gaps:
         text = gap.text if roomy or gap.n_levels else f"+{gap.n_neurons:,}"
         font = 8 if roomy or gap.n_levels else 6
-        _text(axes, gap.x, gap.y, text, fontsize=font, style="italic", rotation=90 * bool(gap.n_levels), **style)
+        write(axes, (gap.x, gap.y), text, fontsize=font, style="italic", rotation=90 * bool(gap.n_levels), **style)
     if not roomy:
         return tuple(["+n: n more neurons of the level"] * any(not gap.n_levels for gap in layout.gaps))
     top = axes.get_ylim()[1]
     for x, n in layout.sizes:
-        _text(axes, x, top, f"{n:,}", fontsize=9, **style)
+        write(axes, (x, top), f"{n:,}", fontsize=9, **style)
     return ()
 
 
-def _text(
-    axes: Axes,
-    x: float,
-    y: float,
-    text: str,
-    *,
-    shift: tuple[float, float] = (0.0, 0.0),
-    halo: bool = False,
-    **style: Any,
-) -> None:
-    """Write text at a place, shifted by points; with a halo it can be read on edges."""
-    given: dict[str, Any] = {
-        "ha": "center",
-        "va": "center",
-        "color": INK,
-        "zorder": 6,
-        "annotation_clip": False,
-    } | style
-    written = axes.annotate(text, (x, y), shift, textcoords="offset points", **given)
-    if halo:
-        written.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-
-
-def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: NDArray[np.float64]) -> None:
+def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: Floats) -> None:
     """Draw a colour bar beneath the picture; with arrows where values lie outside."""
     box = axes.inset_axes((-75, -18, 150, 7), transform=_points_from(axes, x))
     largest = float(scale.vmax or 1.0)
@@ -131,17 +105,7 @@ def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: NDAr
 
 def write_below(axes: Axes, words: str) -> None:
     """Write the line beneath everything."""
-    axes.annotate(
-        words,
-        (0.5, 0.0),
-        (0, -52),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=8,
-        color=QUIET,
-    )
+    write(axes, (0.5, 0.0), words, xytext=(0, -52), xycoords="axes fraction", va="top", fontsize=8, color=QUIET)
 
 
 def _points_from(axes: Axes, x: float) -> Transform:

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim.basics.arrays import Floats, Integers
+from neuronsim.basics.arrays import Floats, Integers, Reals
 from neuronsim.basics.words import counted
-from neuronsim.graph.folding import first_and_last, fold
+from neuronsim.graph.folding import fold, members_by_level
 from neuronsim.graph.graph import Graph
 
 MOST_NEURONS = 24
-"""Neurons drawn in one level, the gap that stands for the others included."""
+"""Neurons drawn of a larger level, and outputs beside them that are drawn in any case."""
 
 MOST_LEVELS = 40
-"""Levels drawn, the gap that stands for the others included."""
+"""Levels drawn of a deeper network."""
 
 MOST_EDGES = 2_000
 """Edges drawn."""
@@ -46,28 +45,30 @@ class Layout:
 
     Attributes
     ----------
-    ids, column : int64 (n_drawn,)
-        Columns are counted from 0.
-    x, y : float64 (n_drawn,)
-        A column is 1 wide, neurons of the widest level are 1 apart.
+    column : int64 (n_drawn,)
+        Counted from 0; a column is 1 wide.
+    y : float64 (n_drawn,)
+        Neurons of the widest level are 1 apart.
     height : float
         Of the tallest column, from its lowest to its highest neuron or gap.
     n_columns : int
         Columns, gaps included.
     sizes : tuple of pairs of int
         For each column drawn its place x and how many neurons its level has.
-    gaps : tuple of Gap
-        What is folded away.
     """
 
     ids: Integers
     column: Integers
-    x: Floats
     y: Floats
     height: float
     n_columns: int
     sizes: tuple[tuple[int, int], ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def x(self) -> Floats:
+        """Where each neuron stands between left and right."""
+        return self.column.astype(np.float64)
 
     @property
     def pitch(self) -> float:
@@ -86,10 +87,8 @@ class Edges:
         Rows of the layout.
     weights : float64 (n_drawn,)
         What colours them.
-    n_between : int
-        Edges between neurons that are drawn.
-    n_edges : int
-        Edges in all.
+    n_between, n_edges : int
+        Edges between neurons that are drawn; edges in all.
     """
 
     source: Integers
@@ -109,43 +108,41 @@ class Edges:
 
 
 def lay_out(graph: Graph, scores: Floats | None = None) -> Layout:
-    """Places for the neurons of a graph, level by level, by id from top to bottom.
+    """Places for the neurons of a graph without a cycle, level by level, by id from top to bottom.
 
     Parameters
     ----------
     graph : Graph
-        One without a cycle.
+        It is folded by `fold`; the first outputs are drawn in any case.
     scores : array (n_neurons,) or None
-        Of too many neurons those with the largest are drawn, outputs first; None: those at the ends of their level.
+        How relevant each neuron is; levels are always those at both ends.
     """
-    plan = graph.plan()
-    levels = first_and_last(plan.n_levels, MOST_LEVELS)
-    folding = fold(plan, levels, MOST_NEURONS, required=graph.outputs.tolist(), scores=scores, strict=True)
-    columns, gaps = list(enumerate(levels)), []
-    if len(levels) < plan.n_levels:
+    members = members_by_level(graph.plan())
+    levels = fold(np.arange(len(members)), MOST_LEVELS).tolist()
+    required = graph.outputs[:MOST_NEURONS].tolist()
+    shown = [fold(members[level], MOST_NEURONS, scores, required) for level in levels]
+    columns, gaps = list(range(len(levels))), []
+    hidden = [len(ids) for level, ids in enumerate(members) if level not in levels]
+    if hidden:
         middle = MOST_LEVELS // 2
-        columns = [(x + (x >= middle), level) for x, level in columns]
-        hidden = [n for n, shown in zip(folding.left_out, folding.shown, strict=True) if not len(shown)]
+        columns = [x + (x >= middle) for x in columns]
         gaps = [Gap(middle, 0.0, sum(hidden), len(hidden))]
-    tallest = max((min(len(folding.members[level]), MOST_NEURONS) for level in levels), default=1)
+    sizes = [len(members[level]) for level in levels]
+    tallest = max((len(ids) + (len(ids) < n) for ids, n in zip(shown, sizes, strict=True)), default=1)
     heights = [np.empty(0)]
-    for x, level in columns:
-        members, shown = folding.members[level], folding.shown[level]
-        y, gap = _heights(members, shown, tallest)
+    for x, level, ids in zip(columns, levels, shown, strict=True):
+        y, gap = _heights(members[level], ids, tallest)
         heights.append(y)
         if gap is not None:
-            gaps.append(Gap(x, gap, len(members) - len(shown)))
-    drawn = [folding.shown[level] for level in levels]
-    column = np.repeat(np.array([x for x, _ in columns], np.int64), [len(ids) for ids in drawn])
+            gaps.append(Gap(x, gap, len(members[level]) - len(ids)))
     y = np.concatenate(heights)
     return Layout(
-        np.concatenate([np.empty(0, np.int64), *drawn]),
-        column,
-        column.astype(np.float64),
+        np.concatenate([np.empty(0, np.int64), *shown]),
+        np.repeat(np.array(columns, np.int64), [len(ids) for ids in shown]),
         y,
         float(np.ptp([*y, *(gap.y for gap in gaps)])) if y.size else 0.0,
-        len(columns) + (len(levels) < plan.n_levels),
-        tuple((x, len(folding.members[level])) for x, level in columns),
+        len(columns) + bool(hidden),
+        tuple(zip(columns, sizes, strict=True)),
         tuple(gaps),
     )
 
@@ -164,7 +161,7 @@ def _heights(members: Integers, shown: Integers, tallest: int) -> tuple[Floats, 
     return np.delete(y, slot), float(y[slot])
 
 
-def choose_edges(graph: Graph, weights: NDArray[np.floating], layout: Layout) -> Edges:
+def choose_edges(graph: Graph, weights: Reals, layout: Layout) -> Edges:
     """The edges between the neurons of a layout; of too many, those with the largest |weight|."""
     row = np.full(graph.n_neurons, -1, np.int64)
     row[layout.ids] = np.arange(len(layout.ids))

@@ -1,7 +1,6 @@
 """What notebooks show of a network, a run and a step: a picture, and the numbers that one asks for first."""
 
 import base64
-import io
 from html import escape
 
 import numpy as np
@@ -11,8 +10,8 @@ from neuronsim.documents.section import Section
 from neuronsim.errors import CycleError
 from neuronsim.network import Network
 from neuronsim.plots.curves import history
-from neuronsim.plots.figures import Picture, new_figure
-from neuronsim.plots.graph import NetworkPicture, network
+from neuronsim.plots.figures import Picture, encoded, new_figure
+from neuronsim.plots.graph import network
 from neuronsim.run import Run
 from neuronsim.tracing.result import StepResult
 
@@ -25,27 +24,24 @@ _MOST_VECTOR_EDGES, _MOST_VECTOR_EDGES_OF_A_STEP = 400, 60
 
 def network_html(net: Network) -> str:
     """A network's picture, and in words what ``print`` says."""
-    words = f"<pre>{escape(str(net))}</pre>"
-    if not net.n_neurons or net.n_edges > _MOST_EDGES:
-        return words
+    return _picture_of(net, _MOST_VECTOR_EDGES) + f"<pre>{escape(str(net))}</pre>"
+
+
+def _picture_of(shown: Network | StepResult, most_vector_edges: int) -> str:
+    """The picture of a network or a step; nothing where there is none, or too much, to draw."""
+    if not shown.graph.n_neurons or shown.graph.n_edges > _MOST_EDGES:
+        return ""
     try:
-        picture = network(net)
+        picture = network(shown)
     except CycleError:
-        return words
-    return _network_image(picture, repr(net), _MOST_VECTOR_EDGES) + words
-
-
-def _network_image(picture: NetworkPicture, words: str, most_vector_edges: int) -> str:
-    is_small = len(picture.edges.get_paths()) <= most_vector_edges
-    return _image(picture, words, "svg" if is_small else "png")
+        return ""
+    return _image(picture, repr(shown), "svg" if len(picture.edges.get_paths()) <= most_vector_edges else "png")
 
 
 def _image(picture: Picture, words: str, kind: str) -> str:
     """A picture as an HTML element that needs no other file; ``words`` are for those who can't see it."""
-    buffer = io.BytesIO()
-    picture.ax.figure.savefig(buffer, format=kind, dpi=110)  # type: ignore[union-attr]
     mime = "image/svg+xml" if kind == "svg" else "image/png"
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(encoded(picture.ax, kind, 110)).decode("ascii")
     return f'<img alt="{escape(words, quote=True)}" style="max-width:100%" src="data:{mime};base64,{data}">'
 
 
@@ -80,18 +76,9 @@ def step_html(step: StepResult) -> str:
     order = np.argsort(np.where(np.isfinite(size[neurons]), -size[neurons], -np.inf), kind="stable")
     largest = neurons[order[:_MOST_ERRORS]]
     head = ("neuron", "mean δ", "mean |δ|") if step.is_batch else ("neuron", "δ")
-    rows: list[tuple[str, ...]] = [head]
-    for n in largest.tolist():
-        numbers = (mean[n], size[n]) if step.is_batch else (mean[n],)
-        rows.append((step.graph.name(n), *map(number, numbers)))
+    columns = (mean, size)[: len(head) - 1]
+    rows = [(step.graph.name(n), *(number(column[n]) for column in columns)) for n in largest.tolist()]
     left = len(neurons) - len(largest)
     remarks = (f"and {left:,} more neurons, whose |δ| are no larger",) if left > 0 else ()
-    table = Section("largest errors", tuple(rows), remarks).to_html()
-    words = f"<pre>{escape(repr(step))}</pre>"
-    if len(step.weights) > _MOST_EDGES:
-        return words + table
-    try:
-        picture = network(step)
-    except CycleError:
-        return words + table
-    return _network_image(picture, repr(step), _MOST_VECTOR_EDGES_OF_A_STEP) + words + table
+    table = Section("largest errors", (head, *rows), remarks).to_html()
+    return _picture_of(step, _MOST_VECTOR_EDGES_OF_A_STEP) + f"<pre>{escape(repr(step))}</pre>" + table

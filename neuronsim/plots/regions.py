@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from neuronsim.basics.arrays import Floats
+from neuronsim.basics.arrays import Array, Floats, Integers
 from neuronsim.errors import DataError
 from neuronsim.network import Network
 from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, new_axes
@@ -36,7 +36,7 @@ class BoundaryPicture(Picture):
 
 
 def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None = None) -> BoundaryPicture:
-    """Draw which class a network with two inputs chooses where, and the samples; the network is left alone.
+    """Draw which class a network with two inputs chooses where, and the samples; the network is not changed.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None 
     return BoundaryPicture(axes, own, image, samples)
 
 
-def _classes(T: NDArray[Any], n_samples: int, n_outputs: int) -> tuple[NDArray[np.int64], float]:
+def _classes(T: Array, n_samples: int, n_outputs: int) -> tuple[Integers, float]:
     """The class of every sample, and what divides the classes where there is one output."""
     if len(T) != n_samples:
         raise DataError(f"there are {n_samples} samples and {len(T)} targets")

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize, to_rgba
 from matplotlib.path import Path
-from numpy.typing import NDArray
 
+from neuronsim.basics.arrays import Floats, Marks
 from neuronsim.plots.figures import INK, SIGNED
 from neuronsim.plots.layout import Edges, Layout
 
@@ -41,7 +41,7 @@ def edge_paths(layout: Layout, edges: Edges) -> list[Path]:
     ]
 
 
-def _arc(start: NDArray[np.float64], end: NDArray[np.float64], span: int, layout: Layout) -> Path:
+def _arc(start: Floats, end: Floats, span: int, layout: Layout) -> Path:
     """An arc around what lies between, away from the middle; along the middle by turns above and below."""
     middle = float(start[1] + end[1]) / 2
     side = float(np.sign(round(middle, 9))) or (1.0 if (int(start[0]) + span) % 2 else -1.0)
@@ -51,7 +51,7 @@ def _arc(start: NDArray[np.float64], end: NDArray[np.float64], span: int, layout
     return Path(np.array([start, first, second, end]), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
 
 
-def draw_edges(axes: Axes, paths: list[Path], weights: NDArray[np.float64], scale: Normalize) -> PathCollection:
+def draw_edges(axes: Axes, paths: list[Path], weights: Floats, scale: Normalize) -> PathCollection:
     """Draw the edges in the colour and width of their weights; many are thinner and paler than few."""
     crowd = 30 / max(len(paths), 1)
     thick = float(np.clip(3.2 * crowd**0.25, 0.7, 3.2))
@@ -74,12 +74,7 @@ def draw_edges(axes: Axes, paths: list[Path], weights: NDArray[np.float64], scal
 
 
 def draw_neurons(
-    axes: Axes,
-    layout: Layout,
-    values: NDArray[np.float64],
-    has: NDArray[np.bool_],
-    is_output: NDArray[np.bool_],
-    scale: Normalize,
+    axes: Axes, layout: Layout, values: Floats, has: Marks, is_output: Marks, scale: Normalize
 ) -> PathCollection:
     """Draw the neurons in the colour of their values: black where one is not finite, grey where there is none."""
     colors = SIGNED(scale(np.nan_to_num(values)))

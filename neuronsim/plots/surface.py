@@ -9,14 +9,14 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from neuronsim.basics.arrays import Array, Floats, Reals
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
-from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades
+from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades, write
 
 _RESOLUTION = 41
 _N_LEVELS = 13
@@ -40,9 +40,9 @@ class SurfacePicture(Picture):
 
     contours: QuadContourSet
     present: Line2D
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
-    losses: NDArray[np.float64]
+    first: Floats
+    second: Floats
+    losses: Floats
 
 
 def loss_surface(
@@ -55,7 +55,7 @@ def loss_surface(
     *,
     loss: str | Loss | None = None,
 ) -> SurfacePicture:
-    """Draw the mean loss over two parameters, all others as they are; the network is left alone.
+    """Draw the mean loss over two parameters, all others as they are; the network is not changed.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def loss_surface(
     return SurfacePicture(axes, own, contours, present, first, second, losses)
 
 
-def _two(net: Network, parameters: Sequence[Any]) -> list[tuple[NDArray[np.floating], int, str]]:
+def _two(net: Network, parameters: Sequence[Any]) -> list[tuple[Reals, int, str]]:
     """Of each parameter the array that holds it, its place there, and its name."""
     if isinstance(parameters, str) or len(parameters) != 2:
         raise SettingError(f'two parameters, as in (("i1", "h1"), "h1"), not {parameters!r}')
@@ -132,7 +132,7 @@ def _spans(span: Any, here: tuple[float, float]) -> list[float]:
     return spans
 
 
-def _paint(axes: Axes, first: NDArray[Any], second: NDArray[Any], losses: NDArray[np.float64]) -> QuadContourSet:
+def _paint(axes: Axes, first: Array, second: Array, losses: Floats) -> QuadContourSet:
     low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -158,15 +158,5 @@ def _mark(axes: Axes, here: tuple[float, float], loss: float) -> Line2D:
     (present,) = axes.plot(
         *here, "o", color="#d9761a", markeredgecolor="white", markeredgewidth=1.2, markersize=8, zorder=3
     )
-    axes.annotate(
-        f"now: {loss:.4g}",
-        here,
-        (0, 9),
-        textcoords="offset points",
-        ha="center",
-        fontsize=9,
-        color=INK,
-        zorder=4,
-        path_effects=[withStroke(linewidth=2.5, foreground="white")],
-    )
+    write(axes, here, f"now: {loss:.4g}", halo=True, xytext=(0, 9), va="baseline", fontsize=9)
     return present

@@ -1,0 +1,91 @@
+"""An experiment run, and run again from what a run wrote."""
+
+import csv
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from experiments import XOR
+from safetensors import safe_open
+
+import neuronsim as ns
+from neuronsim import data, experiment, wiring
+from neuronsim.storage import load
+
+
+class TestRunning:
+    def test_same_bits_as_the_python_calls(self, write: Any, tmp_path: Path) -> None:
+        outcome = experiment.run(experiment.read(write()), tmp_path / "out")
+        net = wiring.layered([2, 3, 1], activation="tanh", rng=3)
+        run = net.fit(*data.load("xor"), learning_rate=0.5, epochs=4, rng=3)
+        trained = load(tmp_path / "out" / "network.safetensors")
+        assert trained.weights.tobytes() == net.weights.tobytes()
+        assert trained.biases.tobytes() == net.biases.tobytes()
+        assert outcome.loss == run.history["loss"][-1]
+        assert (outcome.status, outcome.epochs, outcome.n_steps) == ("finished", 4, 16)
+
+    def test_a_run_directory(self, write: Any, tmp_path: Path) -> None:
+        out = tmp_path / "deep" / "out"
+        experiment.run(experiment.read(write()), out)
+        assert sorted(path.name for path in out.iterdir()) == [
+            "experiment.toml", "history.csv", "history.png", "network.safetensors",
+        ]  # fmt: skip
+        with (out / "history.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["epoch"] for row in rows] == ["0", "1", "2", "3"]
+        assert (out / "history.png").read_bytes().startswith(b"\x89PNG")
+        as_run = tomllib.loads((out / "experiment.toml").read_text())
+        assert as_run["seed"] == 3
+        assert set(as_run["versions"]) >= {"neuronsim", "python", "numba", "numpy"}
+
+    def test_what_was_run_can_be_run_again(self, write: Any, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("a,b,t\n0,1,1\n1,1,0\n1,0,1\n")
+        path = write(XOR.replace("seed = 3", "").replace('name = "xor"', 'csv = "a.csv"\ntargets = ["t"]'))
+        first, again = tmp_path / "first", tmp_path / "deeper" / "again"
+        experiment.run(experiment.read(path), first)
+        experiment.run(experiment.read(first / "experiment.toml"), again)
+        assert (first / "network.safetensors").read_bytes() == (again / "network.safetensors").read_bytes()
+
+    def test_from_a_network_file(self, write: Any, tmp_path: Path) -> None:
+        net = wiring.layered([2, 2, 1], rng=1)
+        net.save(tmp_path / "net.json")
+        path = write('network.file = "net.json"\ndata.name = "xor"\ntraining = { epochs = 2 }\nseed = 0')
+        experiment.run(experiment.read(path), tmp_path / "out")
+        net.fit(*data.load("xor"), epochs=2, rng=0)
+        assert load(tmp_path / "out" / "network.safetensors").weights.tobytes() == net.weights.tobytes()
+
+    def test_tested_on_what_was_not_trained_on(self, write: Any, tmp_path: Path) -> None:
+        path = write(
+            XOR.replace('name = "xor"', 'name = "moons"\ntest = 0.25')
+            .replace("[2, 3, 1]", "[2, 3, 2]")
+            .replace('"tanh"', '"tanh"\noutput = "softmax"')
+        )
+        outcome = experiment.run(experiment.read(path), tmp_path / "out")
+        assert outcome.n_samples == 150
+        assert outcome.test_accuracy is not None
+        assert outcome.test_accuracy > 0.5
+        assert "accuracy" in str(outcome)
+        header = (tmp_path / "out" / "history.csv").read_text().splitlines()[0]
+        assert header.split(",")[-2:] == ["val_loss", "val_accuracy"]
+
+
+class TestTrace:
+    @pytest.mark.parametrize("samples", ["", "samples = [2, 0]"])
+    def test_what_was_watched_is_kept(self, write: Any, tmp_path: Path, samples: str) -> None:
+        path = write(XOR + f"[trace]\nwatch = ['y*', 'h1.1']\nfields = ['y', 'b']\nevery = 5\n{samples}\n")
+        plan = experiment.read(path)
+        experiment.run(plan, tmp_path / "run")
+        watch = ns.Monitor(["y*", "h1.1"], ["y", "b"], every=5, samples=[2, 0] if samples else None)
+        X, T = (lambda d: (d.X, d.T))(data.load("xor"))
+        plan.build_network().fit(X, T, monitors=watch, **plan.fit_arguments())
+        with safe_open(tmp_path / "run" / "trace.safetensors", framework="numpy") as file:
+            facts = json.loads(file.metadata()["neuronsim trace"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        assert facts["neurons"] == ["y0", "h1.1"]
+        assert facts["samples"] == ([2, 0] if samples else None)
+        assert arrays["step"].tolist() == watch.step.tolist() == [0, 5, 10, 15]
+        np.testing.assert_array_equal(arrays["y"][:, 1], watch["h1.1"].y)
+        np.testing.assert_array_equal(arrays["b"][:, 0], watch["y0"].b)

@@ -1,0 +1,94 @@
+"""The data of an experiment: divided, scaled, read from files."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neuronsim import data
+from neuronsim.errors import DataError, FileError, SettingError
+from neuronsim.experiment.preparation import prepare
+
+
+def idx(path: Path, array: np.ndarray) -> None:
+    code = {"uint8": 8, "float32": 0x0D}[array.dtype.name]
+    head = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
+    path.write_bytes(head + array.astype(array.dtype.newbyteorder(">")).tobytes())
+
+
+class TestData:
+    @staticmethod
+    def prepare(table: dict[str, Any], folder: Path, validation: Any = None, dtype: str = "float64") -> Any:
+        return prepare(table, folder, seed=3, dtype=np.dtype(dtype), validation=validation)
+
+    def test_scaling_learns_from_the_training_data_alone(self, tmp_path: Path) -> None:
+        table = {"name": "moons", "n": 40, "noise": 0.1, "test": 0.25, "scale": "standardize"}
+        prepared = self.prepare(table, tmp_path, validation=0.2).data
+        np.testing.assert_allclose(prepared.X.mean(0), 0, atol=1e-14)
+        np.testing.assert_allclose(prepared.X.std(0), 1)
+        assert len(prepared.X) == 24
+        assert len(prepared.X_test) == 10
+
+    def test_targets_can_be_scaled(self, tmp_path: Path) -> None:
+        data_ = self.prepare({"name": "fever", "scale": "minmax", "scale_targets": "minmax"}, tmp_path).data
+        assert (data_.T.min(), data_.T.max()) == (0, 1)
+        with pytest.raises(SettingError, match="class numbers stay"):
+            self.prepare({"name": "moons", "scale_targets": "minmax"}, tmp_path)
+
+    def test_what_is_looked_at_after_each_epoch(self, tmp_path: Path) -> None:
+        table = {"name": "moons", "n": 40, "test": 0.25}
+        assert len(self.prepare(table, tmp_path).validation[0]) == 10
+        assert len(self.prepare(table, tmp_path, validation=True).validation[0]) == 10
+        assert self.prepare(table, tmp_path, validation=False).validation is None
+        held_out = self.prepare(table, tmp_path, validation=0.1)
+        assert len(held_out.validation[0]) == 3
+        assert len(held_out.data.X) == 27
+        assert self.prepare({"name": "moons"}, tmp_path).validation is None
+        with pytest.raises(SettingError, match="needs test data"):
+            self.prepare({"name": "moons"}, tmp_path, validation=True)
+        with pytest.raises(SettingError, match="between 0 and 1"):
+            self.prepare({"name": "moons", "test": 1}, tmp_path)
+
+    def test_generated_sets_take_the_experiment_s_seed(self, tmp_path: Path) -> None:
+        found = self.prepare({"name": "moons", "noise": 0.2}, tmp_path).data
+        np.testing.assert_array_equal(found.X, data.load("moons", noise=0.2, rng=3).X)
+
+    def test_csv(self, tmp_path: Path) -> None:
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "a.csv").write_text("a,t\n1,2\n3,4\n")
+        (tmp_path / "d" / "b.csv").write_text("a,t\n5,6\n")
+        table = {"csv": "a.csv", "directory": "d", "targets": ["t"], "test": "b.csv"}
+        found = self.prepare(table, tmp_path).data
+        assert (found.X.tolist(), found.T.tolist()) == ([[1], [3]], [[2], [4]])
+        assert (found.X_test.tolist(), found.T_test.tolist()) == ([[5]], [[6]])
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_images(self, tmp_path: Path, dtype: str) -> None:
+        pixels = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+        idx(tmp_path / "images", pixels)
+        idx(tmp_path / "labels", np.array([0, 1, 2, 1], np.uint8))
+        files = {"images": "images", "labels": "labels"}
+        found = self.prepare({"train": files, "test": files, "scale": "images"}, tmp_path, dtype=dtype).data
+        assert found.X.dtype == dtype
+        np.testing.assert_array_equal(found.X, (pixels.reshape(4, 64) / 255).astype(dtype))
+        assert found.T_test.tolist() == [0, 1, 2, 1]
+
+    def test_images_that_do_not_fit(self, tmp_path: Path) -> None:
+        idx(tmp_path / "images", np.zeros((2, 2, 2), np.uint8))
+        idx(tmp_path / "wide", np.zeros((2, 3), np.uint8))
+        idx(tmp_path / "labels", np.zeros(2, np.uint8))
+        idx(tmp_path / "few", np.zeros(1, np.uint8))
+        idx(tmp_path / "real", np.zeros(2, np.float32))
+        good = {"images": "images", "labels": "labels"}
+        for train, test, message in (
+            (good | {"labels": "few"}, good, "images has 2 samples, few has 1"),
+            (good | {"labels": "real"}, good, "real holds 1-dimensional float32"),
+            (good | {"labels": "images"}, good, "3-dimensional"),
+            (good, good | {"images": "wide"}, "test images have 3 numbers, those to train on 4"),
+        ):
+            with pytest.raises(DataError, match=message):
+                self.prepare({"train": train, "test": test}, tmp_path)
+        with pytest.raises(FileError, match="there is no file"):
+            self.prepare({"train": good | {"images": "none"}}, tmp_path)

@@ -1,0 +1,55 @@
+"""What pictures share: axes that are given, figures of their own, and that nothing global is touched."""
+
+import matplotlib as mpl
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from pictures import run_of, small
+
+from neuronsim.plots import decision_boundary, history, network, network_html
+from neuronsim.plots.figures import SIGNED, zero_centred
+
+
+def test_the_colours_of_plus_and_minus_are_those_of_the_scale() -> None:
+    net = small()
+    picture = network(net, "bias")
+    colors = [to_hex(color) for color in picture.neurons.get_facecolor()]
+    assert colors[2] == to_hex(SIGNED(zero_centred([0.25, -0.5])(0.25)))
+    assert colors[3] == to_hex(SIGNED(0.0))
+
+
+def test_what_is_given_is_drawn_on_and_returned() -> None:
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    assert network(small(), ax=left).ax is left
+    picture = history(run_of(loss=[1.0]), ax=right)
+    assert picture.ax is right
+    assert picture.figure is figure
+    assert picture._repr_png_() is None
+
+
+def test_a_picture_of_its_own_is_shown_by_notebooks_and_can_be_saved(tmp_path) -> None:
+    picture = network(small())
+    assert picture._repr_png_().startswith(b"\x89PNG")
+    picture.save(tmp_path / "net.svg")
+    assert (tmp_path / "net.svg").stat().st_size > 1000
+
+
+def test_no_global_state_is_touched() -> None:
+    import matplotlib.pyplot as plt
+
+    before, figures = dict(mpl.rcParams), plt.get_fignums()
+    net = small()
+    network(net)
+    network_html(net)
+    history(run_of(loss=[1.0, 0.5], val_accuracy=[0.1, 0.2]))
+    decision_boundary(net, [[0, 0], [1, 1]], [0, 1])
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == figures
+
+
+def test_pictures_do_not_load_pyplot() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, neuronsim.plots; assert 'matplotlib.pyplot' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
