@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Reals
-from neuronsim.basics.handed import handed
+from neuronsim.basics.delegation import delegated
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import SettingError
@@ -65,9 +65,9 @@ class Network:
         network.runtime = Runtime(graph, rng, init)
         return network
 
-    graph: Graph = handed("runtime.graph", "The wiring and the parameters as data.")
-    seed: int = handed("runtime.seed", "The seed of the weights that are not drawn yet.")
-    init: str = handed("runtime.init", "How weights are drawn.")
+    graph: Graph = delegated("runtime.graph", "The wiring and the parameters as data.")
+    seed: int = delegated("runtime.seed", "The seed of the weights that are not drawn yet.")
+    init: str = delegated("runtime.init", "How weights are drawn.")
 
     # ── wire ──
 
@@ -261,7 +261,7 @@ class Network:
         """
         return self.graph.ids(selection)
 
-    dtype: np.dtype[np.floating] = handed("graph.dtype", "float32 or float64.")
+    dtype: np.dtype[np.floating] = delegated("graph.dtype", "float32 or float64.")
 
     @property
     def names(self) -> NameList:
@@ -307,13 +307,13 @@ class Network:
     def slopes(self, values: ArrayLike) -> None:
         write(self.slopes, values, "slopes")
 
-    inputs: NDArray[np.int32] = handed("graph.inputs", "Ids of the inputs, the columns of X, shape (n_inputs,).")
-    outputs: NDArray[np.int32] = handed("graph.outputs", "Ids of the outputs, columns of Y and T, shape (n_outputs,).")
-    n_neurons: int = handed("graph.n_neurons", "How many neurons there are, inputs included.")
-    n_edges: int = handed("graph.n_edges", "How many edges there are.")
-    n_inputs: int = handed("graph.n_inputs", "How many inputs there are.")
-    n_outputs: int = handed("graph.n_outputs", "How many outputs have been set.")
-    n_parameters: int = handed("graph.n_parameters", "Edges, biases of all neurons but inputs, and learned slopes.")
+    inputs: NDArray[np.int32] = delegated("graph.inputs", "Ids of the inputs: columns of X; shape (n_inputs,).")
+    outputs: NDArray[np.int32] = delegated("graph.outputs", "Ids of the outputs: columns of Y, T; shape (n_outputs,).")
+    n_neurons: int = delegated("graph.n_neurons", "How many neurons there are, inputs included.")
+    n_edges: int = delegated("graph.n_edges", "How many edges there are.")
+    n_inputs: int = delegated("graph.n_inputs", "How many inputs there are.")
+    n_outputs: int = delegated("graph.n_outputs", "How many outputs have been set.")
+    n_parameters: int = delegated("graph.n_parameters", "Edges, biases of all neurons but inputs, and learned slopes.")
 
     @property
     def depth(self) -> int:

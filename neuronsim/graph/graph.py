@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Integers, Marks, Reals
-from neuronsim.basics.handed import handed
+from neuronsim.basics.delegation import delegated
 from neuronsim.errors import SettingError, UnknownNameError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE, PRELU
@@ -64,16 +64,16 @@ class Graph:
 
     # ── what there is ──
 
-    row_start: Integers = handed("arrays.row_start")
-    sources: NDArray[np.int32] = handed("arrays.sources")
-    weights: Reals = handed("arrays.weights")
-    biases: Reals = handed("arrays.biases")
-    slopes: Reals = handed("arrays.slopes")
-    activation_codes: NDArray[np.int16] = handed("arrays.codes")
-    is_input: Marks = handed("arrays.is_input")
-    weight_rates: Reals | None = handed("arrays.rates.weights.combined")
-    bias_rates: Reals | None = handed("arrays.rates.biases.combined")
-    slope_rates: Reals | None = handed("arrays.rates.slopes.combined")
+    row_start: Integers = delegated("arrays.row_start")
+    sources: NDArray[np.int32] = delegated("arrays.sources")
+    weights: Reals = delegated("arrays.weights")
+    biases: Reals = delegated("arrays.biases")
+    slopes: Reals = delegated("arrays.slopes")
+    activation_codes: NDArray[np.int16] = delegated("arrays.codes")
+    is_input: Marks = delegated("arrays.is_input")
+    weight_rates: Reals | None = delegated("arrays.rates.weights.combined")
+    bias_rates: Reals | None = delegated("arrays.rates.biases.combined")
+    slope_rates: Reals | None = delegated("arrays.rates.slopes.combined")
 
     @property
     def arrays(self) -> Arrays:

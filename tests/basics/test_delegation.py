@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuronsim.basics.handed import handed
+from neuronsim.basics.delegation import delegated
 
 
 class Inner:
@@ -10,7 +10,7 @@ class Inner:
 
 
 class Outer:
-    size: int = handed("inner.size", "How large it is.")
+    size: int = delegated("inner.size", "How large it is.")
 
     def __init__(self):
         self.inner = Inner()
