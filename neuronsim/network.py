@@ -29,6 +29,9 @@ from neuronsim.seeds import RandomSource
 
 if TYPE_CHECKING:
     from neuronsim.run import Run
+    from neuronsim.step import Step
+    from neuronsim.verifying.checks import Check
+    from neuronsim.verifying.verdict import Verdict
 
 __all__ = ["Network"]
 
@@ -405,20 +408,87 @@ class Network:
         each, outputs = engine.losses(x, t, used)
         return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
 
-    def check(self, X: ArrayLike, T: ArrayLike, **settings: Any) -> Any:
-        """Compare all gradients with central differences; see `neuronsim.verifying.checks.check`."""
+    def check(
+        self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean", most: int = 10_000
+    ) -> "Check":
+        """Compare the gradients of all weights, biases and slopes with central differences, on a float64 copy.
+
+        Parameters
+        ----------
+        X, T : array
+            Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers; or one sample.
+            A handful of samples is enough: every parameter costs two forward passes over all of them.
+        loss : str, Loss or None
+            As for ``net.gradients``.
+        reduction : {"mean", "sum"}
+            Over samples.
+        most : int
+            Of more parameters than this, a random selection is measured.
+
+        Returns
+        -------
+        Check
+            All comparisons, worst first.
+        """
         from neuronsim.verifying.checks import check
 
-        return check(self.runtime, X, T, **settings)
+        return check(self.runtime, X, T, loss=loss, reduction=reduction, most=most)
 
-    def check_foreign(self, X: ArrayLike, T: ArrayLike, after: Any, *, previous: Any = None, **settings: Any) -> Any:
-        """Say which rule led from these parameters to those ``after``; see `neuronsim.verifying.foreign`."""
+    def check_foreign(
+        self,
+        X: ArrayLike,
+        T: ArrayLike,
+        after: Any,
+        *,
+        learning_rate: float,
+        loss: str | Loss | None = None,
+        reduction: str = "mean",
+        previous: Any = None,
+        dtype: Any = None,
+        atol: float = 0.0,
+    ) -> "Verdict":
+        """Recognise one plain gradient step of another program by its result.
+
+        The network holds the parameters before that step, and is left as it is; what is frozen or has a rate factor
+        should keep it.
+
+        Parameters
+        ----------
+        X, T : array
+            The samples of that one step: (n_samples, n_inputs) and (n_samples, n_outputs), or class numbers; or one
+            sample. Pure Python reads every message: a handful of samples is quick.
+        after : Network, mapping or pair of arrays
+            The parameters after it: a Network of the same wiring; a mapping of "weights", "biases", "slopes" to
+            arrays; or (weights, biases). Weights (n_edges,) are in the order of ``net.edges``, which of fully connected
+            layers is that of ``W.ravel()`` with W (n_out, n_in), layer after layer; biases are (n_neurons,), or without
+            the inputs. What is left out is not compared.
+        learning_rate : float
+            μ, above 0.
+        loss, reduction : str, Loss or None, {"mean", "sum"}
+            As for ``net.gradients``: what the program was meant to do.
+        previous : as ``after``, optional
+            The parameters one step earlier, too: then momentum is recognised, with its β.
+        dtype : {"float32", "float64"}, optional
+            What the program computes in; that of ``after`` if not given, float32 if either of both is.
+        atol : float
+            How far the given parameters may be off, as when they were printed with 9 digits: 1e-9.
+
+        Returns
+        -------
+        Verdict
+            ``.rule``: "right", the name of the mistake, or "unknown".
+        """
         from neuronsim.verifying.foreign import check_foreign
 
         after, previous = (given.runtime if isinstance(given, Network) else given for given in (after, previous))
-        return check_foreign(self.runtime, X, T, after, previous=previous, **settings)
+        return check_foreign(
+            self.runtime, X, T, after, learning_rate=learning_rate, loss=loss, reduction=reduction, previous=previous,
+            dtype=dtype, atol=atol,
+        )  # fmt: skip
 
-    def step(self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01) -> Any:
+    def step(
+        self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01
+    ) -> "Step":
         """Forward, error, backward, update with one sample: one online step of plain SGD.
 
         Parameters

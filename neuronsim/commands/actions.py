@@ -14,6 +14,8 @@ from neuronsim.kernels import jit
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
+from neuronsim.verifying.checks import Check
+from neuronsim.verifying.verdict import Verdict
 
 
 def run(options: argparse.Namespace) -> int:
@@ -146,6 +148,7 @@ def check(options: argparse.Namespace) -> int:
     net = load(options.network)
     X, T = _samples(options, net.n_outputs)
     given = {"loss": options.loss, "reduction": options.reduction}
+    found: Check | Verdict
     if options.after is None:
         found = net.check(X, T, **given)
     else:

@@ -117,27 +117,7 @@ def check(
     reduction: str = "mean",
     most: int = MOST_PARAMETERS,
 ) -> Check:
-    """Compare the gradients of all weights, biases and slopes with central differences, on a float64 copy.
-
-    Parameters
-    ----------
-    runtime : Runtime
-        Is left as it is.
-    X, T : array
-        Shapes (n_samples, n_inputs) and (n_samples, n_outputs), or (n_samples,) class numbers; or one sample.
-        A handful of samples is enough: every parameter costs two forward passes over all of them.
-    loss : str, Loss or None
-        As for ``net.gradients``.
-    reduction : {"mean", "sum"}
-        Over samples.
-    most : int
-        Of more parameters than this, a random selection is measured.
-
-    Returns
-    -------
-    Check
-        All comparisons, worst first.
-    """
+    """Compare all gradients with central differences, on a float64 copy; ``Network.check`` says how."""
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
     runtime.engine()

@@ -40,36 +40,7 @@ def check_foreign(
     dtype: Any = None,
     atol: float = 0.0,
 ) -> Verdict:
-    """Recognise one plain gradient step of another program by its result.
-
-    Parameters
-    ----------
-    runtime : Runtime
-        The parameters before the step; what is frozen or has a rate factor should keep it. Is left as it is.
-    X, T : array
-        The samples of that one step: (n_samples, n_inputs) and (n_samples, n_outputs), or class numbers; or one sample.
-        Pure Python reads every message: a handful of samples is quick.
-    after : Network, mapping or pair of arrays
-        The parameters after it: a Network of the same wiring; a mapping of "weights", "biases", "slopes" to arrays; or
-        (weights, biases). Weights (n_edges,) are in the order of ``net.edges``, which of fully connected layers is
-        that of ``W.ravel()`` with W (n_out, n_in), layer after layer; biases are (n_neurons,), or without the inputs.
-        What is left out is not compared.
-    learning_rate : float
-        μ, above 0.
-    loss, reduction : str, Loss or None, {"mean", "sum"}
-        As for ``net.gradients``: what the program was meant to do.
-    previous : as ``after``, optional
-        The parameters one step earlier, too: then momentum is recognised, with its β.
-    dtype : {"float32", "float64"}, optional
-        What the program computes in; that of ``after`` if not given, float32 if either of both is.
-    atol : float
-        How far the given parameters may be off, as when they were printed with 9 digits: 1e-9.
-
-    Returns
-    -------
-    Verdict
-        ``.rule``: "right", the name of the mistake, or "unknown".
-    """
+    """Recognise one plain gradient step of another program by its result; ``Network.check_foreign`` says how."""
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
     rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
