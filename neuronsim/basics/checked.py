@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from functools import cache
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -97,7 +98,13 @@ def _as_float(value: float) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+@cache
+def _bounds(interval: str) -> tuple[float, float]:
+    low, high = interval[1:-1].split(",")
+    return float(low), float(high)
+
+
 def _is_within(number: float, interval: str) -> bool:
-    low, high = map(float, interval[1:-1].split(","))
+    low, high = _bounds(interval)
     above = low <= number if interval[0] == "[" else low < number
     return above and (number <= high if interval[-1] == "]" else number < high)

@@ -129,17 +129,19 @@ class BlockSignals:
     @property
     def outputs(self) -> Array:
         """y of the network's outputs, shape (count, n_outputs)."""
-        y = self._read(self.work.y, len(self.wiring.is_input))
-        return y[:, self.wiring.outputs]
+        return self._read(self.work.y, len(self.wiring.is_input), self.wiring.outputs)
 
     @property
     def delta(self) -> Array:
         """δ, shape (count, n_neurons); an input's is ∂L/∂x, NaN where the wiring wants none."""
         wiring = self.wiring
-        delta = self._read(self.work.delta, len(wiring.is_input)).copy()
-        if len(wiring.cleared) < len(wiring.is_input):
+        delta = self._read(self.work.delta, len(wiring.is_input))
+        unknown, on_top = len(wiring.cleared) < len(wiring.is_input), np.flatnonzero(wiring.is_input[wiring.outputs])
+        if unknown or len(on_top):
+            delta = delta.copy()
+        if unknown:
             delta[:, wiring.inputs] = np.nan
-        for row in np.flatnonzero(wiring.is_input[wiring.outputs]):
+        for row in on_top:
             # an input that is an output gets the loss's part on top of what its sinks send back
             delta[:, wiring.outputs[row]] += self._read(self.work.loss_delta, len(wiring.outputs))[:, row]
         return delta
@@ -160,11 +162,11 @@ class BlockSignals:
         found[:, self.wiring.inputs] = self.inputs
         return found
 
-    def _read(self, values: Array, rows: int) -> Array:
-        """A buffer as (count, rows)."""
+    def _read(self, values: Array, rows: int, chosen: Array | slice = slice(None)) -> Array:
+        """A buffer as (count, rows), or some of its rows."""
         stride = self.work.stride
         starts = range(0, values.size, self.work.pitch) if self.work.pitch else (0,)
-        planes = [values[at : at + rows * stride].reshape(rows, stride).T for at in starts]
+        planes = [values[at : at + rows * stride].reshape(rows, stride)[chosen].T for at in starts]
         return (planes[0] if len(planes) == 1 else np.concatenate(planes))[: self.count]
 
 

@@ -1,8 +1,8 @@
 """The arrays of a graph: neurons by row, edges by sink, then source, and how edits change them."""
 
 from bisect import bisect_left
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -86,8 +86,10 @@ class Arrays:
 
     def copy(self) -> "Arrays":
         """An independent copy; it shares the wiring's arrays."""
-        parameters = {what: getattr(self, what).copy() for what in ("weights", "biases", "slopes")}
-        return replace(self, **parameters, rates=deepcopy(self.rates))
+        other = copy(self)
+        other.weights, other.biases, other.slopes = self.weights.copy(), self.biases.copy(), self.slopes.copy()
+        other.rates = AllRates(*(rates.copy() for rates in self.rates))
+        return other
 
     def position(self, source: int, sink: int) -> int | None:
         """Where the edge between two rows is, or None."""

@@ -7,7 +7,7 @@ order (`neuronsim.graph.plan`). A failed edit changes nothing.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -391,7 +391,9 @@ class Graph:
 
     def showing(self, weights: Reals, biases: Reals, slopes: Reals) -> "Graph":
         """The same wiring with other parameters, to be looked at, not edited: it shares everything."""
-        return self._with(replace(self.arrays, weights=weights, biases=biases, slopes=slopes), self._rows)
+        arrays = copy(self.arrays)
+        arrays.weights, arrays.biases, arrays.slopes = weights, biases, slopes
+        return self._with(arrays, self._rows)
 
     def _with(self, arrays: Arrays, rows: Rows) -> "Graph":
         other = Graph.__new__(Graph)

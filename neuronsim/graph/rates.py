@@ -32,6 +32,12 @@ class Rates:
     stored_marks: Marks | None = None
     _combined: Reals | None = None
 
+    def copy(self) -> "Rates":
+        """An independent copy."""
+        factors, marks = self.stored_factors, self.stored_marks
+        copies = None if factors is None else factors.copy(), None if marks is None else marks.copy()
+        return Rates(self.n, self.dtype, *copies)
+
     @property
     def n_frozen(self) -> int:
         """How many parameters are frozen."""

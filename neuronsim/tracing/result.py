@@ -1,6 +1,6 @@
 """What one training step did: its signals, its gradients, its parameters before and after (L3, L4)."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -15,6 +15,8 @@ from neuronsim.formulas.losses import Loss, loss_deltas
 from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels.arguments import Parameters
+
+_SEALED = "z", "y", "delta", "slope_terms", "losses", "after", "reduced", "samples", "state", "state_after"
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -101,14 +103,13 @@ class StepResult:
 
     def __post_init__(self) -> None:
         graph, dtype = self.graph, self.graph.dtype
-        kept = {f.name: _sealed(getattr(self, f.name), dtype) for f in fields(self) if f.init and f.name != "targets"}
+        kept = {name: _sealed(getattr(self, name), dtype) for name in _SEALED}
         before = _sealed(Parameters(graph.weights, graph.biases, graph.slopes), dtype)
         targets = np.asarray(self.targets, np.float64)
         kept["graph"] = graph.showing(*before)
         kept["targets"] = _sealed(targets, targets.dtype) if self.is_batch else targets.tolist()
         kept |= before._asdict() | {f"{name}_after": values for name, values in kept["after"]._asdict().items()}
-        for name, value in kept.items():
-            object.__setattr__(self, name, value)
+        self.__dict__.update(kept)  # the fields of a frozen instance, set once
 
     @property
     def is_batch(self) -> bool:
@@ -224,15 +225,13 @@ class StepResult:
 
 def _sealed(value: Any, dtype: np.dtype[Any]) -> Any:
     """The same where nobody can write to it: real arrays of ``dtype``, copied unless that is so already."""
+    if isinstance(value, np.ndarray):
+        dtype = dtype if value.dtype.kind == "f" else value.dtype
+        if value.dtype == dtype and not value.flags.writeable:
+            return value
+        kept = np.array(value, dtype)
+        kept.flags.writeable = False
+        return kept
     if isinstance(value, Parameters):
-        return Parameters(*(_sealed(values, dtype) for values in value))
-    if isinstance(value, tuple):
-        return tuple(_sealed(part, dtype) for part in value)
-    if not isinstance(value, np.ndarray):
-        return value
-    dtype = dtype if value.dtype.kind == "f" else value.dtype
-    if value.dtype == dtype and not value.flags.writeable:
-        return value
-    kept = np.array(value, dtype)
-    kept.flags.writeable = False
-    return kept
+        return Parameters(*[_sealed(values, dtype) for values in value])
+    return tuple(_sealed(part, dtype) for part in value) if isinstance(value, tuple) else value
