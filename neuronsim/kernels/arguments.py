@@ -216,6 +216,17 @@ class Sums(NamedTuple):
     scratch: int  # where the thread's part of the scratch array begins
 
 
+class Dots(NamedTuple):
+    """What a single neuron's gradients are summed from, and where they go: less to compile than a whole workspace."""
+
+    y: Array
+    delta: Array
+    d0: int  # where the neuron's row begins
+    stride: int
+    pitch: int
+    scratch: Array
+
+
 class Patch(NamedTuple):
     """Weights of some neurons of a dense bundle from some of its sources."""
 

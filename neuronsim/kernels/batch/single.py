@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from neuronsim.kernels.arguments import Array, Edges, Signals, Sums, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Dots, Edges, Signals, Sums, Wiring, Workspace
 from neuronsim.kernels.batch.aggregation import forward_row, push_row
 from neuronsim.kernels.jit import inlined
 from neuronsim.kernels.lanes import lane_count
@@ -41,13 +41,13 @@ def push_one(edges: Edges, delta: Array, neuron: int, stride: int, start: int, e
 
 
 @inlined
-def gradient_together(shape: Any, wiring: Wiring, work: Workspace, neuron: int, s0: int, count: int, out: int) -> None:
+def gradient_together(shape: Any, dots: Dots, sources: Array, s0: int, count: int, out: int) -> None:
     """∂L/∂w = Σ_i δ_i · y_i for one neuron and a tile of sources: partial sums per lane, then their tree.
 
     The ``count`` samples come plane by plane, four lane vectors at a time.
     """
-    y, delta, sources, stride = work.y, work.delta, wiring.sources, work.stride
-    width, d0 = lane_count(y), neuron * stride
+    y, delta, d0, stride, pitch, scratch = dots
+    width = lane_count(y)
     sums = tile_zero(shape, y)
     plane = 0
     while count > 0:
@@ -61,9 +61,9 @@ def gradient_together(shape: Any, wiring: Wiring, work: Workspace, neuron: int, 
         while lane < last:
             sums = tile_gather_dot(sums, tile_load(ONE, delta, d0 + lane, stride), y, sources, s0, stride, lane)
             lane += width
-        plane += work.pitch
+        plane += pitch
         count -= stride
-    tile_totals(sums, work.scratch, out)
+    tile_totals(sums, scratch, out)
 
 
 @inlined
@@ -71,12 +71,13 @@ def gradient_one(wiring: Wiring, work: Workspace, sums: Sums, neuron: int, out: 
     """∂L/∂w of one neuron, ``SUMMED`` sources at a time: the last ones again where they would not fill a tile."""
     s0 = wiring.row_start[neuron]
     count = wiring.row_start[neuron + 1] - s0
+    dots = Dots(work.y, work.delta, neuron * work.stride, work.stride, work.pitch, work.scratch)
     k = 0
     while k < count:
         if count < SUMMED:
-            gradient_together(ONE, wiring, work, neuron, s0 + k, sums.n_samples, out + k)
+            gradient_together(ONE, dots, wiring.sources, s0 + k, sums.n_samples, out + k)
             k += 1
         else:
             at = min(k, count - SUMMED)
-            gradient_together(SUMS, wiring, work, neuron, s0 + at, sums.n_samples, out + at)
+            gradient_together(SUMS, dots, wiring.sources, s0 + at, sums.n_samples, out + at)
             k += SUMMED
