@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Reals
+from neuronsim.basics.words import counted
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.signals import ForwardSignals
@@ -70,7 +71,7 @@ class Runtime:
         x = np.asarray(X)
         if len(x) != len(names):
             listed = f" ({names})" if len(names) else ""
-            raise DataError(f"x has {_n(len(x), 'value')}, the network has {_n(len(names), 'input')}{listed}")
+            raise DataError(f"x has {counted(len(x), 'value')}, the network has {counted(len(names), 'input')}{listed}")
         return as_samples(x[None], names, self.graph.dtype, "x"), True
 
     def data(
@@ -113,7 +114,3 @@ def _ndim(values: ArrayLike) -> int:
         return np.ndim(values)
     except ValueError:
         return -1
-
-
-def _n(n: int, of: str) -> str:
-    return f"{n:,} {of}" if n == 1 else f"{n:,} {of}s"
