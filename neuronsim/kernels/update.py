@@ -14,9 +14,9 @@ from neuronsim.kernels.lanes import Lanes, filled, fma, lane_count, load, load_p
 
 # The numbers of a step, in the network's dtype: what ``Rule.numbers`` holds at which place.
 # FIRST and SECOND are β (or α, η), *_REST is 1 − β rounded once: 1 − 0.999 in float32 would be off by 5e-5.
-RATE, SCALE, DECAY, CLIP, FIRST, SECOND, FIRST_REST, SECOND_REST, EPSILON = range(9)
-CORRECTION_1, CORRECTION_2, LOWEST, HIGHEST = range(9, 13)
-N_RULE = 13
+RATE, SCALE, CLIP, FIRST, SECOND, FIRST_REST, SECOND_REST, EPSILON = range(8)
+CORRECTION_1, CORRECTION_2, LOWEST, HIGHEST = range(8, 12)
+N_RULE = 12
 
 #: ``Learning.mode``: a gradient updates the parameters, or it is written, or added, to ``Learning.gradient``.
 UPDATE, WRITE, ADD = range(3)
