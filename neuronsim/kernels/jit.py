@@ -30,7 +30,10 @@ from numba.core.caching import _Cache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 
-from neuronsim.errors import CompileWarning
+from neuronsim.errors import CompileWarning, SettingError
+
+if numba.config.DISABLE_JIT:
+    raise SettingError("NUMBA_DISABLE_JIT=1: neuronsim's kernels only run compiled; unset it (set it to 0)")
 
 # Threads that wait for the next parallel region spin for ever by default: on a machine that is busy elsewhere too,
 # each step then waits for a whole time slice (12 ms against 0.8 ms). libgomp reads this when Numba loads it.
@@ -246,9 +249,7 @@ def cache_folder() -> Path | None:
 
     The first writable of: ``NUMBA_CACHE_DIR``; ``__pycache__`` beside the kernels; the user's cache folder.
     """
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    for base in [Path(chosen)] if chosen else [Path(__file__).parent / "__pycache__", user]:
+    for base in _cache_bases():
         folder = base / "neuronsim-kernels" / source_digest()
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -261,6 +262,15 @@ def cache_folder() -> Path | None:
         stacklevel=2,
     )
     return None
+
+
+def _cache_bases() -> Iterator[Path]:
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(chosen)
+        return
+    yield Path(__file__).parent / "__pycache__"
+    with suppress(RuntimeError):  # there is no home: HOME is unset, and the user's number is in no list
+        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 _announced = threading.Event()

@@ -448,3 +448,26 @@ class TestVersions:
         for size in (1, 4):
             net.fit(self.X, unusual(self.CLASSES), batch_size=size)
         assert versions() == before
+
+
+def test_a_user_who_has_no_home(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """HOME unset and a uid that no password file knows, as in many containers: the other places are tried."""
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    unknown = """
+import pwd
+def getpwuid(uid):
+    raise KeyError(uid)
+pwd.getpwuid = getpwuid
+"""
+    assert place.run(unknown + RUN) == [*RIGHT, *LOADED]
+    out, err = place.start(unknown + RUN, {"NUMBA_CACHE_DIR": ""}).communicate(timeout=120)
+    assert (out.splitlines()[:3], err) == (RIGHT, "")
+
+
+def test_without_compilation_it_says_so(place: Place):
+    """Kernels read memory as only compiled code can: NUMBA_DISABLE_JIT leaves nothing that could run."""
+    process = place.start("import neuronsim.network", {"NUMBA_DISABLE_JIT": "1"})
+    _, err = process.communicate(timeout=120)
+    assert err.splitlines()[-1].startswith("neuronsim.errors.SettingError: NUMBA_DISABLE_JIT=1")
+    assert "unset it" in err
