@@ -11,17 +11,27 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-@pytest.fixture(scope="module")
-def make_house():
-    spec = importlib.util.spec_from_file_location("make_house", ROOT / "docs" / "make_house.py")
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+@pytest.fixture(scope="module")
+def make_house():
+    return script("make_house")
+
+
 def test_the_picture_of_the_house_is_todays(make_house):
     drawn = make_house.PICTURE.read_text(encoding="utf-8")
     assert drawn == make_house.picture(), "the house has changed: python docs/make_house.py"
+
+
+def test_the_reference_of_experiment_files_is_todays():
+    make_keys = script("make_keys")
+    written = make_keys.PAGE.read_text(encoding="utf-8")
+    assert written == make_keys.page(), "a key of experiment files has changed: python docs/make_keys.py"
 
 
 def test_rooms_stand_on_what_they_import(make_house):

@@ -18,6 +18,14 @@ from neuronsim.verifying.checks import Check
 from neuronsim.verifying.verdict import Verdict
 
 
+def new(options: argparse.Namespace) -> int:
+    """Write an experiment file to begin with."""
+    targets = options.targets.split(",") if options.targets else [-1]
+    experiment.new(options.file, options.data, options.wiring, targets=targets, classes=options.classes)
+    show({"experiment": options.file} if options.json else f"{options.file}\nneuronsim run {options.file}")
+    return OK
+
+
 def run(options: argparse.Namespace) -> int:
     """Train as an experiment file says, and write a run directory."""
     if options.resume:

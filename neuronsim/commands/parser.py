@@ -17,7 +17,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_run, _add_info, _add_report, _add_explain, _add_check, _add_draw):
+    for add in (_add_demo, _add_new, _add_run, _add_info, _add_report, _add_explain, _add_check, _add_draw):
         add(commands)
     return parser.parse_args(_joined(arguments))
 
@@ -25,6 +25,19 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 def _add_demo(commands: Any) -> None:
     demo = _command(commands, "demo", "the lectures' worked numbers beside ours, then a training run")
     demo.add_argument("-o", "--output", metavar="DIR", default=".", help="where picture and page go (default: here)")
+
+
+def _add_new(commands: Any) -> None:
+    new = _command(commands, "new", "write an experiment file that runs as it is, with every key explained in it")
+    new.add_argument("file", metavar="FILE", nargs="?", default="experiment.toml", help="default: experiment.toml")
+    new.add_argument(
+        "--data", metavar="NAME", default="moons", help="a built-in data set (default: moons), or a CSV file"
+    )
+    new.add_argument(
+        "--targets", metavar="NAME,…", help="the columns of the CSV file that are targets (default: the last)"
+    )
+    new.add_argument("--classes", action="store_true", help="its one target column holds class numbers 0, 1, …")
+    new.add_argument("--wiring", metavar="NAME", default="layered", help="how it is wired (default: layered)")
 
 
 def _add_run(commands: Any) -> None:

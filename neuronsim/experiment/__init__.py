@@ -2,5 +2,6 @@
 
 from neuronsim.experiment.execute import Outcome, again, run
 from neuronsim.experiment.file import Experiment, read
+from neuronsim.experiment.template import new
 
-__all__ = ["Experiment", "Outcome", "again", "read", "run"]
+__all__ = ["Experiment", "Outcome", "again", "new", "read", "run"]

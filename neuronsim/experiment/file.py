@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim.errors import FileError, SettingError
-from neuronsim.experiment.format import WIRINGS, check, make, make_monitor
-from neuronsim.formulas.schedules import from_settings
+from neuronsim.experiment.format import check, make, make_monitor
+from neuronsim.experiment.keys import WIRINGS
 from neuronsim.network import Network
 from neuronsim.seeds import seed_of
 from neuronsim.storage import load
@@ -57,10 +57,9 @@ class Experiment:
     def fit_arguments(self) -> dict[str, Any]:
         """``[training]`` as keyword arguments for ``net.fit``; validation data are added later."""
         table = {key: value for key, value in self.settings["training"].items() if key != "validation"}
-        if isinstance(table.get("optimizer"), dict):
-            table["optimizer"] = make("optimizer", table["optimizer"])
-        if isinstance(table.get("learning_rate"), dict):
-            table["learning_rate"] = from_settings(table["learning_rate"])
+        for key in ("optimizer", "learning_rate"):
+            if isinstance(table.get(key), dict):
+                table[key] = make(key, table[key])
         if "stop" in table:
             rules = table["stop"] if isinstance(table["stop"], list) else [table["stop"]]
             table["stop"] = tuple(make("stop", rule) for rule in rules)

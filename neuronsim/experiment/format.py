@@ -1,77 +1,20 @@
-"""What an experiment file may say: its tables, their keys, the type of each value, and what becomes of it."""
+"""What an experiment file may say, checked against the table of keys, and what becomes of its inner tables."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from neuronsim import wiring
 from neuronsim.data.sets import DATA_SETS
 from neuronsim.errors import SettingError, choose
-from neuronsim.experiment.preparation import SCALES, TARGET_SCALES
-from neuronsim.experiment.settings import arguments_of, check_table
-from neuronsim.formulas.optimizers import OPTIMIZERS
+from neuronsim.experiment import keys
+from neuronsim.experiment.settings import check_table
+from neuronsim.formulas.schedules import from_settings
 from neuronsim.tracing.monitor import Monitor
-from neuronsim.training.stop import STOPS
 
-WIRINGS: dict[str, Callable[..., Any]] = {name: getattr(wiring, name) for name in wiring.__all__}
-
-_TABLES: dict[str, Any] = {"seed": int, **dict.fromkeys(("network", "data", "training", "trace", "versions"), dict)}
-
-# Tables of the format that this version cannot run: refused rather than passed over in silence.
+# What this version cannot run: refused rather than passed over in silence.
 _LATER = {"sweep": "running the product of several settings"}
 _TRAINING_LATER = ("checkpoint", "monitors", "resume", "snapshots")
 
-# The arguments of fit that a file can give.
-TRAINING: dict[str, Any] = {
-    "loss": str,
-    "reduction": str,
-    "optimizer": str | dict,
-    "learning_rate": float | dict,
-    "momentum": float,
-    "batch_size": int | Literal["all"],
-    "epochs": int,
-    "shuffle": bool,
-    "rng": int,
-    "weight_decay": float,
-    "clip_norm": float,
-    "clip_value": float,
-    "validation": bool | float,
-    "evaluate": bool,
-    "stop": dict | list[dict[str, Any]],
-    "threads": int,
-}
-
-# The arguments of Monitor that a file can give.
-TRACE: dict[str, Any] = {
-    "watch": str | list[str | list[str]],
-    "fields": str | list[str],
-    "every": int,
-    "steps": list[int] | Literal["log"],
-    "samples": list[int],
-    "keep_last": int,
-    "max_bytes": float,
-}
-
-# What tables of [training] become: the kind for messages, and the classes by their names.
-_OBJECTS: dict[str, tuple[str, Mapping[str, type[Any]]]] = {
-    "optimizer": ("optimizer", OPTIMIZERS),
-    "stop": ("stopping rule", STOPS),
-}
-
-_SCALING = {"scale": str, "scale_targets": str}
-_IDX = {"images": str, "labels": str}
-_SOURCES: dict[str, dict[str, Any]] = {
-    "name": {"name": str, "test": float},
-    "csv": {
-        "csv": str,
-        "directory": str,
-        "targets": str | int | list[str | int],
-        "header": bool,
-        "delimiter": str,
-        "classes": bool,
-        "test": str | float,
-    },
-    "train": {"train": dict, "directory": str, "test": dict | float},
-}
+# Where samples come from: the key that says so, and what may stand beside it.
+_SOURCES = {"name": (), "csv": keys.CSV, "train": keys.IDX}
 
 
 def check(settings: dict[str, Any]) -> None:
@@ -80,35 +23,29 @@ def check(settings: dict[str, Any]) -> None:
     Raises
     ------
     SettingError
-        It names the key and the nearest valid one, or the type that is needed.
+        It names the key and the nearest valid one, or what its value must be.
     """
     for name, what in _LATER.items():
         if name in settings:
             raise SettingError(f"[{name}]: {what} is not possible in this version; take the table out of the file")
-    check_table("", settings, _TABLES, required=("network", "data"))
+    check_table("", settings, keys.TOP)
     _check_network(settings["network"])
     _check_data(settings["data"])
-    training = settings.get("training", {})
-    for key in _TRAINING_LATER:
-        if key in training:
-            raise SettingError(f"training.{key} is not possible from a file in this version; take it out")
-    check_table("training", training, TRAINING)
+    _check_training(settings.get("training", {}))
     if "trace" in settings:
-        check_table("trace", settings["trace"], TRACE, required=["watch"])
+        check_table("trace", settings["trace"], keys.TRACE)
         make_monitor(settings["trace"])
 
 
 def _check_network(table: dict[str, Any]) -> None:
     if "file" in table:
-        check_table("network", table, {"file": str})
+        check_table("network", table, keys.NETWORK_FILE)
         return
     if "wiring" not in table:
-        check_table("network", table, {"file": str, "wiring": str} | dict.fromkeys(table, Any))
-        wirings = ", ".join(WIRINGS)
+        wirings = ", ".join(keys.WIRINGS)
         raise SettingError(f'network lacks what to build; give file = "net.json", or wiring = one of {wirings}')
-    make = choose("network.wiring", table["wiring"], WIRINGS)
-    allowed, required = arguments_of(make)
-    check_table("network", table, {"wiring": str} | allowed | {"dtype": str, "rng": int}, required)
+    choose("network.wiring", table["wiring"], keys.WIRINGS)
+    check_table("network", table, keys.wiring_keys(table["wiring"]))
 
 
 def _check_data(table: dict[str, Any]) -> None:
@@ -116,16 +53,26 @@ def _check_data(table: dict[str, Any]) -> None:
     if len(given) != 1:
         found = f"{' and '.join(given)} are given" if given else "none is given"
         raise SettingError(f"data has one of name, csv and train (IDX files); {found}")
-    allowed = _SOURCES[given[0]] | _SCALING
+    allowed = _SOURCES[given[0]]
     if given[0] == "name":
-        arguments, _ = arguments_of(choose("data set", table["name"], DATA_SETS))
-        allowed = allowed | arguments | ({"rng": int} if "rng" in arguments else {})
+        choose("data set", table["name"], DATA_SETS)
+        allowed = keys.set_keys(table["name"])
     check_table("data", table, allowed)
-    choose("data.scale", table.get("scale", "none"), SCALES)
-    choose("data.scale_targets", table.get("scale_targets", "none"), TARGET_SCALES)
     for part in ("train", "test"):
         if isinstance(table.get(part), dict):
-            check_table(f"data.{part}", table[part], _IDX, required=_IDX)
+            check_table(f"data.{part}", table[part], keys.IDX_FILES)
+
+
+def _check_training(table: dict[str, Any]) -> None:
+    for key in _TRAINING_LATER:
+        if key in table:
+            raise SettingError(f"training.{key} is not possible from a file in this version; take it out")
+    check_table("training", table, keys.TRAINING)
+    for key in keys.OBJECTS:
+        inner = table.get(key)
+        for part in inner if isinstance(inner, list) else [inner]:
+            if isinstance(part, dict):
+                make(key, part)
 
 
 def make_monitor(table: dict[str, Any]) -> Monitor:
@@ -134,9 +81,11 @@ def make_monitor(table: dict[str, Any]) -> Monitor:
 
 
 def make(key: str, table: dict[str, Any]) -> Any:
-    """``{ name = "adam", beta1 = 0.8 }`` of ``training.optimizer`` or ``training.stop`` as the object itself."""
-    kind, classes = _OBJECTS[key]
-    cls = choose(kind, table.get("name"), classes)
-    allowed, required = arguments_of(cls)
-    check_table(f"training.{key}", table, {"name": str} | allowed, ["name", *required])
-    return cls(**{name: value for name, value in table.items() if name != "name"})
+    """``{ name = "adam", beta1 = 0.8 }`` of ``training.optimizer``, say, as the object itself."""
+    objects = keys.OBJECTS[key]
+    name = table.get(objects.chooser)
+    cls = choose(objects.kind, name, objects.classes)
+    check_table(f"training.{key}", table, objects.keys(cls.name))
+    if key == "learning_rate":
+        return from_settings(table)
+    return cls(**{name: value for name, value in table.items() if name != objects.chooser})

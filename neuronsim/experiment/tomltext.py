@@ -21,7 +21,7 @@ def toml_text(table: Mapping[str, Any]) -> str:
 
 def _lines(table: Mapping[str, Any], heading: str) -> list[str]:
     present = {key: value for key, value in table.items() if value is not None}
-    lines = [f"{_key(k)} = {_value(v)}" for k, v in present.items() if not isinstance(v, Mapping)]
+    lines = [f"{_key(k)} = {toml_value(v)}" for k, v in present.items() if not isinstance(v, Mapping)]
     if heading and (lines or not present):
         lines[:0] = ["", f"[{heading}]"]
     for key, value in present.items():
@@ -39,7 +39,8 @@ def _string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value as it stands behind the ``=``; a table in braces, on the line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -49,8 +50,8 @@ def _value(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+        inner = ", ".join(f"{_key(k)} = {toml_value(v)}" for k, v in value.items() if v is not None)
         return "{ " + inner + " }" if inner else "{}"
     raise TypeError(f"TOML has no {type(value).__name__}: {value!r}")

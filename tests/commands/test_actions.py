@@ -102,6 +102,26 @@ def xor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+class TestNew:
+    def test_the_file_runs(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert cli.main(["new"]) == 0
+        path, command = capsys.readouterr().out.splitlines()
+        assert (path, command) == ("experiment.toml", "neuronsim run experiment.toml")
+        assert cli.main([*command.split()[1:], "--set", "training.epochs=1"]) == 0
+        assert cli.main(["new", "spirals.toml", "--data", "spirals", "--wiring", "random_dag", "--json"]) == 0
+        assert '"experiment": "spirals.toml"' in capsys.readouterr().out
+
+    def test_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert cli.main(["new"]) == 0
+        before = Path("experiment.toml").read_bytes()
+        assert cli.main(["new", "--data", "xor"]) == 3
+        assert "is there already" in capsys.readouterr().err
+        assert Path("experiment.toml").read_bytes() == before
+        assert cli.main(["new", "none/a.toml"]) == 3
+
+
 class TestRun:
     def test_writes_where_it_is_told(self, xor: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["run", str(xor), "-o", "out"]) == 0
@@ -127,7 +147,7 @@ class TestRun:
         [
             (["--set", "training.epcohs=3"], 3, "did you mean 'epochs'"),
             (["--set", "data.name=iriss"], 3, "did you mean 'iris'"),
-            (["--set", "training.learning_rate=-1"], 3, "learning rate"),
+            (["--set", "training.learning_rate=-1"], 3, "training.learning_rate is -1"),
             (["--set", "network.sizes=[3, 1]"], 3, "2 columns"),
             (["-o", "xor.toml/out"], 3, "xor.toml"),
             (["--resume"], 2, "--resume is not possible"),

@@ -1,6 +1,5 @@
 """What an experiment file may say: everything else is refused by name."""
 
-import inspect
 from typing import Any
 
 import pytest
@@ -8,8 +7,6 @@ from experiments import XOR
 
 from neuronsim import experiment, wiring
 from neuronsim.errors import SettingError
-from neuronsim.experiment.format import TRAINING
-from neuronsim.network import Network
 
 
 class TestReading:
@@ -34,11 +31,6 @@ class TestReading:
             "from_edges",
         }
 
-    def test_a_file_can_say_whatever_fit_takes(self) -> None:
-        fit = set(inspect.signature(Network.fit).parameters)
-        live = {"self", "X", "T", "progress", "monitors", "snapshots", "checkpoint", "resume"}
-        assert set(TRAINING) == fit - live
-
     @pytest.mark.parametrize(
         ("old", "new", "message"),
         [
@@ -46,18 +38,18 @@ class TestReading:
             ("epochs = 4", 'epochs = "four"', r"training.epochs is 'four' \(a string\); it must be a whole number"),
             ("epochs = 4", "epochs = 4.5", "it must be a whole number"),
             ("epochs = 4", "epochs = true", "it must be a whole number"),
-            ("epochs = 4", "batch_size = 'most'", "a whole number or one of 'all'"),
+            ("epochs = 4", "batch_size = 'most'", "a whole number of at least 1 or 'all'"),
             ("epochs = 4", "stop = [3]", "training.stop"),
             ("epochs = 4", "checkpoint = 'x'", "training.checkpoint is not possible"),
-            ("learning_rate = 0.5", "learning_rate = '0.5'", "it must be a number or a table"),
+            ("learning_rate = 0.5", "learning_rate = '0.5'", "it must be a number of at least 0 or a table"),
             ("[training]", "[trianing]", "unknown key 'trianing'; did you mean 'training'"),
             ("[training]", "[trace]\nwach = ['y*']\n[training]", "unknown key 'trace.wach'; did you mean 'watch'"),
             ("[training]", "[trace]\nevery = 5\n[training]", "trace lacks 'watch'"),
             ("[training]", "[trace]\nwatch = ['y*']\nfields = ['w']\n[training]", "'w' is a field of edges"),
-            ("[training]", "[trace]\nwatch = ['y*']\nevery = 0\n[training]", "every=0"),
+            ("[training]", "[trace]\nwatch = ['y*']\nevery = 0\n[training]", "trace.every is 0"),
             ("[training]", "[sweep]\n[training]", r"\[sweep\]: .* is not possible in this version"),
             ("seed = 3", "seed = 'x'", "seed is 'x'"),
-            ("seed = 3", "seed = -1", "negative"),
+            ("seed = 3", "seed = -1", "seed is -1 .* of at least 0"),
             ("seed = 3", "sede = 3", "unknown key 'sede'; did you mean 'seed'"),
             ('"layered"', '"layerd"', "unknown network.wiring 'layerd'; did you mean 'layered'"),
             ("sizes", "szies", "unknown key 'network.szies'; did you mean 'sizes'"),
