@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from neuronsim.analysis.probe import Probe, classes, largest, step_number
 from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
-from neuronsim.documents.notation import number
+from neuronsim.documents.notation import given
 from neuronsim.documents.section import Section
 from neuronsim.engine.workspace import BlockSignals, gathered
 from neuronsim.errors import NotKnownError, SettingError
@@ -148,14 +148,14 @@ class Blame(Explained):
         if self.labels is not None:
             rows[0] += ("class", "predicted")
         for cell in self.top():
-            row = (str(cell.sample), cell.neuron, number(cell.delta), number(cell.change), number(cell.loss))
+            row = (str(cell.sample), cell.neuron, given(cell.delta), given(cell.change), given(cell.loss))
             rows.append(row if cell.label is None else (*row, str(cell.label), str(cell.predicted)))
         left = n * of - (len(rows) - 1)
         remark = (f"the {len(rows) - 1} largest |δ| of {n * of:,}",) if left else ()
         sections = [Section("by sample", tuple(rows), remark)]
         if self.labels is not None:
             sections.append(self._classes_section())
-        rate = number(self.learning_rate)
+        rate = given(self.learning_rate)
         title = f"δ of {n:,} samples at {self.neurons}, parameters before step {self.step:,}; Σ |Δw| at the rate {rate}"
         return Explanation(title, tuple(sections))
 
@@ -163,7 +163,7 @@ class Blame(Explained):
         rows: list[tuple[str, ...]] = [("class", "neuron", "samples", "mean δ", "mean |δ|", "Σ |Δw|", "share")]
         ranked = sorted(self.by_class(), key=lambda c: -c.change)
         for c in ranked[:_SHOWN]:
-            means = number(c.mean_delta), number(c.mean_abs_delta), number(c.change)
+            means = given(c.mean_delta), given(c.mean_abs_delta), given(c.change)
             rows.append((str(c.label), c.neuron, f"{c.n_samples:,}", *means, f"{100 * c.share:.1f} %"))
         left = len(ranked) - _SHOWN
         return Section("by class", tuple(rows), (f"and {left:,} more",) if left > 0 else ())

@@ -9,7 +9,7 @@ import numpy as np
 from neuronsim.analysis.probe import step_number
 from neuronsim.basics.arrays import Array
 from neuronsim.documents.explanation import Explained, Explanation
-from neuronsim.documents.notation import number
+from neuronsim.documents.notation import given
 from neuronsim.documents.section import Section
 from neuronsim.graph.graph import Graph
 from neuronsim.tracing.conditions import Condition, parse
@@ -49,7 +49,7 @@ class Occurrence(Explained):
         place = f"neuron {self.where}" if isinstance(self.where, str) else f"edge {' → '.join(self.where)}"
         sample = "" if self.sample is None else f", sample {self.sample} (row of X)"
         made = () if self.made else ("this step diverged and was not made",)
-        rows = tuple((field, "=", number(value)) for field, value in self.values.items())
+        rows = tuple((field, "=", given(value)) for field, value in self.values.items())
         at = f"step {self.step} (epoch {self.epoch}){sample}, {place}"
         return Explanation(f"{self.condition} holds first at", (Section(at, rows, made),))
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from neuronsim.analysis.probe import classes, step_number
 from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
-from neuronsim.documents.notation import number
+from neuronsim.documents.notation import given, number
 from neuronsim.documents.section import Section
 from neuronsim.documents.terms import largest
 from neuronsim.errors import NotKnownError, SettingError
@@ -93,10 +93,10 @@ class Split(Explained):
         """The largest lines as a table."""
         lines = [line for line in self.entries if line.amount]
         shown, others = largest(lines, lambda line: line.amount)
-        rows = [(line.name, number(line.amount)) for line in shown]
+        rows = [(line.name, given(line.amount)) for line in shown]
         remarks = []
         if others:
-            rest = number(math.fsum(line.amount for line in others))
+            rest = given(math.fsum(line.amount for line in others))
             remarks.append(f"the {len(shown)} largest of {len(lines):,}; the others add up to {rest}")
         nothing = int(np.count_nonzero(self.amounts == 0.0))
         if nothing:
@@ -161,7 +161,7 @@ class Ledger(Explained):
 
     def _explanation(self) -> Explanation:
         steps = f"steps {self.start:,} to {self.stop - 1:,}" if self.stop > self.start else "no steps"
-        rows = ("then", number(self.before)), ("now", number(self.after)), ("change", number(self.total))
+        rows = ("then", given(self.before)), ("now", given(self.after)), ("change", given(self.total))
         remarks: tuple[str, ...] = ()
         if self._by_sample is None:
             remarks, splits = (f"{self.rule} is adaptive: booked by step, not by sample",), [self.by_step]

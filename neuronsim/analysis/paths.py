@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from neuronsim.basics.arrays import Floats
 from neuronsim.basics.checked import whole
 from neuronsim.documents.explanation import Explained
-from neuronsim.documents.notation import number
+from neuronsim.documents.notation import given, number
 from neuronsim.documents.section import Section
 from neuronsim.errors import NeuronsimError, SettingError
 from neuronsim.graph.edges import reaching
@@ -111,19 +111,19 @@ class Paths(Explained, Sequence[Path]):
         return f"<Paths of {self.neuron!r} in step {self.step}: {of}, delta = {self.delta:.9g}>"
 
     def _explanation(self) -> Section:
-        heading = f"δ[{self.neuron}] = {number(self.delta)} in step {self.step}"
+        heading = f"δ[{self.neuron}] = {given(self.delta)} in step {self.step}"
         if not self.n_paths:
             return Section(f"{heading}: no path leads to an output", ())
         rows = [("contribution", "of δ", "path", "f' · w · … · own δ of the output")]
-        rows += [(number(p.contribution), self._share(p.contribution), str(p), _product(p)) for p in self.shown]
+        rows += [(given(p.contribution), self._share(p.contribution), str(p), _product(p)) for p in self.shown]
         if not self.complete:
             left = _how_many(self.n_paths - len(self.shown))
-            rows.append((number(self.remainder), self._share(self.remainder), f"the other {left} together", ""))
+            rows.append((given(self.remainder), self._share(self.remainder), f"the other {left} together", ""))
         paths = "1 path" if self.n_paths == 1 else f"{_how_many(self.n_paths)} paths"
         return Section(f"{heading}: {paths} to the outputs", tuple(rows))
 
     def _share(self, contribution: float) -> str:
-        return f"{100.0 * contribution / self.delta:.3g} %" if self.delta else ""
+        return f"{number(100.0 * contribution / self.delta, 3)} %" if self.delta else ""
 
 
 def paths(step: StepResult, neuron: str | int, *, top: int | None = 5) -> Paths:
@@ -279,8 +279,8 @@ def _ends(names: Sequence[str]) -> list[str]:
 
 
 def _product(path: Path) -> str:
-    factors = [number(f) for pair in zip(path.slopes, path.weights, strict=True) for f in pair]
-    return " · ".join([*_ends(factors), number(path.own)])
+    factors = [given(f) for pair in zip(path.slopes, path.weights, strict=True) for f in pair]
+    return " · ".join([*_ends(factors), given(path.own)])
 
 
 def _how_many(n: float) -> str:

@@ -19,31 +19,35 @@ class Explanation:
 
     title: str
     sections: tuple[Section, ...]
+    digits: int = notation.DIGITS  # significant ones of each number, unless another number of them is asked for
 
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, digits: int = notation.DIGITS) -> str:
-        """As text; ``digits`` significant ones of each number."""
+    def text(self, digits: int | None = None) -> str:
+        """As text; ``digits`` significant ones of each number (9; of a worksheet its own)."""
+        digits = digits or self.digits
         return "\n\n".join([notation.text(self.title, digits), *(s.text(digits) for s in self.sections)])
 
-    def html(self, digits: int = notation.DIGITS) -> str:
-        """As HTML tables."""
+    def html(self, digits: int | None = None) -> str:
+        """As HTML tables; ``digits`` as of `text`."""
+        digits = digits or self.digits
         return f"<h4>{notation.html(self.title, digits)}</h4>" + "".join(s.to_html(digits) for s in self.sections)
 
     def _repr_html_(self) -> str:
         return self.html()
 
-    def latex(self, digits: int = notation.DIGITS, *, document: bool = False) -> str:
+    def latex(self, digits: int | None = None, *, document: bool = False) -> str:
         r"""As LaTeX.
 
         Parameters
         ----------
-        digits : int
-            Significant digits of each number.
+        digits : int, optional
+            Significant digits of each number; 9, of a worksheet its own.
         document : bool
             A whole document for pdfLaTeX; else a fragment, whose document needs ``\\usepackage{amsmath}``.
         """
+        digits = digits or self.digits
         title = rf"\subsection*{{{notation.latex_text(self.title, digits)}}}"
         parts = [r"\begingroup\allowdisplaybreaks", title, *(s.to_latex(digits) for s in self.sections), r"\endgroup"]
         fragment = "\n".join(parts) + "\n"
@@ -61,9 +65,12 @@ class Explanation:
         """
         return _worksheet(self, blanks, whole("digits", digits, 1, 17))
 
-    def as_dict(self, digits: int = notation.DIGITS) -> dict[str, object]:
-        """Plain text by section, for JSON."""
-        return {"title": notation.text(self.title, digits), "sections": [s.as_dict(digits) for s in self.sections]}
+    def as_dict(self, digits: int = notation.ALL_DIGITS) -> dict[str, object]:
+        """Text by section, for JSON: each number with all its digits unless told, and as programs write it."""
+        return {
+            "title": notation.for_programs(self.title, digits),
+            "sections": [s.as_dict(digits) for s in self.sections],
+        }
 
     def marked(self, change: Callable[[Mark], str]) -> "Explanation":
         """The same with every mark replaced, in reading order."""
@@ -109,11 +116,11 @@ class Worksheet:
 
     def text(self, *, key: bool = True) -> str:
         """As text, with or without the key."""
-        return "\n\n".join(part.text(self.digits) for part in self._parts(key))
+        return "\n\n".join(part.text() for part in self._parts(key))
 
     def html(self, *, key: bool = True) -> str:
         """As HTML, with or without the key."""
-        return "".join(part.html(self.digits) for part in self._parts(key))
+        return "".join(part.html() for part in self._parts(key))
 
     def _repr_html_(self) -> str:
         return self.html()
@@ -128,11 +135,11 @@ class Worksheet:
         document : bool
             A whole document for pdfLaTeX; else a fragment, whose document needs ``\\usepackage{amsmath}``.
         """
-        body = "\\clearpage\n".join(part.latex(self.digits) for part in self._parts(key))
+        body = "\\clearpage\n".join(part.latex() for part in self._parts(key))
         return _latex_document(body) if document else body
 
     def as_dict(self) -> dict[str, object]:
-        """Plain text by section and the answers, for JSON; these are not rounded."""
+        """Text by section and the answers, for JSON; these are not rounded."""
         return {"sheet": self.sheet.as_dict(self.digits), "answers": list(self.answers)}
 
     def _parts(self, key: bool) -> list[Explanation]:
@@ -159,9 +166,9 @@ def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Work
             return notation.blank(numbers[mark.content], to_fill=False)
         return notation.name(mark.content) if mark.kind == "name" else notation.given(mark.value, mark.digits)
 
-    sheet = explanation.marked(place)
+    sheet = replace(explanation.marked(place), digits=digits)
     rows = tuple((f"({k})", notation.given(value)) for k, value in enumerate(answers, 1))
-    key = Explanation(f"key: {explanation.title}", (Section(f"to {digits} significant digits", rows),))
+    key = Explanation(f"key: {explanation.title}", (Section(f"to {digits} significant digits", rows),), digits)
     return Worksheet(sheet, key, tuple(answers), digits)
 
 

@@ -6,7 +6,7 @@ text is our own vocabulary (``δ``, ``w_old[…]``, ``Σ w · y``), which LaTeX 
 
 import html as html_module
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 # A mark is one of these characters, what it stands for, and _END. Names are cleared of them.
@@ -14,7 +14,9 @@ _NAME, _GIVEN, _ANSWER, _KNOWN, _BLANK, _END = "\ue000\ue001\ue002\ue003\ue004\u
 _MARK = re.compile(f"([{_NAME}{_GIVEN}{_ANSWER}{_KNOWN}{_BLANK}])([^{_END}]*){_END}")
 _ALL = re.compile(f"[{_NAME}-{_END}]")
 
-DIGITS = 9
+DIGITS, ALL_DIGITS = 9, 17
+# What a negative number must not stand behind without brackets.
+_OPERATORS = ("·", "×", "÷", "/", "+", "−")
 
 
 class Mark(NamedTuple):
@@ -59,8 +61,20 @@ def blank(number: int, *, to_fill: bool) -> str:
 
 
 def number(value: float, digits: int = DIGITS) -> str:
-    """So many significant digits; from 17 on as many as tell it apart from any other float64."""
-    return repr(value) if digits >= 17 else f"{value:.{digits}g}"
+    """So many significant digits, with a true minus sign: how every number is printed.
+
+    A number with fewer digits is printed with those it has (0.35); one that was rounded keeps its zeros (0.03810).
+    With 17 digits it is printed with as many as tell it apart from any other float64. Zero has no sign.
+    """
+    value = float(value)
+    if value == 0.0:
+        return "0"
+    printed = repr(value)
+    if digits < ALL_DIGITS:
+        printed = f"{value:.{digits}g}"
+        if float(printed) != float(f"{value:.15g}"):  # beyond 15 digits is noise: 0.1 · 0.2 is 0.02
+            printed = f"{value:#.{digits}g}".replace(".e", "e").rstrip(".")
+    return printed.replace("-", "−")
 
 
 def pair(old: float, new: float) -> tuple[str, str]:
@@ -73,9 +87,9 @@ def distinguishing_digits(old: float, new: float) -> int:
     """How many digits tell two values apart; more than 9 are all."""
     if old == new:
         return 0
-    alike = (d for d in range(DIGITS, 0, -1) if number(old, d) == number(new, d))
+    alike = (d for d in range(DIGITS, 0, -1) if f"{old:.{d}g}" == f"{new:.{d}g}")
     digits = next(alike, 0) + 1
-    return 17 if digits > DIGITS else digits
+    return ALL_DIGITS if digits > DIGITS else digits
 
 
 def marks(cell: str, change: Callable[[Mark], str]) -> str:
@@ -91,17 +105,51 @@ def _mark(match: "re.Match[str]") -> Mark:
     return Mark(kind, value, int(digits))
 
 
+class _Piece(NamedTuple):
+    kind: str  # of a mark: "name", "number", "blank" or "reference"; "plain" between marks
+    text: str
+
+
+def _pieces(cell: str, digits: int) -> Iterator[_Piece]:
+    """The cell cut at its marks, as every form prints them: negative factors in brackets, no brackets doubled."""
+    at = 0
+    for match in _MARK.finditer(cell):
+        before, after = cell[at : match.start()], cell[match.end() :]
+        yield _Piece("plain", before)
+        mark = _mark(match)
+        if mark.kind == "name":
+            yield _Piece("name", mark.content)
+        elif mark.kind == "blank":
+            yield _blank_piece(mark.content, in_brackets=before.endswith("(") or after.startswith(")"))
+        else:
+            printed = number(mark.value, max(digits, mark.digits))
+            bracketed = printed.startswith("−") and before.rstrip().endswith(_OPERATORS)
+            bracketed |= after.startswith("²") and ("−" in printed or "e" in printed)
+            yield _Piece("number", f"({printed})" if bracketed else printed)
+        at = match.end()
+    yield _Piece("plain", cell[at:])
+
+
+def _blank_piece(content: str, *, in_brackets: bool) -> _Piece:
+    """The place of an answer; or a reference to it, which in brackets can't be taken for a number: f'(blank 3)."""
+    if content.endswith("?"):
+        return _Piece("blank", content[:-1])
+    return _Piece("reference", f"blank {content}" if in_brackets else f"({content})")
+
+
 def text(cell: str, digits: int = DIGITS) -> str:
     """The cell as plain text."""
+    return _joined(_pieces(cell, digits))
 
-    def plain(mark: Mark) -> str:
-        if mark.kind == "name":
-            return mark.content
-        if mark.kind == "blank":
-            return f"____({mark.content[:-1]})" if mark.content.endswith("?") else f"({mark.content})"
-        return number(mark.value, max(digits, mark.digits))
 
-    return marks(cell, plain)
+def for_programs(cell: str, digits: int = ALL_DIGITS) -> str:
+    """The cell as plain text, whose numbers a program reads."""
+    pieces = _pieces(cell, digits)
+    return _joined(p._replace(text=p.text.replace("−", "-")) if p.kind == "number" else p for p in pieces)
+
+
+def _joined(pieces: Iterable[_Piece]) -> str:
+    return "".join(f"____({piece.text})" if piece.kind == "blank" else piece.text for piece in pieces)
 
 
 def html(cell: str, digits: int = DIGITS) -> str:
@@ -116,6 +164,7 @@ _SYMBOLS = {
     "ε": r"\varepsilon ", "λ": r"\lambda ", "η": r"\eta ", "·": r"\cdot ", "÷": r"\div ", "→": r"\to ", "‖": r"\| ",
     "×": r"\times ", "≤": r"\le ", "≥": r"\ge ", "∞": r"\infty ", "±": r"\pm ", "…": r"\ldots ", "²": "^{2}",
     "₁": "_{1}", "₂": "_{2}", "ᵗ": "^{t}", "|": "|", "<": "<", ">": ">", "½": r"\tfrac{1}{2}", "^": "^", "'": "'",
+    "−": "-",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<hat>[a-z]_hat)|(?P<version>[a-z]_(?:old|new))|(?P<word>[A-Za-z]{2,}(?:[_'-][A-Za-z]+)*|a(?= ))"
@@ -133,8 +182,6 @@ _GREEK = {
     "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda",
     "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
 }  # fmt: skip
-# What a negative number must not stand behind without brackets.
-_OPERATORS = (r"\cdot", r"\times", "+", "-", "/")
 
 
 class _Token(NamedTuple):
@@ -149,8 +196,6 @@ def latex(cell: str, digits: int = DIGITS) -> str:
     for k, token in enumerate(tokens):
         if token.kind == "text":
             parts.append(rf"\text{{{token.latex}}}")
-        elif token.latex.startswith("-") and token.kind == "math" and "".join(parts).rstrip().endswith(_OPERATORS):
-            parts.append(f"({token.latex})")
         elif token.kind == "space":
             around = {t.kind for t in tokens[max(k - 1, 0) : k + 2]}
             parts.append(r"\ " if "text" in around else " ")
@@ -197,20 +242,17 @@ def _tokens(cell: str, digits: int) -> Iterator[_Token]:
 
 
 def _raw_tokens(cell: str, digits: int) -> Iterator[_Token]:
-    at = 0
-    for match in _MARK.finditer(cell):
-        yield from _words(cell[at : match.start()])
-        mark = _mark(match)
-        if mark.kind == "name":
-            yield _Token(escaped(mark.content), "text")
-        elif mark.kind == "blank":
-            filled = mark.content.endswith("?")
-            place = rf"\underline{{\hspace{{4em}}}}_{{({mark.content[:-1]})}}" if filled else f"({mark.content})"
-            yield _Token(place, "math")
+    for kind, content in _pieces(cell, digits):
+        if kind == "plain":
+            yield from _words(content)
+        elif kind == "name":
+            yield _Token(escaped(content), "text")
+        elif kind == "blank":
+            yield _Token(rf"\underline{{\hspace{{4em}}}}_{{({content})}}", "math")
+        elif kind == "reference":
+            yield _Token(content, "math" if content.startswith("(") else "text")
         else:
-            yield _Token(_latex_number(number(mark.value, max(digits, mark.digits))), "math")
-        at = match.end()
-    yield from _words(cell[at:])
+            yield _Token(_latex_number(content), "math")
 
 
 def _words(plain: str) -> Iterator[_Token]:
@@ -252,7 +294,9 @@ def _escaped_letter(letter: str) -> str:
 
 
 def _latex_number(printed: str) -> str:
-    mantissa, e, exponent = printed.partition("e")
+    inner = printed.strip("()").replace("−", "-")
+    mantissa, e, exponent = inner.partition("e")
     if e:
-        return rf"{mantissa} \times 10^{{{int(exponent)}}}"
-    return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{NaN}"}.get(printed, printed)
+        inner = rf"{mantissa} \times 10^{{{int(exponent)}}}"
+    inner = {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{NaN}"}.get(inner, inner)
+    return f"({inner})" if printed.startswith("(") else inner

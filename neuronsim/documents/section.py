@@ -47,11 +47,11 @@ class Section:
         lines += [rf"\noindent {notation.latex_text(remark, digits)}\par" for remark in self.remarks]
         return "\n".join(lines)
 
-    def as_dict(self, digits: int = notation.DIGITS) -> dict[str, object]:
-        """Plain text, for JSON."""
-        rows = [[notation.text(cell, digits) for cell in row] for row in self.rows]
-        remarks = [notation.text(remark, digits) for remark in self.remarks]
-        return {"heading": notation.text(self.heading, digits), "rows": rows, "remarks": remarks}
+    def as_dict(self, digits: int = notation.ALL_DIGITS) -> dict[str, object]:
+        """Text, for JSON."""
+        rows = [[notation.for_programs(cell, digits) for cell in row] for row in self.rows]
+        remarks = [notation.for_programs(remark, digits) for remark in self.remarks]
+        return {"heading": notation.for_programs(self.heading, digits), "rows": rows, "remarks": remarks}
 
     def marked(self, change: Callable[[notation.Mark], str]) -> "Section":
         """The same with every mark replaced, in reading order."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from neuronsim.basics.arrays import Reals
-from neuronsim.documents.notation import answer, given, known
+from neuronsim.documents.notation import answer, given, known, number
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import MOST_TERMS, SHOWN_TERMS
 from neuronsim.explaining.recipes import ParameterUpdate
@@ -42,7 +42,7 @@ def shares(
     rows = np.arange(len(sizes)) if step.samples is None else step.samples
 
     def percent(share: float) -> str:
-        return f"{100.0 * share / whole:.3g} %" if whole else ""
+        return f"{number(100.0 * share / whole, 3)} %" if whole else ""
 
     table: list[Row] = [headers]
     for k in shown:

@@ -117,16 +117,16 @@ def _own_rows(n: StepNeuron, own: float) -> list[Row]:
         wanted = total(n.step.wanted[k] for k in n.step.softmax_group) if n.derivative is None else 1.0
         factor = "" if wanted == 1.0 else f" · {given(wanted)}"
         sum_of_t = "" if wanted == 1.0 else "·Σt"
-        formula = f"y{sum_of_t} - t ({n.activation} with {loss_name})"
-        return [("", formula, f"{known(n.y)}{factor} - {given(t)}", "=", answer(own))]
+        formula = f"y{sum_of_t} − t ({n.activation} with {loss_name})"
+        return [("", formula, f"{known(n.y)}{factor} − {given(t)}", "=", answer(own))]
     values = f"y = {known(n.y)}, t = {given(t)}"
     rows: list[Row] = [("", f"∂L/∂y of {loss_name}", values, "=", answer(error))]
     if n.derivative is None:
         group = n.step.softmax_group
         mean = total(n.step.own_errors[k] * float(n.step.y[k]) for k in group)
         rows.append(("", "Σ ∂L/∂y · y of the softmax group", "", "=", given(mean)))
-        product = f"{known(n.y)} · ({known(error)} - {given(mean)})"
-        rows.append(("", "own part: y · (∂L/∂y - Σ)", product, "=", answer(own)))
+        product = f"{known(n.y)} · ({known(error)} − {given(mean)})"
+        rows.append(("", "own part: y · (∂L/∂y − Σ)", product, "=", answer(own)))
     elif not n.is_input:
         product = f"{known(error)} · {known(n.derivative)}"
         rows.append(("", "own part: ∂L/∂y · f'(z)", product, "=", answer(own)))

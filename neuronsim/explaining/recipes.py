@@ -17,12 +17,12 @@ from neuronsim.graph.parameters import ParameterRef
 from neuronsim.tracing.neurons import StepNeuron
 from neuronsim.tracing.result import StepResult
 
-_ADAM = "m := m + (1 - β₁) · (g - m), s := β₂ · s + (1 - β₂) · g², w := w - μ · m_hat / (√s_hat + ε)"
+_ADAM = "m := m + (1 − β₁) · (g − m), s := β₂ · s + (1 − β₂) · g², w := w − μ · m_hat / (√s_hat + ε)"
 _FORMULAS = {
-    "sgd": "w := w - μ · g",
-    "momentum": "v := β · v - μ · g, w := w + v",
-    "nesterov": "v := β · v - μ · g, w := w + β · v - μ · g",
-    "rmsprop": "s := α · s + (1 - α) · g², w := w - μ · g / (√s + ε)",
+    "sgd": "w := w − μ · g",
+    "momentum": "v := β · v − μ · g, w := w + v",
+    "nesterov": "v := β · v − μ · g, w := w + β · v − μ · g",
+    "rmsprop": "s := α · s + (1 − α) · g², w := w − μ · g / (√s + ε)",
     "adam": _ADAM,
     "adamw": _ADAM,
     "rprop": "the step size grows while the sign of g stays, and shrinks when it turns",
@@ -49,7 +49,7 @@ class ParameterUpdate:
 
 
 def is_plain(step: StepResult) -> bool:
-    """Whether the update is new = old - μ · gradient and nothing else."""
+    """Whether the update is new = old − μ · gradient and nothing else."""
     unclipped = step.clip_factor == 1.0 and step.clip_value is None
     return step.rule.name == "sgd" and not step.weight_decay and unclipped
 
@@ -58,7 +58,7 @@ def update_heading(step: StepResult) -> str:
     """The rule, its formula and its settings."""
     rule, settings = step.rule, [f"μ = {given(step.learning_rate)}"]
     if is_plain(step):
-        return f"update: new = old - μ · gradient, {settings[0]}"
+        return f"update: new = old − μ · gradient, {settings[0]}"
     if isinstance(rule, Rprop):
         settings = [f"× {given(rule.eta_plus)} or × {given(rule.eta_minus)}"]
         settings.append(f"from {given(rule.step_min)} to {given(rule.step_max)}")
@@ -78,12 +78,12 @@ def one_update(parameter: ParameterUpdate, step: StepResult) -> Section:
     digits = distinguishing_digits(old, new)
     rows: list[Row] = [("old", given(old, digits))]
     if is_plain(step):
-        change = f"= -{given(parameter.rate)} · {known(parameter.gradient)}, rounded"
+        change = f"= −{given(parameter.rate)} · {known(parameter.gradient)}, rounded"
         rows.append(("change", answer(parameter.change), _FROZEN if parameter.frozen else change))
     else:
         rows += _recipe(step, parameter)
     rows += _unless_given(rows, ("new", answer(new, digits)))
-    heading = "update: w := w - μ · ∂L/∂w" if is_plain(step) else update_heading(step)
+    heading = "update: w := w − μ · ∂L/∂w" if is_plain(step) else update_heading(step)
     return Section(heading, tuple(rows), (_ABOUT_OLD,))
 
 
@@ -141,8 +141,8 @@ def _recipe(step: StepResult, p: ParameterUpdate) -> list[Row]:
     if step.weight_decay and p.ref.array == "weights":
         if isinstance(step.rule, AdamW):
             w = p.old * (1.0 - p.rate * step.weight_decay)
-            numbers = f"{given(p.old)} · (1 - {given(p.rate)} · {given(step.weight_decay)})"
-            rows.append(("w: shrunk, w · (1 - μ · λ)", numbers, "=", answer(w)))
+            numbers = f"{given(p.old)} · (1 − {given(p.rate)} · {given(step.weight_decay)})"
+            rows.append(("w: shrunk, w · (1 − μ · λ)", numbers, "=", answer(w)))
         else:
             g, before = g + step.weight_decay * w, g
             rows.append(("g: g + λ · w", f"{known(before)} + {given(step.weight_decay)} · {given(w)}", "=", answer(g)))
@@ -155,41 +155,41 @@ def _moves(step: StepResult, p: ParameterUpdate, w: float, g: float) -> Iterator
     if isinstance(rule, (Momentum, Nesterov)):
         v_old, v = p.state[0], p.state_after[0]
         beta = given(rule.momentum)
-        yield "v := β · v - μ · g", f"{beta} · {given(v_old)} - {rate} · {known(g)}", "=", answer(v)
+        yield "v := β · v − μ · g", f"{beta} · {given(v_old)} − {rate} · {known(g)}", "=", answer(v)
         if isinstance(rule, Nesterov):
-            yield "w := w + β · v - μ · g", f"{given(w)} + {beta} · {known(v)} - {rate} · {known(g)}", "=", _new(p)
+            yield "w := w + β · v − μ · g", f"{given(w)} + {beta} · {known(v)} − {rate} · {known(g)}", "=", _new(p)
         else:
             yield "w := w + v", f"{given(w)} + {known(v)}", "=", _new(p)
     elif isinstance(rule, RMSprop):
         s_old, s = p.state[0], p.state_after[0]
         alpha, rest = given(rule.alpha), given(1.0 - rule.alpha, 3)
-        yield "s := α · s + (1 - α) · g²", f"{alpha} · {given(s_old)} + {rest} · {_squared(g)}", "=", answer(s)
-        numbers = f"{given(w)} - {rate} · {known(g)} / (√{known(s)} + {given(rule.eps)})"
-        yield "w := w - μ · g / (√s + ε)", numbers, "=", _new(p)
+        yield "s := α · s + (1 − α) · g²", f"{alpha} · {given(s_old)} + {rest} · {known(g)}²", "=", answer(s)
+        numbers = f"{given(w)} − {rate} · {known(g)} / (√{known(s)} + {given(rule.eps)})"
+        yield "w := w − μ · g / (√s + ε)", numbers, "=", _new(p)
     elif isinstance(rule, Adam):
         yield from _adam(step, rule, p, w, g)
     elif isinstance(rule, Rprop):
         yield from _rprop(rule, p, w, g)
     else:
-        yield "w := w - μ · g", f"{known(w)} - {rate} · {known(g)}", "=", _new(p)
+        yield "w := w − μ · g", f"{known(w)} − {rate} · {known(g)}", "=", _new(p)
 
 
 def _adam(step: StepResult, rule: Adam, p: ParameterUpdate, w: float, g: float) -> Iterator[Row]:
     (m_old, s_old), (m, s) = p.state, p.state_after
     rest1, rest2 = given(1.0 - rule.beta1), given(1.0 - rule.beta2)
     m_hat, s_hat = m / (1.0 - step.powers[0]), s / (1.0 - step.powers[1])
-    moved = f"{given(m_old)} + {rest1} · ({known(g)} - {given(m_old)})"
-    yield "m := m + (1 - β₁) · (g - m)", moved, "=", answer(m)
+    moved = f"{given(m_old)} + {rest1} · ({known(g)} − {given(m_old)})"
+    yield "m := m + (1 − β₁) · (g − m)", moved, "=", answer(m)
     yield (
-        "s := β₂ · s + (1 - β₂) · g²",
-        f"{given(rule.beta2)} · {given(s_old)} + {rest2} · {_squared(g)}",
+        "s := β₂ · s + (1 − β₂) · g²",
+        f"{given(rule.beta2)} · {given(s_old)} + {rest2} · {known(g)}²",
         "=",
         answer(s),
     )
-    yield "m_hat = m / (1 - β₁ᵗ)", f"{known(m)} / (1 - {given(step.powers[0])})", "=", answer(m_hat)
-    yield "s_hat = s / (1 - β₂ᵗ)", f"{known(s)} / (1 - {given(step.powers[1])})", "=", answer(s_hat)
-    numbers = f"{known(w)} - {given(p.rate)} · {known(m_hat)} / (√{known(s_hat)} + {given(rule.eps)})"
-    yield "w := w - μ · m_hat / (√s_hat + ε)", numbers, "=", _new(p)
+    yield "m_hat = m / (1 − β₁ᵗ)", f"{known(m)} / (1 − {given(step.powers[0])})", "=", answer(m_hat)
+    yield "s_hat = s / (1 − β₂ᵗ)", f"{known(s)} / (1 − {given(step.powers[1])})", "=", answer(s_hat)
+    numbers = f"{known(w)} − {given(p.rate)} · {known(m_hat)} / (√{known(s_hat)} + {given(rule.eps)})"
+    yield "w := w − μ · m_hat / (√s_hat + ε)", numbers, "=", _new(p)
 
 
 def _rprop(rule: Rprop, p: ParameterUpdate, w: float, g: float) -> Iterator[Row]:
@@ -208,12 +208,8 @@ def _rprop(rule: Rprop, p: ParameterUpdate, w: float, g: float) -> Iterator[Row]
     if not rule.step_min <= size * factor <= rule.step_max:
         yield "size, kept within its bounds", "", "=", answer(size_after)
     if product >= 0.0 and g != 0.0:
-        sign = "-" if g > 0.0 else "+"
+        sign = "−" if g > 0.0 else "+"
         yield f"w := w {sign} size", f"{given(w)} {sign} {known(size_after)}", "=", _new(p)
-
-
-def _squared(g: float) -> str:
-    return f"({known(g)})²" if g < 0.0 else f"{known(g)}²"
 
 
 def _new(p: ParameterUpdate) -> str:

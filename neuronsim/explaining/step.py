@@ -16,7 +16,7 @@ def loss(step: StepResult) -> Explanation:
     if step.is_batch:
         heading += f", the {step.reduction} over the samples"
         return Explanation(title, (shares(heading, ("row of X", "loss", "share"), [], step.losses, step),))
-    rows: list[Row] = [("output", "y", "t", "y - t", "∂L/∂y")]
+    rows: list[Row] = [("output", "y", "t", "y − t", "∂L/∂y")]
     outputs = [(StepNeuron(step, o), t) for o, t in step.wanted.items()]
     for n, t in outputs[:MOST_TERMS]:
         rows.append((name(n.name), given(n.y), given(t), answer(n.y - t), answer(n.own_error or 0.0)))

@@ -11,6 +11,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, ScaledTranslation, Transform
 
 from neuronsim.basics.arrays import Floats, Marks
+from neuronsim.documents.notation import number
 from neuronsim.plots.figures import INK, QUIET, SIGNED, write
 from neuronsim.plots.layout import Layout
 from neuronsim.plots.shapes import diameter, size_in_inches
@@ -49,18 +50,14 @@ def write_values(axes: Axes, layout: Layout, symbol: str, values: Floats, has: M
     """Write beneath each neuron that has one the value that colours it."""
     below = (0, -diameter(axes, layout) / 2 - 7)
     for x, y, value in zip(layout.x[has], layout.y[has], values[has], strict=True):
-        write(axes, (x, y), f"{symbol} = {_number(value)}", xytext=below, fontsize=8, halo=True)
+        write(axes, (x, y), f"{symbol} = {number(value, 3)}", xytext=below, fontsize=8, halo=True)
 
 
 def write_weights(axes: Axes, paths: list[Path], weights: Floats) -> None:
     """Write its weight on each edge."""
     for path, weight in zip(paths, weights, strict=True):
         x, y = _along(path, 0.3 if len(path) == 2 else 0.5)
-        write(axes, (x, y), _number(weight), fontsize=8, halo=True)
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+        write(axes, (x, y), number(weight, 3), fontsize=8, halo=True)
 
 
 def _along(path: Path, t: float) -> tuple[float, float]:
@@ -98,7 +95,7 @@ def write_scale(axes: Axes, scale: Normalize, title: str, x: float, values: Floa
         ScalarMappable(scale, SIGNED), cax=box, orientation="horizontal", extend="both" if beyond else "neither"
     )
     colorbar.outline.set_visible(False)
-    colorbar.set_ticks([-largest, 0.0, largest], labels=[_number(-largest), "0", _number(largest)])
+    colorbar.set_ticks([-largest, 0.0, largest], labels=[number(-largest, 3), "0", number(largest, 3)])
     colorbar.ax.tick_params(labelsize=7.5, length=0, pad=2, colors=INK)
     colorbar.set_label(title, fontsize=8, labelpad=1, color=INK)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Reals
+from neuronsim.documents.notation import number
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.runtime import Runtime
@@ -100,7 +101,7 @@ class Check:
     def _rows(self) -> list[tuple[str, ...]]:
         shown = self.failures[:_SHOWN] or self.comparisons[:3]
         header = ("parameter", "gradient", "difference", "error / tolerance")
-        return [header, *((c.name, f"{c.gradient:.9g}", f"{c.difference:.9g}", f"{c.error:.3g}") for c in shown)]
+        return [header, *((c.name, number(c.gradient), number(c.difference), number(c.error, 3)) for c in shown)]
 
     def _kink_lines(self) -> list[str]:
         lines = [f"not measured, a kink lies between: {c.name} ({c.kink})" for c in self.kinks[:_SHOWN]]

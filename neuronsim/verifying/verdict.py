@@ -92,7 +92,7 @@ class Verdict(Explained):
         n_shown = max(_SHOWN, len(self.fits) + 1)
         rows = [("rule", "distance", "error / tolerance", "worst at")]
         rows += [(h.rule, f"{h.distance:.3g}", f"{h.error:.3g}", h.worst) for h in self.hypotheses[:n_shown]]
-        return Section(self._sentence(), tuple(rows), ("distance: ‖after - predicted‖ / ‖after - before‖",))
+        return Section(self._sentence(), tuple(rows), ("distance: ‖after − predicted‖ / ‖after − before‖",))
 
     def _sentence(self) -> str:
         if self.rule == UNKNOWN:

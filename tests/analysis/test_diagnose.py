@@ -10,6 +10,7 @@ from strategies import cases
 
 import neuronsim as ns
 from neuronsim.analysis.diagnose import MOST_STEPS, _flat_beyond
+from neuronsim.documents.notation import number
 
 
 def mlp(*hidden, activation="relu", **settings):
@@ -56,8 +57,8 @@ class TestDead:
         assert found[0].sentence.startswith("2 relus are dead since the update of step 70 (epoch 0): z ≤ 0 for all 200")
         assert found[1].sentence.startswith("relu h1 is dead since the update of step 170")
         step = run.at(170)
-        assert f"step 170 (sample 170): b[h1] 0.1 → {step['h1'].bias_after:.9g}" in found[1].details[0]
-        assert f"its largest Δw, from x, {step['x', 'h1'].dw:.9g}" in found[1].details[0]
+        assert f"step 170 (sample 170): b[h1] 0.1 → {number(step['h1'].bias_after)}" in found[1].details[0]
+        assert f"its largest Δw, from x, {number(step['x', 'h1'].dw)}" in found[1].details[0]
 
     def test_its_sources_may_have_killed_it(self):
         """h1 dies because h0 grows, its own parameters frozen."""

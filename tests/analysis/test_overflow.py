@@ -57,7 +57,7 @@ class TestOverflow:
         run = diverging(chain_of([1e-320]), [[1.0]], [[1.0]], loss="binary_cross_entropy")
         found = run.diagnose()[0]
         assert "δ of neuron 'h0'" in found.sentence
-        assert "the loss's own part of δ, at y[h0] = 9.99988867e-321 → δ[h0] = -inf" in found.sentence
+        assert "the loss's own part of δ, at y[h0] = 9.99988867e−321 → δ[h0] = −inf" in found.sentence
 
     def test_the_update(self):
         run = diverging(chain_of([1.0]), [[1e100]], [[0.0]], learning_rate=1e120)
@@ -66,7 +66,7 @@ class TestOverflow:
         assert (
             "the update of neuron 'h0' at step 0 (epoch 0), sample 0: δ[h0] = 1e+100 · y[x] = 1e+100" in found.sentence
         )
-        assert "w[x→h0] = 1 → -inf" in found.sentence
+        assert "w[x→h0] = 1 → −inf" in found.sentence
 
     def test_a_rate_too_large_in_time(self):
         X, T = blobs()

@@ -241,12 +241,12 @@ class TestExplain:
 
     def test_negative_numbers_and_digits(self, l4: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["explain", l4, "x0", "h1.0", "--x", "-1,.5", "--t", "-.5,1", "--digits", "2"]) == 0
-        assert "0.15 · -1" in capsys.readouterr().out
+        assert "0.15 · (−1)" in capsys.readouterr().out
 
     def test_a_class_number(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         wiring.layered([1, 3], output="softmax", rng=0).save(tmp_path / "net.json")
         assert cli.main(["explain", str(tmp_path / "net.json"), "y2", "--x", "1", "--t", "2"]) == 0
-        assert "y - t (softmax with cross_entropy)" in capsys.readouterr().out
+        assert "y − t (softmax with cross_entropy)" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("extra", "code", "message"),

@@ -49,8 +49,10 @@ class TestLatex:
             assert done.returncode == 0, done.stdout[-2000:]
 
 
-def test_as_dict_is_plain():
-    found = net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5]).explain("m").as_dict()
+def test_as_dict_is_for_programs():
+    step = net_with_rates().step([0.7, -1.1], [0.2, 0.8, -0.3, 0.5])
+    found = step.explain("m").as_dict()
+    assert float(found["sections"][2]["rows"][-1][-1]) == step["m"].delta < 0.0  # all its digits
     assert found["title"] == "neuron m (gelu, output) in step 0"
     assert all(set(s) == {"heading", "rows", "remarks"} for s in found["sections"])
 
@@ -74,8 +76,11 @@ class TestWorksheet:
         filled = re.sub(
             r"____\((\d+)\)", lambda m: notation.number(sheet.answers[int(m[1]) - 1]), sheet.text(key=False)
         )
-        filled = re.sub(r"(?<=\W)\((\d+)\)", lambda m: notation.number(sheet.answers[int(m[1]) - 1]), filled)
-        assert filled.split() == str(explanation).split()
+        filled = re.sub(
+            r"(?<=\W)\((\d+)\)|blank (\d+)", lambda m: notation.number(sheet.answers[int(m[1] or m[2]) - 1]), filled
+        )
+        without_brackets = [re.sub(r"\((−[^ ]*?)\)", r"\1", text).split() for text in (filled, str(explanation))]
+        assert without_brackets[0] == without_brackets[1]
 
     def test_no_answer_is_given_away(self):
         """What is worked out in a blank is not printed further on."""
@@ -83,8 +88,8 @@ class TestWorksheet:
         n = step["p"]
         sheet = step.explain("p").worksheet(digits=17)
         for hidden in (n.z, n.y, n.delta, n.aggregated, n.bias_after):
-            assert repr(hidden) not in sheet.text(key=False)
-            assert repr(hidden) in sheet.text()
+            assert notation.number(hidden, 17) not in sheet.text(key=False)
+            assert notation.number(hidden, 17) in sheet.text()
 
     def test_answers_are_rounded_for_print_only(self):
         step = self.step()
@@ -92,6 +97,18 @@ class TestWorksheet:
         assert step["p"].z in sheet.answers
         assert notation.number(step["p"].z, 3) in sheet.key.text(3)
         assert repr(step["p"].z) not in str(sheet)
+
+    def test_each_part_prints_with_the_digits_it_says(self):
+        step = net_222().step(X222, T222, learning_rate=0.5)
+        sheet = step.explain("h1").worksheet()
+        for key in (str(sheet.key), sheet.key.html(), str(sheet)):
+            assert "to 4 significant digits" in key
+            assert "0.05540" in key  # 0.0553994247, rounded
+            assert "0.0553994247" not in key
+        assert "0.4 · 0.1385 " in str(sheet.sheet)
+        assert "0.138498562" in sheet.sheet.text(9)
+        assert "0.1385" in sheet.sheet.latex()
+        assert sheet.as_dict()["answers"] == list(sheet.answers)  # of JSON not rounded
 
     @pytest.mark.parametrize("n", [0, 1, 3, 1000])
     def test_so_many_blanks(self, n):

@@ -13,7 +13,7 @@ from neuronsim.documents import notation
 def test_shares_of_an_edge():
     step = step_of("sgd", 30)
     edge = step["p", "m"]
-    text = str(step.explain("p", "m"))
+    text = str(step.explain("p", "m")).replace("−", "-")
     order = np.argsort(-np.abs(edge.gradients))
     whole = np.abs(edge.gradients).sum()
     shown = re.findall(r"^    (\d+) +\S+ +\S+ +(\S+) +(\S+) %$", text, re.MULTILINE)
@@ -23,7 +23,7 @@ def test_shares_of_an_edge():
     rest = re.search(r"the other 22 +(\S+) +(\S+) %", text)
     assert float(rest[1]) == pytest.approx(edge.gradients[order][8:].sum(), rel=1e-8)
     assert "the 8 largest of 30 samples" in text
-    assert re.search(rf"÷ 30 .* = +{re.escape(notation.number(edge.gradient))}\n", text)
+    assert re.search(rf"÷ 30 .* = +{re.escape(notation.number(edge.gradient))}\n", str(step.explain("p", "m")))
 
 
 def test_shares_of_a_neuron_follow_delta():

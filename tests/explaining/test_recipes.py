@@ -26,7 +26,6 @@ def worked_out(text: str) -> float | None:
         return float(both[1]) - float(both[2])
     expression = re.sub(r"^[^\d=]*\S* = ", "", text).replace("·", "*").replace("²", "**2").replace("÷", "/")
     expression = re.sub(r"√([\d.e+-]+)", r"math.sqrt(\1)", expression)
-    expression = re.sub(r"(?<![\w.)*])-([\d.e-]+)\*\*2", r"(-\1)**2", expression)
     return float(eval(expression, FUNCTIONS))
 
 
@@ -35,7 +34,7 @@ def formulas(explanation: Explanation) -> list[tuple[str, float, float]]:
     found = []
     for section in explanation.sections:
         for row in section.rows:
-            cells = [notation.text(cell, 17) for cell in row]
+            cells = [notation.text(cell, 17).replace("−", "-") for cell in row]
             if "=" not in cells:
                 cells = [part for cell in cells for part in re.split(r"(?<= )(=)(?= )|^(=)(?= )", cell) if part]
             cells = [cell.strip() for cell in cells if cell.strip()]

@@ -49,4 +49,4 @@ def test_any_step_of_any_network_is_explained(case, optimizer, batch_size, data)
 def test_the_loss():
     text = str(net_222().step(X222, T222).explain())
     assert "half_squared_error = 0.298371109" in text
-    assert re.search(r"o1 +0\.75136507 +0\.01 +0\.74136507", text)
+    assert re.search(r"o1 +0\.751365070 +0\.01 +0\.741365070", text)
