@@ -1,6 +1,7 @@
 """Write ``keys.md``, the reference of experiment files, from the table that checks them: `python docs/make_keys.py`."""
 
 import inspect
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -76,5 +77,9 @@ def _caption(thing: object) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
-    print(PAGE)
+    if "--print" in sys.argv:
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        print(page(), end="")
+    else:
+        PAGE.write_text(page(), encoding="utf-8")
+        print(PAGE)
