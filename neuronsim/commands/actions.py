@@ -1,6 +1,8 @@
 """What each command does: a function each, from its arguments to its exit code."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +34,35 @@ def run(options: argparse.Namespace) -> int:
         return wrong_usage("--resume is not possible in this version: runs write no checkpoints yet")
     _announce_compiling()
     plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
-    directory = Path(options.output) if options.output else _new_directory(plan.name)
-    outcome = experiment.run(plan, directory)
+    if options.output:
+        outcome = experiment.run(plan, options.output, overwrite=options.overwrite)
+    else:
+        with _new_directory(plan.name) as directory:
+            outcome = experiment.run(plan, directory)
     show(outcome.as_dict() if options.json else str(outcome))
     return {"diverged": DIVERGED, "interrupted": INTERRUPTED}.get(outcome.status, OK)
 
 
-def _new_directory(name: str) -> Path:
-    """``runs/name``, or the first of ``runs/name-2``, … that is not there yet."""
-    directory, number = Path("runs", name), 1
-    while directory.exists():
-        number += 1
-        directory = Path("runs", f"{name}-{number}")
-    return directory
+@contextmanager
+def _new_directory(name: str) -> Iterator[Path]:
+    """A directory that was not there: ``runs/name``, or the first of ``runs/name-2``, …; left empty, it goes again."""
+    runs, number = Path("runs"), 1
+    made = not runs.exists()
+    runs.mkdir(exist_ok=True)
+    while True:
+        directory = runs / (name if number == 1 else f"{name}-{number}")
+        try:
+            directory.mkdir()  # which succeeds for one of several processes that try
+            break
+        except FileExistsError:
+            number += 1
+    try:
+        yield directory
+    finally:
+        with suppress(OSError):  # it is not empty
+            directory.rmdir()
+            if made:
+                runs.rmdir()
 
 
 def report(options: argparse.Namespace) -> int:
@@ -52,20 +70,27 @@ def report(options: argparse.Namespace) -> int:
     _announce_compiling()
     given = Path(options.run)
     is_directory = given.is_dir()
-    plan = experiment.read(given / "experiment.toml" if is_directory else given)
+    file = given / "experiment.toml" if is_directory else given
+    plan = experiment.read(file, options.overrides, seed=options.seed)
     net, run = experiment.again(plan)
     kept = given / "network.safetensors"
-    if is_directory and kept.exists() and not _same_parameters(net, kept):
+    as_it_was = is_directory and not options.overrides and options.seed is None
+    if as_it_was and kept.exists() and not _same_parameters(net, kept):
         say(
             f"warning: this run came out otherwise than {kept}, with the settings of experiment.toml; "
             f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
         )
-    page = Path(options.output) if options.output else (given if is_directory else given.parent) / "report.html"
+    page = Path(options.output) if options.output else _page_of(given)
     name = given.resolve().name if is_directory else plan.name
     run.to_html(page, steps=options.steps, title=options.title or name)
     facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
     show(facts if options.json else str(page))
     return OK
+
+
+def _page_of(given: Path) -> Path:
+    """Where the page goes: into a run directory, or beside an experiment file, which it is called after."""
+    return given / "report.html" if given.is_dir() else given.with_name(f"{given.stem}-report.html")
 
 
 def _same_parameters(net: Network, path: Path) -> bool:

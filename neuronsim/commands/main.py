@@ -1,7 +1,9 @@
 """The command line: data on stdout, messages and progress on stderr, an exit code that says what happened."""
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted.
     """
     options = parser.read(sys.argv[1:] if arguments is None else arguments)
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # being ended is as good as Ctrl-C: work is kept
     with warnings.catch_warnings():
         for ours in (CompileWarning, DivergenceWarning):
             warnings.simplefilter("always", ours)
@@ -44,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return OK
         except OSError as problem:
             say(f"error: {problem.filename or 'a file'} cannot be used: {problem.strerror or problem}")
+            return BAD_INPUT
+        except MemoryError as problem:
+            say(f"error: there is not enough memory: {problem or 'less data, or a smaller network, may fit'}")
             return BAD_INPUT
         except KeyboardInterrupt:
             say("interrupted")

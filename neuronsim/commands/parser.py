@@ -44,16 +44,8 @@ def _add_run(commands: Any) -> None:
     run = _command(commands, "run", "train as an experiment file says, and write a run directory")
     run.add_argument("experiment", metavar="EXPERIMENT.toml")
     run.add_argument("-o", "--output", metavar="DIR", help="the run directory (default: a new one in runs/)")
-    run.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        type=_setting,
-        action="append",
-        default=[],
-        dest="overrides",
-        help="replace a setting, as in --set training.epochs=3; may be repeated",
-    )
-    run.add_argument("--seed", type=_seed, help="replace the file's seed")
+    run.add_argument("--overwrite", action="store_true", help="replace the run that is in DIR")
+    _add_overrides(run)
     run.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -68,7 +60,13 @@ def _add_report(commands: Any) -> None:
     )
     report = _command(commands, "report", what)
     report.add_argument("run", metavar="RUN", help="a run directory, or an experiment file")
-    report.add_argument("-o", "--output", metavar="PAGE.html", help="the page (default: report.html in the directory)")
+    report.add_argument(
+        "-o",
+        "--output",
+        metavar="PAGE.html",
+        help="the page (default: report.html in the run directory, or FILE-report.html)",
+    )
+    _add_overrides(report)
     report.add_argument("--title", help="its heading (default: the name of the directory or file)")
     report.add_argument("--steps", metavar="Q1,Q2,…", type=_steps, help="steps to show (default: spread over the run)")
 
@@ -122,6 +120,19 @@ def _add_check(commands: Any) -> None:
         "--after", metavar="NETWORK", help="the same network after one step elsewhere: say which rule it followed"
     )
     check.add_argument("--learning-rate", type=float, metavar="RATE", help="of that step")
+
+
+def _add_overrides(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        dest="overrides",
+        help="replace a setting, as in --set training.epochs=3; may be repeated",
+    )
+    command.add_argument("--seed", type=_seed, help="replace the file's seed")
 
 
 def _add_loss(command: argparse.ArgumentParser) -> None:

@@ -3,7 +3,11 @@
 import csv
 import os
 import platform
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +16,7 @@ from typing import Any
 from neuronsim import __version__
 from neuronsim.basics.atomic import replacing
 from neuronsim.data import Dataset
+from neuronsim.errors import FileError
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import prepare
 from neuronsim.experiment.tomltext import toml_text
@@ -76,7 +81,7 @@ class Outcome:
         return "\n".join([*lines, f"  files    {self.directory}"])
 
 
-def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
+def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Outcome:
     """Train, test and write the run directory.
 
     Parameters
@@ -84,21 +89,29 @@ def run(experiment: Experiment, directory: str | os.PathLike[str]) -> Outcome:
     experiment : Experiment
         A checked experiment.
     directory : str or path
-        Made if need be. Gets ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``,
-        ``history.png`` (of at least one epoch), ``network.safetensors``, and ``trace.safetensors`` where the
-        experiment has a ``[trace]``.
+        Made if need be, and claimed for this run before it trains. Gets ``network.safetensors`` first, then
+        ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``, ``history.png`` (of at least one
+        epoch), and ``trace.safetensors`` where the experiment has a ``[trace]``.
+    overwrite : bool
+        Whether a run that is there may be replaced, which it is when this one has been trained.
+
+    Raises
+    ------
+    FileError
+        There is a run already, or the directory can't be written.
+    NeuronsimError
+        The experiment is refused; nothing has been written then, and no directory made.
     """
     directory = Path(directory)
     net, data, arguments = _ready(experiment)
-    directory.mkdir(parents=True, exist_ok=True)
-    with replacing(directory / "experiment.toml") as path:
-        path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
-    began = time.perf_counter()
-    done = net.fit(data.X, data.T, snapshots=False, **arguments)
-    seconds = time.perf_counter() - began
-    _write(directory, net, done)
-    if arguments["monitors"]:
-        save_trace(arguments["monitors"][0], directory / "trace.safetensors")
+    with ExitStack() as claims:
+        claims.enter_context(_claimed(directory, experiment, overwrite))
+        # a Ctrl-C that comes after the training must not cost the network
+        claims.enter_context(_interrupted_later())
+        began = time.perf_counter()
+        done = net.fit(data.X, data.T, snapshots=False, **arguments)
+        seconds = time.perf_counter() - began
+        _write(directory, experiment, net, done, arguments["monitors"])
     tested = None
     if data.X_test is not None and data.T_test is not None and done.status != "diverged":
         tested = net.evaluate(data.X_test, data.T_test, loss=experiment.settings["training"].get("loss"))
@@ -159,14 +172,90 @@ def versions() -> dict[str, str]:
     return {"neuronsim": __version__, "python": platform.python_version(), **packages}
 
 
-def _write(directory: Path, net: Network, done: Run) -> None:
-    with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(done.history)
-        writer.writerows(zip(*done.history.values(), strict=True))
-    net.save(directory / "network.safetensors")
-    if done.n_epochs:
-        from neuronsim import plots
+@contextmanager
+def _claimed(directory: Path, experiment: Experiment, overwrite: bool) -> Iterator[None]:
+    """A directory of this run alone: what is made is taken away again if the run is refused.
 
-        with replacing(directory / "history.png") as path:
-            plots.history(done).save(path)
+    Making ``experiment.toml``, which only one process can, is the claim.
+    """
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    described = directory / "experiment.toml"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if not overwrite:
+            if (directory / "network.safetensors").exists():
+                raise FileExistsError
+            with described.open("x", encoding="utf-8") as file:
+                file.write(toml_text(_as_run(experiment)))
+    except FileExistsError:
+        what = f"{directory} is a file" if directory.is_file() else f"there is a run in {directory} already"
+        raise FileError(f"{what}; name another directory, or say that it may be replaced: --overwrite") from None
+    except (OSError, ValueError) as problem:
+        _take_away(made, None)
+        raise FileError(f"{directory} cannot be written: {getattr(problem, 'strerror', None) or problem}") from None
+    try:
+        yield
+    except BaseException:
+        if not (directory / "network.safetensors").exists():
+            _take_away(made, None if overwrite else described)
+        raise
+
+
+def _take_away(made: list[Path], file: Path | None) -> None:
+    """Remove the file and those folders that are empty."""
+    with suppress(OSError):
+        if file is not None:
+            file.unlink()
+        for folder in made:
+            folder.rmdir()
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C within the block takes effect at its end; a second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = {number: handler for number, handler in earlier.items() if handler is signal.default_int_handler}
+
+    def note(number: int, frame: Any) -> None:
+        waiting.append(number)
+        if len(waiting) > 1:
+            raise KeyboardInterrupt
+
+    for number in ours:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+    if waiting:
+        raise KeyboardInterrupt
+
+
+def _write(directory: Path, experiment: Experiment, net: Network, done: Run, monitors: Any) -> None:
+    """Everything that a run directory holds; what can't be made again first."""
+    kept = directory / "network.safetensors"
+    net.save(kept)
+    try:
+        with replacing(directory / "experiment.toml") as path:
+            path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
+        with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(done.history)
+            writer.writerows(zip(*done.history.values(), strict=True))
+        for name, is_written in {"trace.safetensors": bool(monitors), "history.png": done.n_epochs > 0}.items():
+            if not is_written:
+                (directory / name).unlink(missing_ok=True)  # of the run that this one replaces
+        if monitors:
+            save_trace(monitors[0], directory / "trace.safetensors")
+        if done.n_epochs:
+            from neuronsim import plots
+
+            with replacing(directory / "history.png") as path:
+                plots.history(done).save(path)
+    except (FileError, OSError) as problem:
+        raise FileError(f"{problem}; the trained network is kept in {kept}") from problem

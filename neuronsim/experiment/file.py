@@ -106,7 +106,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise FileError(f"there is no experiment file {path}") from None
     except OSError as problem:
         raise FileError(f"{path} cannot be read: {problem.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise FileError(f"{path} is no valid TOML: {problem}") from None
 
 

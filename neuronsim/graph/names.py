@@ -43,6 +43,8 @@ def valid_name(name: object) -> str:
         raise WiringError("a name must not be empty")
     if is_pattern(name):
         raise WiringError(f"the name {name!r} holds one of * ? [ ], which are kept for patterns")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise WiringError(f"the name {name!r} holds half of a surrogate pair, which no file can keep")
     return str(name)
 
 

@@ -222,7 +222,7 @@ def _incoming(line: Mapping[str, Any], ids: Mapping[str, int]) -> list[int]:
     where = f"the weights of {line['name']!r}"
     for key in ("frozen_weights", "weight_rates"):
         for source in line.get(key, ()):
-            if source not in line.get("weights", {}):
+            if not isinstance(source, str) or source not in line.get("weights", {}):
                 raise FileError(f"{key!r} of {line['name']!r} names {source!r}, which is none of its sources")
     return sorted(_id(ids, source, where) for source in line.get("weights", {}))
 
@@ -255,7 +255,7 @@ def _neuron_rates(lines: Sequence[Mapping[str, Any]], what: str, dtype: np.dtype
     for line in lines:
         for key in ("frozen", "rates"):
             for name in line.get(key, ()):
-                if name not in _OF_NEURONS:
+                if not isinstance(name, str) or name not in _OF_NEURONS:
                     raise FileError(f"{key!r} of {line['name']!r} names {name!r}; allowed: {', '.join(_OF_NEURONS)}")
     factors = [line.get("rates", {}).get(what, 1.0) for line in lines]
     return _rate_arrays(factors, [what in line.get("frozen", ()) for line in lines], dtype)

@@ -114,20 +114,26 @@ def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C sets an event, a second one interrupts as ever; outside the main thread signals are left alone."""
+    """Ctrl-C sets an event, a second one interrupts as ever; outside the main thread signals are left alone.
+
+    So does SIGTERM where the program has given it the handler of Ctrl-C.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
     earlier = signal.getsignal(signal.SIGINT)
+    alike = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) == earlier]
 
     def note(number: int, frame: Any) -> None:
         if event.is_set() and callable(earlier):
             earlier(number, frame)
         event.set()
 
-    signal.signal(signal.SIGINT, note)
+    for number in alike:
+        signal.signal(number, note)
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        for number in alike:
+            signal.signal(number, earlier)

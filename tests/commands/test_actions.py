@@ -1,11 +1,17 @@
 """What each command does: its output, its files and its exit code."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from experiments import XOR
 from pages import data_of
 from PIL import Image
 
@@ -342,3 +348,42 @@ class TestCheck:
     ) -> None:
         assert cli.main(["check", l4, "--data", data, *extra]) == code
         assert message in capsys.readouterr().err
+
+
+def test_runs_at_the_same_time_have_directories_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "big.toml").write_text(XOR)
+    command = [sys.executable, "-m", "neuronsim", "run", "big.toml", "--json", "--seed"]
+    running = [
+        subprocess.Popen([*command, str(seed)], cwd=tmp_path, stdout=subprocess.PIPE, encoding="utf-8")
+        for seed in range(3)
+    ]
+    outcomes = [json.loads(process.communicate(timeout=300)[0]) for process in running]
+    assert sorted(outcome["directory"] for outcome in outcomes) == ["runs/big", "runs/big-2", "runs/big-3"]
+    for outcome in outcomes:
+        as_run = tomllib.loads((tmp_path / outcome["directory"] / "experiment.toml").read_text())
+        assert as_run["seed"] == outcome["seed"]
+
+
+def test_an_ended_process_keeps_what_it_has_learned(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(XOR.replace("epochs = 4", "epochs = 100_000_000"))
+    command = [sys.executable, "-m", "neuronsim", "run", "long.toml", "-o", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path)
+    claimed = tmp_path / "out" / "experiment.toml"
+    deadline = time.monotonic() + 300
+    while not claimed.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 130
+    assert (tmp_path / "out" / "network.safetensors").exists()
+
+
+def test_a_report_of_other_settings_goes_where_it_is_called_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.toml").write_text(XOR)
+        assert cli.main(["report", f"{name}.toml", "--set", "training.epochs=2", "--seed", "5", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["n_steps"] == 8
+    assert {path.name for path in tmp_path.glob("*.html")} == {"a-report.html", "b-report.html"}

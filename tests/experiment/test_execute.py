@@ -1,7 +1,10 @@
 """An experiment run, and run again from what a run wrote."""
 
 import csv
+import errno
 import json
+import os
+import signal
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -89,3 +92,56 @@ class TestTrace:
         assert arrays["step"].tolist() == watch.step.tolist() == [0, 5, 10, 15]
         np.testing.assert_array_equal(arrays["y"][:, 1], watch["h1.1"].y)
         np.testing.assert_array_equal(arrays["b"][:, 0], watch["y0"].b)
+
+
+class TestTheDirectory:
+    def test_a_run_that_is_there_is_kept(self, write: Any, tmp_path: Path) -> None:
+        plan, out = experiment.read(write()), tmp_path / "out"
+        experiment.run(plan, out)
+        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        with pytest.raises(ns.errors.FileError, match=r"there is a run in .*out already.*--overwrite"):
+            experiment.run(plan, out)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+        other = experiment.read(write(), ["training.epochs=2"])
+        experiment.run(other, out, overwrite=True)
+        assert tomllib.loads((out / "experiment.toml").read_text())["training"]["epochs"] == 2
+
+    @pytest.mark.parametrize("overwrite", [False, True])
+    def test_a_refused_run_leaves_nothing_and_changes_nothing(
+        self, write: Any, tmp_path: Path, overwrite: bool
+    ) -> None:
+        refused = experiment.read(write(XOR + "[trace]\nwatch = 'nobody'\n"))
+        with pytest.raises(ns.errors.NeuronsimError, match="nobody"):
+            experiment.run(refused, tmp_path / "deep" / "out", overwrite=overwrite)
+        assert not (tmp_path / "deep").exists()
+        experiment.run(experiment.read(write()), tmp_path / "good")
+        before = {path.name: path.read_bytes() for path in (tmp_path / "good").iterdir()}
+        with pytest.raises(ns.errors.NeuronsimError):
+            experiment.run(refused, tmp_path / "good", overwrite=overwrite)
+        assert {path.name: path.read_bytes() for path in (tmp_path / "good").iterdir()} == before
+
+    def test_the_network_is_kept_where_the_rest_cannot_be(
+        self, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(csv, "writer", full)
+        with pytest.raises(ns.errors.FileError, match=r"No space left.*the trained network is kept in .*safetensors"):
+            experiment.run(experiment.read(write()), tmp_path / "out")
+        load(tmp_path / "out" / "network.safetensors")
+        assert tomllib.loads((tmp_path / "out" / "experiment.toml").read_text())["seed"] == 3
+
+    def test_a_signal_after_training_waits_for_the_files(
+        self, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        save = ns.Network.save
+
+        def interrupted(net: ns.Network, path: Path) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            save(net, path)
+
+        monkeypatch.setattr(ns.Network, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.run(experiment.read(write()), tmp_path / "out")
+        assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".toml", ".csv", ".png", ".safetensors"}
