@@ -17,6 +17,8 @@ from neuronsim.kernels.watch.monitors import MONITOR, Monitors, item_type
 
 NEURON_FIELDS = {"z": signals.Z, "y": signals.Y, "delta": signals.DELTA, "b": signals.B, "db": signals.DB}
 EDGE_FIELDS = {"w": signals.W, "gradient": signals.GRADIENT, "dw": signals.DW}
+# A number of steps that no run reaches, and that fits into the tables with another one added.
+_MOST = 2**62
 #: Fields that each sample has its own value of.
 PER_SAMPLE = ("z", "y", "delta", "gradient")
 
@@ -87,7 +89,7 @@ def lay_out_monitors(engine: Engine, requests: Sequence[MonitorRequest]) -> Moni
     table = np.zeros(len(requests), MONITOR)
     items = [_items(engine, request) for request in requests]
     for column in ("every", "capacity", "size"):
-        table[column] = [getattr(request, column) for request in requests]
+        table[column] = [min(getattr(request, column), _MOST) for request in requests]
     table["next"] = [0 if r.every else r.steps[0] for r in requests]
     table["cursor"], table["steps_end"] = _ranges(len(r.steps) for r in requests)
     table["item"], table["items_end"] = _ranges(map(len, items))

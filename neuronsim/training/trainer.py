@@ -119,7 +119,7 @@ class Trainer:
     def _make_chunk(self, order: Array, first: int, rates: Array) -> tuple[int, bool]:
         """Make steps; where something becomes non-finite, go back and stop before the very step that made it so."""
         before, watching = self.session.state(), self.watching
-        marks = None if watching is None else watching.keep()
+        marks = None if watching is None else watching.keep(len(rates))
         if self.run.recording is not None:
             self.run.recording.snapshots.keep(self.run.n_steps, before)
 

@@ -118,23 +118,25 @@ class Watching:
         """Whether an alarm ended the last call."""
         return bool(self.recorder.clock[0]["stopped"])
 
-    def keep(self) -> Any:
-        """What it takes to come back to this point: where the records end, and those that may be written over."""
-        parts = [(part, values[part].copy()) for values, part in self._in_danger()]
+    def keep(self, n: int) -> Any:
+        """What it takes to come back from the next ``n`` steps: where records end, those that may be overwritten."""
+        parts = [(values[part], values[part].copy()) for values, part in self._in_danger(n)]
         return self.recorder.monitors.table.copy(), self.recorder.alarms.table.copy(), parts
 
     def restore(self, kept: Any) -> None:
         """Go back to where ``keep`` was called."""
         self.recorder.monitors.table[:], self.recorder.alarms.table[:], parts = kept
-        for (values, _), (part, old) in zip(self._in_danger(), parts, strict=True):
-            values[part] = old
+        for values, old in parts:
+            values[:] = old
 
-    def _in_danger(self) -> list[tuple[Array, slice]]:
-        """All records of those that go round, the last one of others: it may be taken back."""
+    def _in_danger(self, n: int) -> list[tuple[Array, slice]]:
+        """All records of those that may go round within ``n`` steps, the last one of others: it may be taken back."""
         found = []
         for m, row in enumerate(self.recorder.monitors.table):
             count, capacity = int(row["count"]), int(row["capacity"])
-            part = slice(0, capacity) if count >= capacity else slice(max(count - 1, 0), count)
+            most = n // int(row["every"]) + 2 if row["every"] else int(row["steps_end"] - row["cursor"]) + 1
+            whole = count + most > capacity
+            part = slice(0, min(count, capacity)) if whole else slice(max(count - 1, 0), count)
             found += [(array, part) for array in self._records(m)]
         return found
 

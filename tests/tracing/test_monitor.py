@@ -468,3 +468,21 @@ class TestRefused:
             watch["y0"].delta  # noqa: B018
         with pytest.raises(NotKnownError, match="no samples were chosen"):
             watch.present  # noqa: B018
+
+
+@pytest.mark.parametrize("keep_last", [2, 3, 7])
+def test_the_last_records_of_a_run_that_diverged_are_those_of_its_steps(keep_last):
+    X, T = np.random.default_rng(1).normal(size=(2, 50, 2))
+    every, last = ns.Monitor("y0", ["z", "b"], every=1), ns.Monitor("y0", ["z", "b"], every=1, keep_last=keep_last)
+    net = ns.wiring.layered([2, 4, 2], activation="identity", rng=0)
+    with pytest.warns(ns.errors.DivergenceWarning):
+        run = net.fit(X, T, learning_rate=0.3, epochs=50, rng=0, monitors=[every, last])
+    assert run.n_steps > 3 * keep_last
+    np.testing.assert_array_equal(last.step, every.step[-keep_last:])
+    np.testing.assert_array_equal(last["y0"].z, every["y0"].z[-keep_last:])
+
+
+def test_a_step_that_no_run_reaches():
+    watch = ns.Monitor("y0", "y", every=10**30, keep_last=10**30)
+    ns.wiring.layered([2, 1], rng=0).fit(np.ones((5, 2)), np.ones((5, 1)), monitors=watch)
+    assert watch.step.tolist() == [0, 4]
