@@ -32,6 +32,17 @@ class Rates:
     stored_marks: Marks | None = None
     _combined: Reals | None = None
 
+    def __post_init__(self) -> None:
+        self._forget_neutral()
+
+    def _forget_neutral(self) -> None:
+        """Store nothing where all factors are 1 and nothing is frozen: kernels choose their pass by what is stored."""
+        if self.stored_marks is not None and not self.stored_marks.any():
+            self.stored_marks = None
+        if self.stored_factors is not None and (self.stored_factors == 1.0).all():
+            self.stored_factors = None
+        self._combined = None
+
     def copy(self) -> "Rates":
         """An independent copy."""
         factors, marks = self.stored_factors, self.stored_marks
@@ -50,9 +61,7 @@ class Rates:
         if self.stored_marks is None:
             self.stored_marks = np.zeros(self.n, np.bool_)
         self.stored_marks[where] = on
-        if not on and not self.stored_marks.any():
-            self.stored_marks = None
-        self._combined = None
+        self._forget_neutral()
 
     def check_scale(self, where: NDArray[np.integer], factor: float) -> None:
         """Raise SettingError if ``scale`` would leave the finite numbers."""
@@ -68,9 +77,7 @@ class Rates:
         if self.stored_factors is None:
             self.stored_factors = np.ones(self.n, self.dtype)
         self.stored_factors[where] *= self.dtype.type(factor)
-        if (self.stored_factors == 1.0).all():
-            self.stored_factors = None
-        self._combined = None
+        self._forget_neutral()
 
     def factors(self) -> Reals:
         """The factors of all parameters, frozen or not, shape (n,)."""
@@ -101,5 +108,5 @@ class Rates:
             self.stored_factors = np.append(self.stored_factors, np.ones(n_new, self.dtype))[origin]
         if self.stored_marks is not None:
             self.stored_marks = np.append(self.stored_marks, np.zeros(n_new, np.bool_))[origin]
-        self._combined = None
+        self._forget_neutral()
         self.n = len(origin)

@@ -3,6 +3,8 @@
 import numpy as np
 from nets import small_graph
 
+import neuronsim as ns
+
 
 def test_freezing_survives_edits_and_unfreezing_restores_the_rate():
     graph = small_graph()
@@ -30,3 +32,20 @@ def test_all_biases_freeze():
     assert graph.weight_rates is graph.slope_rates is None
     graph.scale_rate(0.0, "o1")
     assert graph.weight_rates.tolist() == [1, 1, 0]
+
+
+def test_marks_that_mark_nothing_decide_no_bit(tmp_path):
+    """Online training takes its fused pass where no rate is stored; what can't be seen must not be stored."""
+    net = ns.wiring.layered([2, 5, 1], activation="sigmoid", rng=0)
+    net.add_neuron("g", ["x0"])
+    net.add_neuron("s", ["x1"])
+    net.freeze("g")
+    net.scale_rate("s", 0.5)
+    net.remove_neuron(["g", "s"])
+    net.save(tmp_path / "net.json")
+    other = ns.load(tmp_path / "net.json")
+    assert net.graph.weight_rates is None
+    X, T = np.random.default_rng(0).random((60, 2)), np.random.default_rng(1).random((60, 1))
+    for each in (net, other):
+        each.fit(X, T, epochs=20, learning_rate=0.3, rng=0)
+    assert net.weights.tobytes() == other.weights.tobytes()
