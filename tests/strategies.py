@@ -101,6 +101,8 @@ def cases(draw, dtypes=("float64", "float32"), max_samples=70, max_hidden=30):
         T = rng.integers(0, net.n_outputs, n_samples)
     elif loss_name in ("cross_entropy", "binary_cross_entropy"):
         T = rng.random((n_samples, net.n_outputs))
+        if loss_name == "cross_entropy":
+            T /= T.sum(axis=1, keepdims=True)
     else:
         T = rng.normal(size=(n_samples, net.n_outputs))
     case = Case(net, X, T, losses.LOSSES[loss_name])

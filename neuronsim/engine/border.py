@@ -11,6 +11,8 @@ from neuronsim.errors import DataError
 from neuronsim.formulas.losses import LOSSES, Loss
 
 _CROSS_ENTROPY = LOSSES["cross_entropy"].name
+# What rounding to a few digits may make of 1.
+_MOST_PROBABILITY = 1.01
 _BINARY = LOSSES["binary_cross_entropy"].name
 
 
@@ -88,7 +90,9 @@ def as_targets(
         raise DataError(_shape_message(data, names, loss, what))
     _check_columns(data.shape[1], names, "output", what)
     _check_length(data, n_samples, what)
-    return _cast(data, dtype, what)
+    cast = _cast(data, dtype, what)
+    _check_probabilities(cast, loss, what)
+    return cast
 
 
 def desired(T: NDArray[Any], n_outputs: int) -> NDArray[np.float64]:
@@ -200,6 +204,25 @@ def _check_finite(data: NDArray[Any], cast: NDArray[np.floating], what: str) -> 
     if np.isfinite(value):
         raise DataError(f"{place} is {value}, too large for {cast.dtype} (at most {np.finfo(cast.dtype).max:.4g})")
     raise DataError(f"{place} is {value}; data must be finite")
+
+
+def _check_probabilities(T: NDArray[np.floating], loss: Loss, what: str) -> None:
+    """The cross-entropies are of probabilities: each from 0 to 1, those of classes adding up to 1 at most."""
+    if loss.name not in (_BINARY, _CROSS_ENTROPY):
+        return
+    wrong = T < 0 if loss.name == _CROSS_ENTROPY else (T < 0) | (T > 1)
+    if wrong.any():
+        row, column = (int(at) for at in np.unravel_index(int(np.argmax(wrong)), T.shape))
+        allowed = "at least 0" if loss.name == _CROSS_ENTROPY else "from 0 to 1"
+        raise DataError(f"{what}[{row}, {column}] is {T[row, column]:g}; with {loss.name} targets are {allowed}")
+    if loss.name == _CROSS_ENTROPY:
+        whole = T.sum(axis=1, dtype=np.float64)
+        if (whole > _MOST_PROBABILITY).any():
+            row = int(np.argmax(whole > _MOST_PROBABILITY))
+            raise DataError(
+                f"{what}[{row}] adds up to {whole[row]:g}; with {loss.name} a row holds the probabilities of the "
+                "classes, 1 in all; binary_cross_entropy takes outputs that are each on their own"
+            )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import neuronsim as ns
 from neuronsim.engine.border import accuracy, as_samples, as_targets
 from neuronsim.errors import DataError
 from neuronsim.formulas.losses import LOSSES
@@ -93,3 +94,23 @@ def test_accuracy():
     assert accuracy(Y, np.array([[1.0, 0], [0, 1], [1, 0]]), CROSS) == 1.0
     assert accuracy(Y, np.array([[1.0, 0], [0, 0], [1, 0]]), BINARY) == pytest.approx(2 / 3)
     assert accuracy(Y, Y, HALF) is None
+
+
+def test_one_masked_sample_is_refused_too():
+    net = ns.wiring.layered([2, 1], rng=0)
+    masked = np.ma.array([1.0, 2.0], mask=[True, False])
+    with pytest.raises(DataError, match="x has masked values"):
+        net.forward(masked)
+    with pytest.raises(DataError, match="masked values"):
+        net.step([1.0, 2.0], np.ma.array([1.0], mask=[True]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "value"), [("binary_cross_entropy", 5.0), ("binary_cross_entropy", -1.0), ("cross_entropy", -1.0)]
+)
+def test_targets_that_are_no_probabilities(loss, value):
+    net = ns.wiring.layered([2, 3], activation="sigmoid", rng=0)
+    T = np.zeros((4, 3))
+    T[2, 1] = value
+    with pytest.raises(DataError, match=rf"T\[2, 1\] is {value:g}; with {loss} targets are"):
+        net.fit(np.ones((4, 2)), T, loss=loss)
