@@ -9,6 +9,7 @@
     ├── DataError (ValueError)            X, T, labels that cannot be used
     ├── SettingError (ValueError)         an argument that is not allowed: rate, loss, activation, ...
     ├── NotKnownError (RuntimeError)      a value that has not been computed yet
+    ├── BusyError (RuntimeError)          a network that another thread is training
     ├── FileError (ValueError)            a file that cannot be read
     └── CheckError (AssertionError)       a gradient check that failed
     RuntimeWarning
@@ -24,6 +25,7 @@ from itertools import islice
 from typing import TypeVar
 
 __all__ = [
+    "BusyError",
     "CheckError",
     "CompileWarning",
     "CycleError",
@@ -75,6 +77,10 @@ class SettingError(NeuronsimError, ValueError):
 
 class NotKnownError(NeuronsimError, RuntimeError):
     """A value that has not been computed yet, or is no longer valid."""
+
+
+class BusyError(NeuronsimError, RuntimeError):
+    """A network that another thread is training, or reads while this one wants to train it."""
 
 
 class FileError(NeuronsimError, ValueError):

@@ -16,7 +16,7 @@ from neuronsim.basics.arrays import Reals
 from neuronsim.basics.delegation import delegated
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
-from neuronsim.errors import SettingError
+from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph import describing
@@ -38,6 +38,10 @@ __all__ = ["Network"]
 
 class Network:
     """A network of neuron records, wired freely.
+
+    Threads may read one network together (forward, gradients, jacobian, evaluate): they take turns, and each gets what
+    it would alone. While a thread trains it (fit, step), others that read or train it get a BusyError. Edits are for
+    one thread.
 
     Parameters
     ----------
@@ -64,6 +68,10 @@ class Network:
     @classmethod
     def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> "Network":
         """A network around a graph, which from now on belongs to it."""
+        if not isinstance(graph, Graph):
+            raise WiringError(
+                f"from_graph takes a Graph, not {type(graph).__name__}; ns.wiring makes networks of edges"
+            )
         network = cls.__new__(cls)
         network.runtime = Runtime(graph, rng, init)
         return network
@@ -217,6 +225,9 @@ class Network:
         """An independent copy, with the same names, values, marks and seed."""
         return copy.deepcopy(self)
 
+    def __copy__(self) -> "Network":
+        return self.copy()
+
     def initialise(self, rng: RandomSource = None) -> None:
         """Start anew: all weights drawn again, frozen ones too, biases 0, slopes 0.25.
 
@@ -362,14 +373,15 @@ class Network:
         DataError
             For data of the wrong shape, or not finite.
         """
-        engine = self.runtime.engine()
-        x, single = self.runtime.samples(X)
-        self.runtime.forget()
-        if not single:
-            return engine.forward(x)
-        signals = engine.forward_one(x[0])
-        self.runtime.remember(signals)
-        return signals.y[self.outputs]
+        with self.runtime.turns.reading:
+            engine = self.runtime.engine()
+            x, single = self.runtime.samples(X)
+            self.runtime.forget()
+            if not single:
+                return engine.forward(x)
+            signals = engine.forward_one(x[0])
+            self.runtime.remember(signals)
+            return signals.y[self.outputs]
 
     def gradients(
         self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean"
@@ -387,26 +399,29 @@ class Network:
         """
         if reduction not in ("mean", "sum"):
             raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
-        engine = self.runtime.engine()
-        x, t, used = self.runtime.data(X, T, loss)
-        self.runtime.forget()
-        g = engine.gradients(x, t, used, reduction)
-        return Gradients(**vars(g), _graph=self.graph, _version=self.graph.version)
+        with self.runtime.turns.reading:
+            engine = self.runtime.engine()
+            x, t, used = self.runtime.data(X, T, loss)
+            self.runtime.forget()
+            g = engine.gradients(x, t, used, reduction)
+            return Gradients(**vars(g), _graph=self.graph, _version=self.graph.version)
 
     def jacobian(self, X: ArrayLike) -> Reals:
         """∂y/∂x of every output by every input, shape (n_samples, n_outputs, n_inputs)."""
-        engine = self.runtime.engine()
-        x, _ = self.runtime.samples(X)
-        self.runtime.forget()
-        return engine.jacobian(x)
+        with self.runtime.turns.reading:
+            engine = self.runtime.engine()
+            x, _ = self.runtime.samples(X)
+            self.runtime.forget()
+            return engine.jacobian(x)
 
     def evaluate(self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None) -> Evaluation:
         """Mean loss, accuracy (where targets are classes) and outputs on data."""
-        engine = self.runtime.engine()
-        x, t, used = self.runtime.data(X, T, loss)
-        self.runtime.forget()
-        each, outputs = engine.losses(x, t, used)
-        return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
+        with self.runtime.turns.reading:
+            engine = self.runtime.engine()
+            x, t, used = self.runtime.data(X, T, loss)
+            self.runtime.forget()
+            each, outputs = engine.losses(x, t, used)
+            return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
 
     def check(
         self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean", most: int = 10_000

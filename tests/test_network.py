@@ -239,3 +239,13 @@ def test_fit_takes_the_settings_of_a_run_with_their_defaults_and_types():
     assert [(a.name, a.default) for a in arguments] == [(s.name, s.default) for s in settings]
     assert all(a.kind is a.KEYWORD_ONLY for a in arguments)
     assert [str(a.annotation) for a in arguments] == [str(s.type) for s in settings]
+
+
+def test_from_graph_takes_graphs():
+    with pytest.raises(ns.errors.WiringError, match="takes a Graph, not int"):
+        ns.Network.from_graph(3)
+
+
+def test_a_name_that_no_file_can_keep():
+    with pytest.raises(ns.errors.WiringError, match="surrogate"):
+        ns.Network().add_inputs("\ud800")

@@ -5,7 +5,7 @@ and lends them its workspace. Everything that it is given has been checked befor
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from neuronsim.graph.runnable import check_runnable
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.arguments import Learning, Parameters, Pass, Rule, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
-from neuronsim.kernels.jit import PARALLEL, worthwhile_threads
+from neuronsim.kernels.jit import may_open_regions, opening_regions, worthwhile_threads
 from neuronsim.kernels.lanes import WIDTH
 from neuronsim.kernels.update import ADD, N_RULE, WRITE
 from neuronsim.kernels.watch.recorder import Recorder, judge_block
@@ -40,6 +40,7 @@ class Engine:
         self.wiring = lower(graph, wants_inputs=False)
         self._spaces: dict[Layout, Workspace] = {}
         self._full_wiring: Wiring | None = None
+        self.most_threads: int | None = None  # None: as many as the work is worth
 
     @property
     def parameters(self) -> Parameters:
@@ -172,9 +173,20 @@ class Engine:
 
     def threads(self, samples: int, asked: int | None) -> int:
         """How many threads a step of so many samples is worth."""
-        if asked is not None:
-            return asked
-        return worthwhile_threads(3.0 * samples * max(self.graph.n_edges, 1))
+        if not may_open_regions():
+            return 1
+        if asked is None:
+            asked = self.most_threads
+        return worthwhile_threads(3.0 * samples * max(self.graph.n_edges, 1)) if asked is None else asked
+
+    @contextmanager
+    def at_most(self, threads: int | None) -> Iterator[None]:
+        """Use no more threads within the block, whatever is computed."""
+        before, self.most_threads = self.most_threads, threads
+        try:
+            yield
+        finally:
+            self.most_threads = before
 
     def workspace(self, samples: int, n_threads: int) -> Workspace:
         """Buffers for blocks of up to ``samples``."""
@@ -224,7 +236,7 @@ class Engine:
 
 def parallel_regions(cuts: Array | None) -> AbstractContextManager[Any]:
     """Let one Python thread at a time open parallel regions; those that open none need not wait."""
-    return nullcontext() if cuts is None else PARALLEL
+    return nullcontext() if cuts is None else opening_regions()
 
 
 def _all_signals(block: BlockSignals) -> tuple[Array, ...]:

@@ -10,6 +10,7 @@ from neuronsim.basics.words import counted
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.signals import ForwardSignals
+from neuronsim.engine.turns import Turns
 from neuronsim.errors import DataError, NotKnownError
 from neuronsim.formulas import losses
 from neuronsim.formulas.losses import Loss
@@ -32,6 +33,8 @@ class Runtime:
         How they are drawn.
     signals : ForwardSignals, Signals or None
         Of the last step or 1-D forward, while they are true.
+    turns : Turns
+        Of the threads that use it.
     """
 
     def __init__(self, graph: Graph, rng: RandomSource = None, init: str = "auto") -> None:
@@ -41,6 +44,7 @@ class Runtime:
         self._engine: Engine | None = None
         self._version = -1  # of the wiring that the engine is made for
         self.signals: ForwardSignals | None = None
+        self.turns = Turns()
 
     def initialise(self, rng: RandomSource) -> None:
         """Forget all weights, biases and slopes; they are drawn anew when needed."""
@@ -68,7 +72,7 @@ class Runtime:
         names = self.graph.name_list(self.graph.inputs)
         if _ndim(X) != 1:
             return as_samples(X, names, self.graph.dtype, what), False
-        x = np.asarray(X)
+        x = np.asanyarray(X)  # a mask stays, and is refused
         if len(x) != len(names):
             listed = f" ({names})" if len(names) else ""
             raise DataError(f"x has {counted(len(x), 'value')}, the network has {counted(len(names), 'input')}{listed}")
@@ -83,7 +87,7 @@ class Runtime:
         x, single = self.samples(X, called[0])
         t: Any = T
         if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
-            t = np.asarray(t)[None]
+            t = np.asanyarray(t)[None]
         return x, as_targets(t, len(x), self.graph.name_list(outputs), self.graph.dtype, used, called[1]), used
 
     # ── the last signals ──

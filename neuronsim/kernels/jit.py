@@ -58,6 +58,30 @@ compile_listeners: list[Callable[[], None]] = []
 #: use.
 PARALLEL = threading.RLock()
 
+# Whether this process has opened a parallel region, and whether it is a child forked from one that had.
+_regions = {"opened": False, "lost": False}
+
+
+def opening_regions() -> threading.RLock:
+    """`PARALLEL`, for a block that opens parallel regions."""
+    _regions["opened"] = True
+    return PARALLEL
+
+
+def may_open_regions() -> bool:
+    """Whether this process may: OpenMP's threads don't survive a fork, and the child would wait for them for ever."""
+    return not _regions["lost"]
+
+
+def _after_fork() -> None:
+    global PARALLEL
+    PARALLEL = threading.RLock()
+    _regions["lost"] |= _regions["opened"]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 

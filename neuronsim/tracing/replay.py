@@ -73,6 +73,7 @@ class Replay:
         self.steps_per_epoch = recording.steps_per_epoch
         self._settings = settings
         self._engine = Engine(recording.graph.copy())
+        self._engine.most_threads = settings.threads
         self._session = Session(self._engine, self.X, self.T, self.loss, settings)
         self._snapshots = recording.snapshots
         self._marks: dict[int, State] = {}

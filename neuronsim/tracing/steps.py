@@ -39,6 +39,13 @@ def take_step(
     rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
     if np.ndim(x) != 1:
         raise DataError(f"step takes one sample, shape (n_inputs,), not {np.shape(x)}; fit takes many")
+    with runtime.turns.training:
+        return _take_step(runtime, x, t, loss, rate, step_type)
+
+
+def _take_step(
+    runtime: Runtime, x: ArrayLike, t: ArrayLike, loss: str | Loss | None, rate: float, step_type: type[S]
+) -> S:
     engine, graph = runtime.engine(), runtime.graph
     X, T, used = runtime.data(x, t, loss)
     before = graph.copy()

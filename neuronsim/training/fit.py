@@ -34,12 +34,18 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
     result_type : type
         `RunResult`, or a class of it that people hold; monitors are handed that object.
     """
-    trainer, run = _prepare(runtime, X, T, settings, result_type)
-    runtime.forget()
-    with _interrupts() as interrupted, trainer.bar(settings.progress) as bar, trainer.watched():
-        trainer.train(interrupted, bar)
-    if run.recording is not None:
-        run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
+    with runtime.turns.training:
+        trainer, run = _prepare(runtime, X, T, settings, result_type)
+        runtime.forget()
+        with (
+            trainer.engine.at_most(settings.threads),
+            _interrupts() as interrupted,
+            trainer.bar(settings.progress) as bar,
+            trainer.watched(),
+        ):
+            trainer.train(interrupted, bar)
+        if run.recording is not None:
+            run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
     if run.status == "diverged":
         warnings.warn(
             f"training {run.reason}; the network holds the state before that step. "
