@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from neuronsim.errors import choose
+from neuronsim.errors import SettingError, choose
 from neuronsim.formulas.activations import SOFTMAX, softplus
 
 Vector = Sequence[float]
@@ -240,6 +240,8 @@ def resolve(loss: "str | Loss | None", output_activations: Iterable[str | int]) 
         If no loss has that name; it names the nearest one.
     """
     if isinstance(loss, Loss):
+        if LOSSES.get(loss.name) != loss:  # kernels know it by its code, and would compute another one
+            raise SettingError(f"the loss {loss.name!r} is none of neuronsim's own; allowed: {', '.join(LOSSES)}")
         return loss
     if loss is None:
         outputs = list(output_activations)

@@ -232,6 +232,12 @@ def resolve(optimizer: str | Optimizer, *, momentum: float | None = None) -> Opt
     SettingError
         For an unknown name (it names the nearest), and for a momentum that the optimiser does not take.
     """
+    if isinstance(optimizer, Optimizer) and type(optimizer) not in _CLASSES:
+        # kernels know an optimiser by its code: one of another class would be computed as the one it was made from
+        known = ", ".join(cls.__name__ for cls in _CLASSES)
+        raise SettingError(
+            f"{type(optimizer).__name__} is none of neuronsim's optimisers; those of ns.optimizers: {known}"
+        )
     chosen = optimizer if isinstance(optimizer, Optimizer) else choose("optimizer", optimizer, OPTIMIZERS)()
     if momentum is None:
         return chosen

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError
 from neuronsim.formulas import optimizers, schedules
@@ -66,6 +68,9 @@ class FitSettings:
             given = getattr(self, name)
             if given is not allowed and given != allowed:
                 raise SettingError(f"{name}={given!r}: this version does not record or resume runs")
+        for name in ("shuffle", "evaluate"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise SettingError(f"{name}={getattr(self, name)!r}: True or False is needed")
         if self.reduction not in ("mean", "sum"):
             raise SettingError(f"unknown reduction {self.reduction!r}; allowed: mean, sum")
         rule = optimizers.resolve(self.optimizer, momentum=self.momentum)

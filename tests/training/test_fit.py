@@ -10,6 +10,7 @@ from nets import OPTIMIZERS, N, awkward_net, bits, data_of, fix_chunks, history_
 
 import neuronsim as ns
 from neuronsim import seeds
+from neuronsim.formulas.losses import LOSSES, Loss
 from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
 from neuronsim.training import trainer as training
 
@@ -572,6 +573,7 @@ class TestSameBits:
     def test_step_is_one_step_of_fit(self, make: Callable[[str], ns.Network], dtype: str):
         stepped, fitted = make(dtype), make(dtype)
         X, T = data_of(stepped)
+        T = np.abs(T) / np.abs(T).sum(axis=1, keepdims=True)
         for i, (x, t) in enumerate(zip(X, T, strict=True)):
             step = stepped.step(x, t, learning_rate=0.03)
             run = fitted.fit([x], [t], batch_size=1, optimizer="sgd", shuffle=False, learning_rate=0.03)
@@ -853,3 +855,26 @@ class TestKinks:
         step = net.step([z], [2.0])
         assert step["h"].delta == pytest.approx(expected.delta[h], rel=1e-6)
         assert step["h"].y == pytest.approx(expected.y[h], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["shuffle", "evaluate"])
+def test_what_is_true_or_false_is_nothing_else(name):
+    net = ns.wiring.layered([2, 1], rng=0)
+    before = net.weights.tobytes()
+    with pytest.raises(ns.errors.SettingError, match=f"{name}='no': True or False"):
+        net.fit([[1, 2]], [[1]], **{name: "no"})
+    assert net.weights.tobytes() == before
+    net.fit([[1, 2]], [[1]], **{name: np.True_})
+
+
+def test_losses_and_optimisers_that_kernels_do_not_know_are_refused():
+    class Own(ns.optimizers.SGD):
+        pass
+
+    own = Loss("own", 0, lambda y, t: 0.0, lambda y, t: [0.0])
+    net = ns.wiring.layered([2, 1], rng=0)
+    with pytest.raises(ns.errors.SettingError, match=r"Own is none of neuronsim's optimisers.*Adam"):
+        net.fit([[1, 2]], [[1]], optimizer=Own())
+    with pytest.raises(ns.errors.SettingError, match=r"'own' is none of neuronsim's own.*huber"):
+        net.fit([[1, 2]], [[1]], loss=own)
+    net.fit([[1, 2]], [[1]], optimizer=ns.optimizers.SGD(), loss=LOSSES["huber"])
