@@ -1,12 +1,14 @@
 """The picture of a training run: losses by epoch, and the accuracy beside them."""
 
+import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from neuronsim.errors import DataError
@@ -18,6 +20,8 @@ _LOSSES = {
     "data_loss": ("loss after the epoch", "#0b3c78", "--"),
     "val_loss": ("validation loss", "#d9761a", "-"),
 }
+# Matplotlib sets ticks some strides beyond the largest value.
+_LARGEST_TICKED = 1e100
 _ACCURACY = ("validation accuracy", "#009e73", ":")
 
 
@@ -84,7 +88,9 @@ def _line(
 def _loss_axis(axes: Axes, run: Run, names: list[str]) -> None:
     values = np.concatenate([np.asarray(run.history[name], np.float64) for name in names])
     values = values[np.isfinite(values)]
-    if values.size and spans_decades(values.min(), values.max()):
+    if values.size and values.max() > _LARGEST_TICKED and values.min() > 0:
+        _scale_far(axes, math.floor(math.log10(values.min())), math.floor(math.log10(values.max())))
+    elif values.size and spans_decades(values.min(), values.max()):
         axes.set_yscale("log")
     elif values.size and values.min() >= 0:
         axes.set_ylim(bottom=0)
@@ -94,6 +100,15 @@ def _loss_axis(axes: Axes, run: Run, names: list[str]) -> None:
     axes.set_xlabel(f"epoch{ending}", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, steps=[1, 2, 5, 10]))
     style_curves(axes)
+
+
+def _scale_far(axes: Axes, low: int, high: int) -> None:
+    """A logarithmic axis from 10^low to 10^high, of a run that diverged: matplotlib's own ticks go on to infinity."""
+    low = max(low - 1, -307)
+    axes.set_ylim(10.0**low, min(2.0 * 10.0**high, sys.float_info.max))  # first: no margins are added any more then
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(FixedLocator([10.0**k for k in range(low, high + 1, max(1, (high - low) // 6))]))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _accuracy_axis(axes: Axes) -> None:

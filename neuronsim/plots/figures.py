@@ -80,7 +80,9 @@ def new_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
 
 def write(axes: Axes, place: tuple[float, float], text: str, *, halo: bool = False, **style: Any) -> None:
     """Write text at a place, or ``xytext`` points from it; with a halo it can be read on edges."""
-    written = axes.annotate(text, place, textcoords="offset points", annotation_clip=False, **(_TEXT | style))
+    written = axes.annotate(
+        literally(text), place, textcoords="offset points", annotation_clip=False, **(_TEXT | style)
+    )
     if halo:
         written.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
 
@@ -106,7 +108,12 @@ def finite_or_nan(values: ArrayLike) -> Floats:
 
 def spans_decades(low: float, high: float) -> bool:
     """Whether losses from ``low`` to ``high`` are better seen on a logarithmic scale."""
-    return low > 0 and high / low >= 30.0
+    return low > 0 and low <= high / 30.0
+
+
+def literally(name: str) -> str:
+    """A name as it is: matplotlib takes what stands between two $ for a formula."""
+    return name.replace("$", r"\$")
 
 
 def zero_centred(values: ArrayLike, share: float = 1.0) -> Normalize:

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from neuronsim.basics.words import counted
 from neuronsim.network import Network
 from neuronsim.plots import labels, shapes
-from neuronsim.plots.figures import INK, Picture, new_axes, zero_centred
+from neuronsim.plots.figures import INK, Picture, literally, new_axes, zero_centred
 from neuronsim.plots.layout import Layout, choose_edges, lay_out
 from neuronsim.plots.view import View, view
 from neuronsim.tracing.result import StepResult
@@ -117,7 +117,7 @@ def draw(
     if view.label:
         labels.write_scale(axes, neuron_scale, view.label, 0.75, values[has])
     if view.title:
-        axes.set_title(view.title, fontsize=10, color=INK, pad=16 if layout.gaps else 8)
+        axes.set_title(literally(view.title), fontsize=10, color=INK, pad=16 if layout.gaps else 8)
     labels.write_below(axes, " · ".join(notes))
     all_notes = (*notes, *([view.label] if view.label else []))
     return NetworkPicture(axes, own, neurons, drawn_edges, view.field, all_notes, layout)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from neuronsim.basics.arrays import Array, Floats, Integers
 from neuronsim.errors import DataError
 from neuronsim.network import Network
-from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, new_axes
+from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, literally, new_axes
 
 _RESOLUTION = 200
 _MARKERS = "os^Dv<>P"
@@ -72,8 +72,8 @@ def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None 
     axes.set_xlim(xs[0], xs[-1])
     axes.set_ylim(ys[0], ys[-1])
     names = net.graph.name_list(net.inputs)
-    axes.set_xlabel(names[0], color=INK)
-    axes.set_ylabel(names[1], color=INK)
+    axes.set_xlabel(literally(names[0]), color=INK)
+    axes.set_ylabel(literally(names[1]), color=INK)
     return BoundaryPicture(axes, own, image, samples)
 
 

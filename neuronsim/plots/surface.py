@@ -16,7 +16,7 @@ from neuronsim.basics.arrays import Array, Floats, Reals
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
-from neuronsim.plots.figures import INK, Picture, new_axes, spans_decades, write
+from neuronsim.plots.figures import INK, Picture, literally, new_axes, spans_decades, write
 
 _RESOLUTION = 41
 _N_LEVELS = 13
@@ -98,8 +98,8 @@ def loss_surface(
     axes, own = new_axes(ax, 5.6, 4.4)
     contours = _paint(axes, first, second, losses)
     present = _mark(axes, here, now)
-    axes.set_xlabel(name_x, color=INK)
-    axes.set_ylabel(name_y, color=INK)
+    axes.set_xlabel(literally(name_x), color=INK)
+    axes.set_ylabel(literally(name_y), color=INK)
     return SurfacePicture(axes, own, contours, present, first, second, losses)
 
 

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuronsim.errors import DataError
-from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, style_curves, style_right_axis
+from neuronsim.plots.figures import INK, Picture, finite_or_nan, literally, new_axes, style_curves, style_right_axis
 from neuronsim.tracing.monitor import Monitor, Series
 
 # By field: its label, its colour. Errors and changes are smaller than signals by far: they get an axis of their own.
@@ -91,7 +91,8 @@ def _lines(axes: Axes, watch: Monitor, series: Series, field: str, label: str, c
 
 
 def _style(axes: Axes, watch: Monitor, series: Series, fields: dict[str, tuple[str, str]]) -> None:
-    axes.set_title(" → ".join(series.name) if isinstance(series.name, tuple) else series.name, loc="right", color=INK)
+    name = " → ".join(series.name) if isinstance(series.name, tuple) else series.name
+    axes.set_title(literally(name), loc="right", color=INK)
     averaged = watch.samples is None and bool((watch.sample < 0).all())
     axes.set_ylabel(", ".join(label for label, _ in fields.values()), color=INK)
     axes.set_xlabel("step (means over batches)" if averaged else "step", color=INK)

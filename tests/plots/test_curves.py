@@ -40,3 +40,13 @@ def test_a_diverged_run_can_be_drawn_and_says_how_it_ended() -> None:
 def test_a_run_without_epochs_is_an_error() -> None:
     with pytest.raises(ns.errors.DataError, match="no complete epoch"):
         history(Run(0, {}))
+
+
+@pytest.mark.parametrize(
+    "losses", [[1e81, 1e175, 1e283], [1e-320, 1.0, 1.7e308], [1e308, 1.7e308, np.inf], [np.nan, np.inf, np.nan]]
+)
+def test_a_run_that_diverged_is_drawn(losses, tmp_path):
+    run = ns.wiring.layered([2, 1], rng=0).fit(np.ones((3, 2)), np.ones((3, 1)), epochs=3)
+    run.history["loss"][:] = losses
+    ns.plot.history(run).save(tmp_path / "x.png")
+    assert (tmp_path / "x.png").exists()

@@ -108,3 +108,12 @@ def test_a_circle_is_an_error_that_names_it() -> None:
     net.connect("h2", "h1")
     with pytest.raises(ns.errors.CycleError, match="h1 → h2 → h1"):
         network(net)
+
+
+def test_names_are_drawn_as_they_are(tmp_path):
+    net = ns.Network()
+    net.add_inputs("a$b", "$x_{")
+    net.add_neuron("h$^$", ["a$b", "$x_{"])
+    net.set_outputs("h$^$")
+    net.step([1, 2], [0.5])
+    ns.plot.network(net).save(tmp_path / "x.svg")
