@@ -2,12 +2,14 @@
 
 import math
 import numbers
+import os
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from neuronsim.errors import SettingError
+from neuronsim.errors import FileError, SettingError
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -18,6 +20,19 @@ def is_whole(value: object) -> TypeGuard[int]:
 def is_real(value: object) -> TypeGuard[float]:
     """Whether a value is a real number, Python's or NumPy's, finite or not. True and False are none."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def file_path(path: str | os.PathLike[str]) -> Path:
+    """A path that a file can have.
+
+    Raises
+    ------
+    FileError
+        It holds a NUL character.
+    """
+    if "\0" in str(path):
+        raise FileError(f"{str(path)!r} holds a NUL character: no file can be called so")
+    return Path(path)
 
 
 def whole(name: str, value: Any, least: int = 1, most: int | None = None, message: str | None = None) -> int:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import file_path
 from neuronsim.data.dataset import Dataset
 from neuronsim.errors import FileError, SettingError, UnknownNameError, suggest
 
@@ -64,7 +65,7 @@ def read_csv(
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter not in _DELIMITERS:
         allowed = ", ".join(map(repr, _DELIMITERS))
         raise SettingError(f"a delimiter is one of {allowed}, not {delimiter!r}")
-    table = _read_table(Path(path), header, delimiter)
+    table = _read_table(file_path(path), header, delimiter)
     chosen = _positions(path, table.names, [targets] if isinstance(targets, str | int) else targets)
     others = [k for k in range(len(table.names)) if k not in chosen]
     if not others:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.basics.checked import file_path
 from neuronsim.errors import FileError
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -37,7 +38,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     FileError
         The file is missing, truncated, damaged, longer than it declares, or no IDX file.
     """
-    content = _unzipped(Path(path))
+    content = _unzipped(file_path(path))
     if len(content) < 4:
         raise FileError(f"{path} has {len(content)} bytes, too few for an IDX file: it may be truncated")
     zeros, code, n_dimensions = struct.unpack_from(">HBB", content)
@@ -55,6 +56,8 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         what = "is truncated" if present < declared else "is longer than it declares"
         sizes = " x ".join(map(str, shape))
         raise FileError(f"{path} {what}: {sizes} numbers take {declared} bytes, there are {present}")
+    if not declared:
+        raise FileError(f"{path} holds no number: its sizes are {' x '.join(map(str, shape))}")
     numbers = np.frombuffer(content, dtype, offset=start)
     return numbers.astype(dtype.newbyteorder("=")).reshape(shape)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from experiments import XOR
 from pages import data_of
 from PIL import Image
 
@@ -365,8 +364,18 @@ def test_runs_at_the_same_time_have_directories_of_their_own(tmp_path: Path) -> 
 
 
 def test_an_ended_process_keeps_what_it_has_learned(tmp_path: Path) -> None:
-    (tmp_path / "long.toml").write_text(XOR.replace("epochs = 4", "epochs = 100_000_000"))
-    command = [sys.executable, "-m", "neuronsim", "run", "long.toml", "-o", "out"]
+    (tmp_path / "long.toml").write_text(XOR)
+    command = [
+        sys.executable,
+        "-m",
+        "neuronsim",
+        "run",
+        "long.toml",
+        "-o",
+        "out",
+        "--set",
+        "training.epochs=100_000_000",
+    ]
     process = subprocess.Popen(command, cwd=tmp_path)
     claimed = tmp_path / "out" / "experiment.toml"
     deadline = time.monotonic() + 300

@@ -79,3 +79,15 @@ class TestIdx:
             read_idx(tmp_path / "none")
         with pytest.raises(FileError, match="cannot be read"):
             read_idx(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2**32 - 1, 2**32 - 1, 0)])
+def test_sizes_of_zero(tmp_path, shape):
+    (tmp_path / "a").write_bytes(struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape))
+    with pytest.raises(FileError, match="holds no number"):
+        read_idx(tmp_path / "a")
+
+
+def test_a_path_that_no_file_can_have():
+    with pytest.raises(FileError, match="NUL"):
+        read_idx("a\0b")

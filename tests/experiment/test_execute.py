@@ -123,7 +123,7 @@ class TestTheDirectory:
     def test_the_network_is_kept_where_the_rest_cannot_be(
         self, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(*_: Any) -> None:
+        def full(*_: Any, **__: Any) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(csv, "writer", full)

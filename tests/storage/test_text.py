@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from nets import small_net
 
+import neuronsim as ns
 from neuronsim.errors import FileError
 from neuronsim.storage import load, save
 
@@ -84,3 +85,13 @@ TEXT = """\
  ]
 }
 """  # noqa: E501
+
+
+@pytest.mark.parametrize("key", ["frozen", "frozen_weights"])
+def test_lists_where_names_should_stand(tmp_path, key):
+    ns.wiring.layered([2, 1], rng=0).save(tmp_path / "a.json")
+    content = json.loads((tmp_path / "a.json").read_text())
+    content["neurons"][2][key] = [["bias"]]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ns.errors.FileError, match=key):
+        ns.load(tmp_path / "a.json")
