@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.checked import file_path
-from neuronsim.data.dataset import Dataset
+from neuronsim.basics.words import counted
+from neuronsim.data.dataset import Dataset, most_classes
 from neuronsim.errors import FileError, SettingError, UnknownNameError, suggest
 
 _DELIMITERS = ",;\t|: "
@@ -22,6 +23,7 @@ class _Table(NamedTuple):
     names: tuple[str, ...]
     values: NDArray[np.float64]  # (n_rows, n_columns)
     lines: list[int]  # the line of the file that each row ends on
+    classes: list[str]  # what stands in the column of classes, if one was asked for; its values are 0
 
 
 def read_csv(
@@ -47,7 +49,8 @@ def read_csv(
     delimiter : str
         The character between cells.
     classes : bool
-        Whether the one target column holds class numbers 0, 1, …; then T is (n_samples,).
+        Whether the one target column holds classes: numbers 0, 1, …, or names, which get numbers in alphabetical
+        order. Then T is (n_samples,), and ``.classes`` are the names.
 
     Returns
     -------
@@ -65,16 +68,18 @@ def read_csv(
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter not in _DELIMITERS:
         allowed = ", ".join(map(repr, _DELIMITERS))
         raise SettingError(f"a delimiter is one of {allowed}, not {delimiter!r}")
-    table = _read_table(file_path(path), header, delimiter)
-    chosen = _positions(path, table.names, [targets] if isinstance(targets, str | int) else targets)
+    targets = [targets] if isinstance(targets, str | int) else targets
+    if classes and len(targets) != 1:
+        raise SettingError(f"classes=True takes one target column, not {len(targets)}")
+    table = _read_table(file_path(path), header, delimiter, targets if classes else ())
+    chosen = _positions(path, table.names, targets)
     others = [k for k in range(len(table.names)) if k not in chosen]
     if not others:
         raise SettingError(f"all columns of {path} are targets; leave at least one for X")
     T: NDArray[np.float64] | NDArray[np.int32] = table.values[:, chosen]
     labels: tuple[str, ...] = ()
     if classes:
-        T = _class_numbers(path, table, chosen)
-        labels = tuple(str(k) for k in range(int(T.max()) + 1))
+        T, labels = _classes(path, table, table.names[chosen[0]])
     return Dataset(
         X=np.ascontiguousarray(table.values[:, others]),
         T=np.ascontiguousarray(T),
@@ -102,24 +107,27 @@ def _positions(path: str | os.PathLike[str], names: tuple[str, ...], targets: Se
     return found
 
 
-def _class_numbers(path: str | os.PathLike[str], table: _Table, chosen: list[int]) -> NDArray[np.int32]:
-    if len(chosen) != 1:
-        raise SettingError(f"classes=True takes one target column, not {len(chosen)}")
-    column = table.values[:, chosen[0]]
-    bad = np.flatnonzero((column != np.floor(column)) | (column < 0) | (column >= 2**31))
-    if len(bad):
-        row = int(bad[0])
-        raise FileError(
-            f"{path}, line {table.lines[row]}, column {table.names[chosen[0]]!r}: "
-            f"class numbers are 0, 1, 2, …, not {column[row]:g}"
-        )
-    return column.astype(np.int32)
+def _classes(path: str | os.PathLike[str], table: _Table, column: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """The number of each row's class, and the classes' names."""
+    numbers = [_number(text) for text in table.classes]
+    if all(number is None for number in numbers):
+        names, inverse = np.unique(table.classes, return_inverse=True)
+        return np.asarray(inverse, np.int32), tuple(names.tolist())
+    most = most_classes(len(numbers))
+    for row, number in enumerate(numbers):
+        if number is None or not (0 <= number < most and number == int(number)):
+            raise FileError(
+                f"{path}, line {table.lines[row]}, column {column!r}: class numbers are whole ones from 0, of "
+                f"{counted(len(numbers), 'sample')} below {most:,}, not {table.classes[row]!r}"
+            )
+    T = np.asarray(numbers, np.float64).astype(np.int32)
+    return T, tuple(str(k) for k in range(int(T.max()) + 1))
 
 
-def _read_table(path: Path, header: bool | None, delimiter: str) -> _Table:
+def _read_table(path: Path, header: bool | None, delimiter: str, classes: Sequence[str | int]) -> _Table:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(path, file, header, delimiter)
+            return _parse(path, file, header, delimiter, classes)
     except FileNotFoundError:
         raise FileError(f"there is no file {path}; check the path and the directory") from None
     except OSError as problem:
@@ -128,7 +136,7 @@ def _read_table(path: Path, header: bool | None, delimiter: str) -> _Table:
         raise FileError(f"{path} is not UTF-8 text: {problem.reason} at byte {problem.start}") from None
 
 
-def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str) -> _Table:
+def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str, classes: Sequence[str | int]) -> _Table:
     rows = _rows(path, file, delimiter)
     line, first = next(rows, (0, []))
     if not first:
@@ -137,15 +145,21 @@ def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str) -> _Ta
     names = _names(path, line, first) if named else tuple(f"c{k}" for k in range(len(first)))
     values = array("d")
     lines: list[int] = []
+    labelled, labels = _positions(path, names, classes), list[str]()
     of_numbers = rows if named else chain([(line, first)], rows)
     for line, cells in of_numbers:
         if len(cells) != len(names):
-            raise FileError(f"{path}, line {line}: {len(cells)} cells where {len(names)} columns are")
+            raise FileError(
+                f"{path}, line {line}: {counted(len(cells), 'cell')}, the file has {counted(len(names), 'column')}"
+            )
+        for k in labelled:
+            labels.append(cells[k].strip())
+            cells[k] = "0" if labels[-1] else ""
         values.extend(_numbers(path, line, cells, names))
         lines.append(line)
     if not lines:
         raise FileError(f"{path} holds names ({', '.join(names)}) but no line of numbers")
-    return _Table(names, np.array(values).reshape(len(lines), len(names)), lines)
+    return _Table(names, np.array(values).reshape(len(lines), len(names)), lines, labels)
 
 
 def _rows(path: Path, file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -191,7 +205,12 @@ def _numbers(path: Path, line: int, cells: list[str], names: tuple[str, ...]) ->
         number = _number(cell)
         if number is None or not -np.inf < number < np.inf:
             what = "is blank" if not cell.strip() else f"{cell!r} is no finite number"
-            raise FileError(f"{path}, line {line}, column {name!r}: {what}; fill it in, or leave the line out")
+            names_classes = (
+                "" if number is not None or not cell.strip() else "; a target column of names needs classes=True"
+            )
+            raise FileError(
+                f"{path}, line {line}, column {name!r}: {what}; fill it in, or leave the line out{names_classes}"
+            )
         numbers.append(number)
     return numbers
 

@@ -11,6 +11,11 @@ from neuronsim.errors import DataError, SettingError
 from neuronsim.seeds import SPLITS, generator, seed_of
 
 
+def most_classes(n_samples: int) -> int:
+    """How many classes are believed of so many samples: a damaged label must not ask for memory without end."""
+    return max(1000, 10 * n_samples)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Samples and targets, ready for ``net.fit``; ``X, T = data`` takes the training data out.

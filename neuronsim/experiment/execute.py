@@ -15,6 +15,7 @@ from typing import Any
 
 from neuronsim import __version__
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.words import counted
 from neuronsim.data import Dataset
 from neuronsim.errors import FileError
 from neuronsim.experiment.file import Experiment
@@ -23,6 +24,9 @@ from neuronsim.experiment.tomltext import toml_text
 from neuronsim.network import Network
 from neuronsim.run import Run
 from neuronsim.storage.traces import save_trace
+
+#: The part of the training data that a stop chooses by where the file names no validation.
+HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Outcome:
     def __str__(self) -> str:
         """A few lines for people."""
         lines = [
-            f"{self.status} after {self.epochs:,} epochs ({self.n_steps:,} steps) in {self.seconds:.1f} s",
+            f"{self.status} after {counted(self.epochs, 'epoch')} ({counted(self.n_steps, 'step')}) "
+            f"in {self.seconds:.1f} s" + ("" if self.status == "finished" else f": {self.reason}"),
             f"  network  {self.n_neurons:,} neurons, {self.n_parameters:,} parameters",
             f"  data     {self.n_samples:,} samples",
             f"  seed     {self.seed}",
@@ -148,10 +153,17 @@ def _ready(experiment: Experiment) -> tuple[Network, Dataset, dict[str, Any]]:
         experiment.folder,
         seed=experiment.seed,
         dtype=net.dtype,
-        validation=experiment.settings["training"].get("validation"),
+        validation=_validation(experiment, arguments),
     )
     arguments |= {"validation": prepared.validation, "monitors": () if watch is None else (watch,)}
     return net, prepared.data, arguments
+
+
+def _validation(experiment: Experiment, arguments: dict[str, Any]) -> bool | float | None:
+    """What the file says; a fraction of the training data where a stop would else choose by the test data."""
+    given: bool | float | None = experiment.settings["training"].get("validation")
+    watches = any(str(getattr(rule, "monitor", "")).startswith("val_") for rule in arguments.get("stop", ()))
+    return HELD_OUT if given is None and watches and "test" in experiment.settings["data"] else given
 
 
 def _as_run(experiment: Experiment) -> dict[str, Any]:

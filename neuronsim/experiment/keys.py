@@ -146,7 +146,7 @@ CSV = (
                 "header", "whether the first line holds names", bool, without="if none of it is a number", example=True
             ),
             Key("delimiter", "the character between cells"),
-            Key("classes", "whether the target column holds class numbers 0, 1, …"),
+            Key("classes", "whether the target column holds classes: numbers 0, 1, … or names"),
         ),
     ),
     Key(

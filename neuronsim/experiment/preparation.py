@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuronsim.basics.arrays import Array
 from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
+from neuronsim.data.dataset import most_classes
 from neuronsim.errors import DataError, SettingError, choose
 
 SCALES: dict[str, type[MinMaxScaler] | type[Standardizer] | None] = {
@@ -58,7 +59,8 @@ def prepare(
         The network's.
     validation : bool, float or None
         What to look at after each epoch: a fraction of the training data, which is held out; True, the test
-        data; False, nothing; None, the test data if there are any.
+        data; False, nothing; None, the test data if there are any. To look at, that is: what is to choose by them
+        gives a fraction.
     """
     data = _read(table, folder, seed)
     if isinstance(table.get("test"), int | float):
@@ -95,9 +97,20 @@ def _read(table: dict[str, Any], folder: Path, seed: int) -> Dataset:
         data = read_csv(folder / table["csv"], **arguments)
         if isinstance(table.get("test"), str):
             test = read_csv(folder / table["test"], **arguments)
-            data = replace(data, X_test=test.X, T_test=test.T)
+            data = replace(data, X_test=test.X, T_test=_as_numbered_in(data, test))
         return data
     return _idx(table, folder)
+
+
+def _as_numbered_in(data: Dataset, test: Dataset) -> Array:
+    """The test data's targets, classes of names numbered as in the training data."""
+    if test.classes == data.classes or all(name.isdecimal() for name in test.classes):
+        return test.T
+    numbers = {name: k for k, name in enumerate(data.classes)}
+    new = [name for name in test.classes if name not in numbers]
+    if new:
+        raise DataError(f"the test data hold class {new[0]!r}, the training data only {', '.join(data.classes)}")
+    return np.array([numbers[test.classes[k]] for k in test.T.tolist()], np.int32)
 
 
 def _idx(table: dict[str, Any], folder: Path) -> Dataset:
@@ -126,6 +139,12 @@ def _images_and_labels(files: dict[str, Any], folder: Path) -> tuple[Array, NDAr
         raise DataError(f"{files['labels']} holds {labels.ndim}-dimensional {labels.dtype}; labels are whole numbers")
     if len(images) != len(labels):
         raise DataError(f"{files['images']} has {len(images)} samples, {files['labels']} has {len(labels)}")
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= most_classes(len(labels)):
+        wrong = labels.max() if labels.min() >= 0 else labels.min()
+        raise DataError(
+            f"{files['labels']} holds class {wrong}; of {len(labels):,} samples classes go from 0 to "
+            f"{most_classes(len(labels)) - 1:,} at most"
+        )
     return images.reshape(len(images), -1), labels.astype(np.int32)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neuronsim.data import read_csv
@@ -42,7 +43,7 @@ class TestCsv:
     def test_classes(self, tmp_path: Path) -> None:
         data = read_csv(self.write(tmp_path, "a,k\n1,0\n2,2\n"), targets="k", classes=True)
         assert (data.T.tolist(), data.classes) == ([0, 2], ("0", "1", "2"))
-        with pytest.raises(FileError, match=r"line 3, column 'k': class numbers are 0, 1, 2, …, not 1\.5"):
+        with pytest.raises(FileError, match=r"line 3, column 'k': class numbers are whole ones from 0.*not '1\.5'"):
             read_csv(self.write(tmp_path, "a,k\n1,0\n2,1.5\n"), targets="k", classes=True)
 
     @pytest.mark.parametrize(
@@ -56,8 +57,8 @@ class TestCsv:
             ("a,b\n1,nan\n", "no finite number"),
             ("a,b\n1,-inf\n", "no finite number"),
             ("a,b\n1_000,2\n", "no finite number"),
-            ("a,b\n1,2,3\n", "line 2: 3 cells where 2 columns are"),
-            ("a,b\n1\n", "line 2: 1 cells where 2 columns are"),
+            ("a,b\n1,2,3\n", "line 2: 3 cells, the file has 2 columns"),
+            ("a,b\n1\n", "line 2: 1 cell, the file has 2 columns"),
             ("a,a\n1,2\n", "two columns are called 'a'"),
             ("a,\n1,2\n", "column 1 has no name"),
             ("1,b\n1,2\n", "header=True or header=False"),
@@ -91,3 +92,25 @@ class TestCsv:
             read_csv(file, targets=["t", "temp"])
         with pytest.raises(SettingError, match="delimiter"):
             read_csv(file, delimiter="::")
+
+
+class TestClasses:
+    def test_names_of_classes_get_numbers(self, tmp_path: Path) -> None:
+        (tmp_path / "d.csv").write_text("a,kind\n1,dog\n2,cat\n3,dog\n")
+        data = read_csv(tmp_path / "d.csv", "kind", classes=True)
+        assert data.classes == ("cat", "dog")
+        assert data.T.tolist() == [1, 0, 1]
+        assert data.T.dtype == np.int32
+        with pytest.raises(FileError, match=r"'dog' is no finite number.*classes=True"):
+            read_csv(tmp_path / "d.csv", "kind")
+
+    @pytest.mark.parametrize("label", ["2147483647", "1e300", "-1", "0.5", "one"])
+    def test_class_numbers_are_small_and_whole(self, tmp_path: Path, label: str) -> None:
+        (tmp_path / "d.csv").write_text(f"a,t\n1,0\n2,{label}\n")
+        with pytest.raises(FileError, match=f"line 3.*class numbers are whole ones from 0.*not '{label}'"):
+            read_csv(tmp_path / "d.csv", "t", classes=True)
+
+    def test_a_blank_class(self, tmp_path: Path) -> None:
+        (tmp_path / "d.csv").write_text("a,t\n1,x\n2,\n")
+        with pytest.raises(FileError, match=r"line 3.*is blank"):
+            read_csv(tmp_path / "d.csv", "t", classes=True)

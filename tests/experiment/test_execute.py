@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 import neuronsim as ns
 from neuronsim import data, experiment, wiring
+from neuronsim.experiment import keys
 from neuronsim.storage import load
 
 
@@ -145,3 +146,43 @@ class TestTheDirectory:
         with pytest.raises(KeyboardInterrupt):
             experiment.run(experiment.read(write()), tmp_path / "out")
         assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".toml", ".csv", ".png", ".safetensors"}
+
+
+CLASSES = """
+seed = 0
+[network]
+wiring = "layered"
+sizes = [1, 4, 3]
+output = "softmax"
+[data]
+csv = "train.csv"
+targets = ["kind"]
+classes = true
+test = "test.csv"
+[training]
+epochs = 3
+"""
+
+
+class TestClasses:
+    def test_a_table_with_names_becomes_a_trained_network(self, write: Any, tmp_path: Path) -> None:
+        rows = [f"{k},{('dog', 'cat', 'eel')[k % 3]}" for k in range(30)]
+        (tmp_path / "train.csv").write_text("\n".join(["a,kind", *rows]))
+        (tmp_path / "test.csv").write_text("a,kind\n1,eel\n2,dog\n")  # numbered as in the training data
+        outcome = experiment.run(experiment.read(write(CLASSES)), tmp_path / "out")
+        net, Xt = load(tmp_path / "out" / "network.safetensors"), np.array([[1.0], [2.0]])
+        assert outcome.test_loss == net.evaluate(Xt, [2, 1]).loss
+        (tmp_path / "test.csv").write_text("a,kind\n1,ape\n2,dog\n")
+        with pytest.raises(ns.errors.DataError, match=r"'ape'.*cat, dog, eel"):
+            experiment.run(experiment.read(write(CLASSES)), tmp_path / "other")
+
+    def test_a_stop_does_not_choose_by_the_test_data(self, write: Any, tmp_path: Path) -> None:
+        stop = "stop = { rule = 'plateau', patience = 1, min_delta = 100.0, monitor = 'val_loss' }\n"
+        path = write(
+            XOR.replace('name = "xor"', 'name = "moons"\ntest = 0.25').replace("[2, 3, 1]", "[2, 3, 2]")
+            .replace('"tanh"', '"tanh"\noutput = "softmax"') + stop.replace("rule", keys.OBJECTS["stop"].chooser)
+        )  # fmt: skip
+        outcome = experiment.run(experiment.read(path), tmp_path / "out")
+        assert outcome.n_samples == 120  # of 150 that are not for the test
+        assert outcome.status == "stopped"
+        assert "val_loss has not got better" in str(outcome).splitlines()[0]
