@@ -43,6 +43,31 @@ __all__ = [
 
 T = TypeVar("T")
 
+# What other programs call what has another name here.
+_SYNONYMS = {
+    "mse": "mean_squared_error",
+    "mae": "absolute_error",
+    "l1": "absolute_error",
+    "l2": "l2_norm",
+    "bce": "binary_cross_entropy",
+    "ce": "cross_entropy",
+    "nll": "cross_entropy",
+    "crossentropy": "cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "logistic": "sigmoid",
+    "linear": "identity",
+    "swish": "silu",
+    "dense": "layered",
+    "mlp": "layered",
+    "fully_connected": "layered",
+    "feedforward": "layered",
+    "random": "random_dag",
+    "lr": "learning_rate",
+    "eta": "learning_rate",
+    "train": "run",
+    "fit": "run",
+}
+
 # Names compared before giving a suggestion up: a network may have a million of them.
 _MOST_COMPARED = 20_000
 
@@ -110,6 +135,8 @@ def suggest(given: str, allowed: Iterable[str]) -> str:
         Valid names; only the first 20,000 are compared.
     """
     names = list(islice(allowed, _MOST_COMPARED))
+    if _SYNONYMS.get(given.casefold()) in names:
+        return f"; did you mean {_SYNONYMS[given.casefold()]!r}?"
     folded: dict[str, str] = {}
     for name in names:
         folded.setdefault(name.casefold(), name)

@@ -53,3 +53,11 @@ def test_choose():
         choose("loss", "msee", table)
     with pytest.raises(SettingError, match=r"^unknown loss 3; allowed: mse, mae$"):
         choose("loss", 3, table)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("mse", "mean_squared_error"), ("BCE", "binary_cross_entropy"), ("dense", "layered")]
+)
+def test_what_others_call_otherwise(given, meant):
+    assert suggest(given, [meant, "something"]) == f"; did you mean {meant!r}?"
+    assert suggest(given, ["something"]) == ""

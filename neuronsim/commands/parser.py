@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuronsim import __version__
+from neuronsim.errors import suggest
 
 _EXIT_CODES = """\
 exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted"""
@@ -19,6 +20,11 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (_add_demo, _add_new, _add_run, _add_info, _add_report, _add_explain, _add_check, _add_draw):
         add(commands)
+    first = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if first is not None and first not in commands.choices:
+        parser.error(
+            f"no command {first!r}{suggest(first, commands.choices) or ';'} commands: {', '.join(commands.choices)}"
+        )
     return parser.parse_args(_joined(arguments))
 
 
@@ -36,7 +42,9 @@ def _add_new(commands: Any) -> None:
     new.add_argument(
         "--targets", metavar="NAME,…", help="the columns of the CSV file that are targets (default: the last)"
     )
-    new.add_argument("--classes", action="store_true", help="its one target column holds class numbers 0, 1, …")
+    new.add_argument(
+        "--classes", action="store_true", help="its one target column holds classes, by number or name"
+    )
     new.add_argument("--wiring", metavar="NAME", default="layered", help="how it is wired (default: layered)")
 
 
@@ -110,7 +118,9 @@ def _add_check(commands: Any) -> None:
     check.add_argument(
         "--targets", metavar="NAME,…", help="the columns that are targets (default: the last, one for each output)"
     )
-    check.add_argument("--classes", action="store_true", help="one target column holds class numbers 0, 1, …")
+    check.add_argument(
+        "--classes", action="store_true", help="one target column holds classes, by number or name"
+    )
     check.add_argument(
         "--rows", type=int, metavar="N", help="the first so many samples (default: 10; with --after all)"
     )

@@ -11,8 +11,9 @@ from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.signals import ForwardSignals
 from neuronsim.engine.turns import Turns
-from neuronsim.errors import DataError, NotKnownError
+from neuronsim.errors import DataError, NotKnownError, SettingError
 from neuronsim.formulas import losses
+from neuronsim.formulas.activations import SOFTMAX
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph import initialisers
 from neuronsim.graph.graph import Graph
@@ -88,7 +89,13 @@ class Runtime:
         t: Any = T
         if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
             t = np.asanyarray(t)[None]
-        return x, as_targets(t, len(x), self.graph.name_list(outputs), self.graph.dtype, used, called[1]), used
+        cast = as_targets(t, len(x), self.graph.name_list(outputs), self.graph.dtype, used, called[1])
+        if cast.dtype.kind == "i" and SOFTMAX not in self.graph.activation_codes[outputs]:
+            raise SettingError(
+                f"{used.name} with class numbers takes softmax outputs, which share one sum: here nothing holds "
+                "back the others. Give output='softmax', or binary_cross_entropy with a column for each output"
+            )
+        return x, cast, used
 
     # ── the last signals ──
 
@@ -105,7 +112,8 @@ class Runtime:
         values = getattr(self.signals, what, None)
         if values is None:
             calls = "step() or gradients()" if what == "delta" else "step(), or forward() with one sample,"
-            raise NotKnownError(f"{asked or what} is not known yet: call {calls} first")
+            returned = "; gradients() returns it: .delta" if what == "delta" else ""
+            raise NotKnownError(f"{asked or what} is not known yet: call {calls} first{returned}")
         return float(values[neuron])
 
     def __getstate__(self) -> dict[str, Any]:

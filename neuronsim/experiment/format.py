@@ -28,6 +28,7 @@ def check(settings: dict[str, Any]) -> None:
     for name, what in _LATER.items():
         if name in settings:
             raise SettingError(f"[{name}]: {what} is not possible in this version; take the table out of the file")
+    _check_places(settings)
     check_table("", settings, keys.TOP)
     _check_network(settings["network"])
     _check_data(settings["data"])
@@ -35,6 +36,16 @@ def check(settings: dict[str, Any]) -> None:
     if "trace" in settings:
         check_table("trace", settings["trace"], keys.TRACE)
         make_monitor(settings["trace"])
+
+
+def _check_places(settings: dict[str, Any]) -> None:
+    """Whether a key stands at the top that belongs into a table."""
+    top = {key.name for key in keys.TOP}
+    tables = {"training": keys.TRAINING, "trace": keys.TRACE, "network": keys.wiring_keys("layered"), "data": keys.CSV}
+    for given in settings:
+        home = next((name for name, table in tables.items() if given in {key.name for key in table}), None)
+        if given not in top and home:
+            raise SettingError(f"{given!r} is a key of [{home}], not of the top; write it as {home}.{given}")
 
 
 def _check_network(table: dict[str, Any]) -> None:

@@ -48,3 +48,10 @@ class TestUsage:
         )
         assert done.returncode == 3
         assert done.stderr.startswith("neuronsim: error: there is no network file")
+
+
+def test_a_command_misspelt(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["rum", "a.toml"])
+    assert end.value.code == 2
+    assert "no command 'rum'; did you mean 'run'?" in capsys.readouterr().err

@@ -114,3 +114,9 @@ def test_targets_that_are_no_probabilities(loss, value):
     T[2, 1] = value
     with pytest.raises(DataError, match=rf"T\[2, 1\] is {value:g}; with {loss} targets are"):
         net.fit(np.ones((4, 2)), T, loss=loss)
+
+
+def test_class_numbers_need_a_softmax():
+    net = ns.wiring.layered([2, 3], activation="sigmoid", rng=0)
+    with pytest.raises(ns.errors.SettingError, match=r"class numbers takes softmax outputs.*output='softmax'"):
+        net.fit(np.ones((4, 2)), [0, 1, 2, 0], loss="cross_entropy")

@@ -7,6 +7,7 @@ from experiments import XOR
 
 from neuronsim import experiment, wiring
 from neuronsim.errors import SettingError
+from neuronsim.experiment import format
 
 
 class TestReading:
@@ -89,3 +90,9 @@ class TestReading:
         plan.settings["training"] = table
         with pytest.raises(SettingError, match=message):
             plan.fit_arguments()
+
+
+def test_a_key_that_stands_outside_its_table():
+    settings = {"network": {"wiring": "layered", "sizes": [2, 1]}, "data": {"name": "xor"}, "learning_rate": 0.1}
+    with pytest.raises(SettingError, match=r"'learning_rate' is a key of \[training\].*training\.learning_rate"):
+        format.check(settings)
