@@ -66,11 +66,19 @@ class Trainer:
             self._write_history(epoch)
             if self.run.status != "finished":
                 return
-            bar.set_postfix_str(f"loss {self.run.history['loss'][-1]:.4g}", refresh=False)
+            self._show(bar, epoch)
             why = stop.first_reason(self.settings.stop, self._report(before))
             if why is not None:
                 self.run.status, self.run.reason = "stopped", why
                 return
+
+    def _show(self, bar: Any, epoch: int) -> None:
+        """Write on the bar how far the run is and how good."""
+        shown = {"loss": "loss", "val_loss": "validation"}
+        figures = [
+            f"{word} {self.run.history[name][-1]:.4g}" for name, word in shown.items() if name in self.run.history
+        ]
+        bar.set_postfix_str(", ".join([f"epoch {epoch + 1:,} of {self.settings.epochs:,}", *figures]), refresh=False)
 
     def _train_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
         """All steps of an epoch; False where the run ended within it."""

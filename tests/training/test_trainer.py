@@ -1,6 +1,7 @@
 """When a fit under way ends: stopping rules, Ctrl-C, divergence; and its progress bar."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -414,3 +415,9 @@ class TestProgress:
         out, err = capfd.readouterr()
         assert out == ""
         assert "28.0/28.0" in err
+
+
+def test_the_bar_says_how_far_and_how_good(capsys):
+    net, X, T = ns.wiring.layered([2, 1], rng=0), np.ones((4, 2)), np.ones((4, 1))
+    net.fit(X, T, epochs=2, progress=True, validation=(X, T))
+    assert re.search(r"epoch 2 of 2, loss [\d.e-]+, validation [\d.e-]+", capsys.readouterr().err)
