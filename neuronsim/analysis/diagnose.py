@@ -18,6 +18,7 @@ from neuronsim.analysis import overflow
 from neuronsim.analysis.probe import Probe, step_number
 from neuronsim.basics.arrays import Array, Reals
 from neuronsim.basics.spread import evenly_spread
+from neuronsim.basics.words import counted
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
@@ -152,9 +153,14 @@ def diagnose(replay: Replay, step: int | None = None) -> Diagnosis:
     findings = [*_overflow(search, failed), *_deltas(search), *_dead(search), *_saturated(search)]
     findings.sort(key=lambda f: ("error", "warning", "note").index(f.severity))
     n, of = len(search.rows), len(replay.X)
-    which = f"all {n:,} samples" if n == of else f"{n:,} of {of:,} samples, evenly spread,"
-    steps = f"the parameters before step {q:,}" + (f" and {len(search.seen) - 1} earlier ones" if search.seen else "")
+    which = _all(n) if n == of else f"{n:,} of {of:,} samples, evenly spread,"
+    earlier = max(len(search.seen) - 1, 0)
+    steps = f"the parameters before step {q:,}" + (f" and {counted(earlier, 'earlier one')}" if earlier else "")
     return Diagnosis(tuple(findings), search.levels, f"{which} with {steps}")
+
+
+def _all(n_samples: int) -> str:
+    return f"all {n_samples:,} samples" if n_samples > 1 else "the one sample"
 
 
 class _Search:
@@ -327,7 +333,7 @@ def _since(search: _Search, k: int) -> tuple[int, int]:
 def _dead_group(search: _Search, alive: int, since: int, ids: list[int]) -> Finding:
     n = len(search.rows)
     subject = f"relu {search.names(ids)} is dead" if len(ids) == 1 else f"{len(ids)} relus are dead"
-    for_all = f"z ≤ 0 for all {n:,} samples looked at, from which nothing is learned there: δ = 0"
+    for_all = f"z ≤ 0 for {_all(n)} looked at, from which nothing is learned there: δ = 0"
     details = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
     advice = "a smaller learning_rate, clip_norm=1, or leaky_relu"
     if alive < 0:

@@ -87,4 +87,5 @@ def _reduction_order(parameter: ParameterUpdate, step: StepResult, n: int) -> st
 def batch_update(step: StepResult) -> Section:
     """What a sample of a batch says of the update."""
     assert step.batch is not None
-    return Section(f"the update follows the {step.reduction} of all {len(step.batch)} samples of the batch", ())
+    of = f"all {len(step.batch)} samples of the batch" if len(step.batch) > 1 else "the batch's one sample"
+    return Section(f"the update follows the {step.reduction} of {of}", ())
