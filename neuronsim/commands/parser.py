@@ -42,9 +42,7 @@ def _add_new(commands: Any) -> None:
     new.add_argument(
         "--targets", metavar="NAME,…", help="the columns of the CSV file that are targets (default: the last)"
     )
-    new.add_argument(
-        "--classes", action="store_true", help="its one target column holds classes, by number or name"
-    )
+    new.add_argument("--classes", action="store_true", help="its one target column holds classes, by number or name")
     new.add_argument("--wiring", metavar="NAME", default="layered", help="how it is wired (default: layered)")
 
 
@@ -118,9 +116,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument(
         "--targets", metavar="NAME,…", help="the columns that are targets (default: the last, one for each output)"
     )
-    check.add_argument(
-        "--classes", action="store_true", help="one target column holds classes, by number or name"
-    )
+    check.add_argument("--classes", action="store_true", help="one target column holds classes, by number or name")
     check.add_argument(
         "--rows", type=int, metavar="N", help="the first so many samples (default: 10; with --after all)"
     )
