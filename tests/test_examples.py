@@ -146,4 +146,8 @@ def test_the_notebook_prints_again_what_it_holds(capsys) -> None:
         stored = "".join("".join(o["text"]) for o in cell["outputs"] if o["output_type"] == "stream")
         exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
         assert capsys.readouterr().out == stored
+        if any(
+            "image/png" in o.get("data", {}) for o in cell["outputs"]
+        ):  # shown without pyplot, in a fresh kernel too
+            assert eval(cell["source"][-1], names)._repr_png_().startswith(b"\x89PNG")
     assert (EXAMPLES / "one_error.ipynb").stat().st_size < 1_000_000
