@@ -14,7 +14,6 @@ import os
 import pickle
 import platform
 import re
-import sys
 import tempfile
 import threading
 import warnings
@@ -53,9 +52,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 #: Called once a process, before the first compilation (not when everything comes from the cache).
-compile_listeners: list[Callable[[], object]] = [
-    lambda: sys.stderr.write("neuronsim: compiling kernels, once on this machine, for some seconds …\n")
-]
+compile_listeners: list[Callable[[], None]] = []
 
 #: Held while a kernel that may open parallel regions runs: the ``workqueue`` layer aborts the process on concurrent
 #: use.
