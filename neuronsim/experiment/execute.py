@@ -112,9 +112,10 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
     with ExitStack() as claims:
         claims.enter_context(_claimed(directory, experiment, overwrite))
         # a Ctrl-C that comes after the training must not cost the network
-        claims.enter_context(_interrupted_later())
+        trained = claims.enter_context(_interrupted_later())
         began = time.perf_counter()
         done = net.fit(data.X, data.T, snapshots=False, **arguments)
+        trained.set()
         seconds = time.perf_counter() - began
         _write(directory, experiment, net, done, arguments["monitors"])
     tested = None
@@ -223,10 +224,11 @@ def _take_away(made: list[Path], file: Path | None) -> None:
 
 
 @contextmanager
-def _interrupted_later() -> Iterator[None]:
-    """Ctrl-C within the block takes effect at its end; a second one at once."""
+def _interrupted_later() -> Iterator[threading.Event]:
+    """Once the event is set, Ctrl-C takes effect at the end of the block; a second one, and before it, at once."""
+    trained = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield trained
         return
     waiting: list[int] = []
     earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -234,13 +236,13 @@ def _interrupted_later() -> Iterator[None]:
 
     def note(number: int, frame: Any) -> None:
         waiting.append(number)
-        if len(waiting) > 1:
+        if len(waiting) > 1 or not trained.is_set():
             raise KeyboardInterrupt
 
     for number in ours:
         signal.signal(number, note)
     try:
-        yield
+        yield trained
     finally:
         for number, handler in ours.items():
             signal.signal(number, handler)

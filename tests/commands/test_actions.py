@@ -376,12 +376,15 @@ def test_an_ended_process_keeps_what_it_has_learned(tmp_path: Path) -> None:
         "--set",
         "training.epochs=100_000_000",
     ]
+    subprocess.run(
+        [sys.executable, "-m", "neuronsim", "run", "long.toml", "-o", "short"], cwd=tmp_path, check=True
+    )  # compiles
     process = subprocess.Popen(command, cwd=tmp_path)
     claimed = tmp_path / "out" / "experiment.toml"
     deadline = time.monotonic() + 300
     while not claimed.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(1.0)
+    time.sleep(3.0)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=120) == 130
     assert (tmp_path / "out" / "network.safetensors").exists()
