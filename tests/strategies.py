@@ -1,5 +1,6 @@
 """Random networks and data for property tests: any wiring, activation and loss, away from kinks."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,13 @@ from neuronsim.formulas.reference import ReferenceNetwork
 KINK_DISTANCE = 1e-6
 
 CUBE = ns.activations.register("property_test_cube", lambda z: z * z * z / 3.0, lambda z: z * z)
+
+# The logarithm of the hyperbolic cosine of the error, without overflow.
+LOG_COSH = ns.losses.register(
+    "property_test_log_cosh",
+    lambda y, t: abs(y - t) + math.log1p(math.exp(-2.0 * abs(y - t))) - math.log(2.0),
+    lambda y, t: math.tanh(y - t),
+)
 
 SMOOTH_AND_KINKED = [name for name in ACTIVATIONS if name != "softmax"]
 

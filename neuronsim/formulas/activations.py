@@ -8,10 +8,10 @@ side; hard_sigmoid and step have slope 0 there. NaN in, NaN out; infinities give
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
 from neuronsim.errors import SettingError, choose
+from neuronsim.formulas.compiled import compile_function, same_function
 
 INITIAL_SLOPE = 0.25
 FIRST_USER_CODE = 64
@@ -22,6 +22,8 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _TANH_SCALE = 1.7159
 _SQRT_HALF = math.sqrt(0.5)
 _NORMAL_DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
+# Beyond it kernels have no digits of z mod 2π left: NaN, so that training stops instead of learning noise.
+_SINE_LIMIT = 2.0**40
 
 
 @dataclass(frozen=True)
@@ -177,11 +179,12 @@ def silu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def sine(z: float, slope: float = INITIAL_SLOPE) -> float:
-    return math.nan if math.isinf(z) else math.sin(z)
+    """sin z; NaN beyond |z| = 2⁴⁰ (float32 kernels: 2²⁰), where the rounding of z alone turns the sine."""
+    return math.sin(z) if abs(z) <= _SINE_LIMIT else math.nan
 
 
 def sine_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
-    return math.nan if math.isinf(z) else math.cos(z)
+    return math.cos(z) if abs(z) <= _SINE_LIMIT else math.nan
 
 
 def gaussian(z: float, slope: float = INITIAL_SLOPE) -> float:
@@ -296,36 +299,19 @@ def register(name: str, f: Callable[[float], float], derivative: Callable[[float
         raise SettingError(f"the name of an activation is a non-empty str, not {name!r}")
     taken = ACTIVATIONS.get(name)
     if taken is not None:
-        if taken.originals and all(map(_same_function, taken.originals, (f, derivative))):
+        if taken.originals and all(map(same_function, taken.originals, (f, derivative))):
             return taken
         raise SettingError(f"the activation {name!r} exists already; give yours another name")
-    compiled = _compile(f, f"f of {name!r}"), _compile(derivative, f"the derivative of {name!r}")
+    compiled = (
+        compile_function(f, f"f of {name!r}", ("z",)),
+        compile_function(derivative, f"the derivative of {name!r}", ("z",)),
+    )
     function, slope = (_plain(c) for c in compiled)
     _compare_with_differences(name, function, slope)
     code = max(FIRST_USER_CODE - 1, *_BY_CODE) + 1
     activation = Activation(name, code, function, slope, originals=(f, derivative), compiled=compiled)
     ACTIVATIONS[name] = _BY_CODE[code] = activation
     return activation
-
-
-def _compile(f: Any, what: str) -> Any:
-    from numba import cfunc
-    from numba.core.errors import NumbaError
-
-    if not callable(f):
-        raise SettingError(f"{what} is {f!r}, not a function of one float z")
-    plain = getattr(f, "py_func", f)
-    if not isinstance(plain, FunctionType):
-        raise SettingError(f"{what} is {f!r}; wrap it in a function: def f(z): return ...")
-    try:
-        return cfunc("float64(float64)", error_model="numpy")(plain)
-    except (NumbaError, TypeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if not line.startswith("Failed in")), type(error).__name__)
-        raise SettingError(
-            f"{what} can't be compiled: {reason}; write it as a function of one float z, "
-            "with arithmetic and the math module"
-        ) from None
 
 
 def _plain(compiled: Any) -> Callable[..., float]:
@@ -358,15 +344,3 @@ def _compare_with_differences(name: str, f: Callable[..., float], derivative: Ca
             f"the derivative of {name!r} is not that of f: at z = {where:.4g} it gives "
             f"{derivative(where):.9g}, central differences of f give {numeric:.9g}"
         )
-
-
-def _same_function(a: Any, b: Any) -> bool:
-    """Whether two functions are one, or the same source read twice (a notebook cell run again)."""
-    a, b = getattr(a, "py_func", a), getattr(b, "py_func", b)
-    if a is b:
-        return True
-    if not (isinstance(a, FunctionType) and isinstance(b, FunctionType)) or a.__code__ != b.__code__:
-        return False
-    if a.__closure__ or b.__closure__ or a.__defaults__ != b.__defaults__:
-        return False
-    return all(a.__globals__.get(n) is b.__globals__.get(n) for n in a.__code__.co_names)

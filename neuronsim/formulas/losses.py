@@ -10,10 +10,12 @@ activation saturates: cross_entropy on the softmax group, δ = y·Σt - t, and b
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from neuronsim.errors import SettingError, choose
 from neuronsim.formulas.activations import SOFTMAX, softplus
+from neuronsim.formulas.compiled import compile_function, same_function
 
 Vector = Sequence[float]
 
@@ -25,7 +27,8 @@ class Loss:
     Attributes
     ----------
     name, code : str, int
-        How people and kernels name it.
+        How people and kernels name it. The code of a user-registered loss is negative: minus the address of
+        a compiled function that gives both value and derivative of one output.
     value : callable
         value(y, t) -> float, over the outputs of one sample.
     derivative : callable
@@ -39,6 +42,8 @@ class Loss:
     value: Callable[[Vector, Vector], float]
     derivative: Callable[[Vector, Vector], list[float]]
     fused: str | None = None
+    originals: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
+    compiled: Any = field(default=None, repr=False, compare=False)
 
 
 def total(terms: Iterable[float], start: float = 0.0) -> float:
@@ -241,10 +246,105 @@ def resolve(loss: "str | Loss | None", output_activations: Iterable[str | int]) 
     """
     if isinstance(loss, Loss):
         if LOSSES.get(loss.name) != loss:  # kernels know it by its code, and would compute another one
-            raise SettingError(f"the loss {loss.name!r} is none of neuronsim's own; allowed: {', '.join(LOSSES)}")
+            raise SettingError(
+                f"the loss {loss.name!r} is none that neuronsim knows: add yours with ns.losses.register(name, value, "
+                f"derivative), or take one of: {', '.join(LOSSES)}"
+            )
         return loss
     if loss is None:
         outputs = list(output_activations)
         all_softmax = bool(outputs) and all(a in ("softmax", SOFTMAX) for a in outputs)
         return LOSSES["cross_entropy" if all_softmax else "half_squared_error"]
     return choose("loss", loss, LOSSES)
+
+
+def register(name: str, value: Callable[[float, float], float], derivative: Callable[[float, float], float]) -> Loss:
+    """Add a loss of your own: L = Σ_o value(y_o, t_o) over the outputs of a sample.
+
+    Parameters
+    ----------
+    name : str
+        What ``loss=`` will take. Taken names are refused, unless the functions are the same ones.
+    value, derivative : callable
+        What one output y with target t adds to L, and its ∂L/∂y; of two floats, in plain Python or jitted with
+        Numba. Both are compiled, and the derivative is checked against central differences of the value, for y
+        and t between 0.04 and 0.96 and, where the value is finite there, between -8 and 8. Kinks between those
+        points are yours to choose a side of.
+
+    Returns
+    -------
+    Loss
+        The new entry of ``LOSSES``.
+
+    Raises
+    ------
+    SettingError
+        If the name is taken, a function can't be compiled, or the derivative is not that of the value.
+
+    Examples
+    --------
+    The loss whose least is the 0.9 quantile of the targets:
+
+    >>> import neuronsim as ns
+    >>> ns.losses.register(
+    ...     "quantile",
+    ...     lambda y, t: 0.9 * (t - y) if t > y else 0.1 * (y - t),
+    ...     lambda y, t: -0.9 if t > y else 0.1,
+    ... ).name
+    'quantile'
+    """
+    if not isinstance(name, str) or not name:
+        raise SettingError(f"the name of a loss is a non-empty str, not {name!r}")
+    taken = LOSSES.get(name)
+    if taken is not None:
+        if taken.originals and all(map(same_function, taken.originals, (value, derivative))):
+            return taken
+        raise SettingError(f"the loss {name!r} exists already; give yours another name")
+    term = compile_function(value, f"the value of {name!r}", ("y", "t")).ctypes
+    slope = compile_function(derivative, f"the derivative of {name!r}", ("y", "t")).ctypes
+    _compare_with_differences(name, term, slope)
+    compiled = _joined(value, derivative)
+    LOSSES[name] = Loss(
+        name,
+        -int(compiled.address),
+        lambda y, t: total(term(a, b) for a, b in zip(y, t, strict=True)),
+        lambda y, t: [slope(a, b) for a, b in zip(y, t, strict=True)],
+        originals=(value, derivative),
+        compiled=compiled,
+    )
+    return LOSSES[name]
+
+
+def _joined(value: Any, derivative: Any) -> Any:
+    """Both as one compiled function of y, t and whether the derivative is wanted: one number to hand to kernels."""
+    from numba import cfunc, njit
+
+    term, slope = (njit(error_model="numpy")(getattr(f, "py_func", f)) for f in (value, derivative))
+
+    def either(y, t, wants_derivative):  # type: ignore[no-untyped-def]
+        return float(slope(y, t)) if wants_derivative else float(term(y, t))
+
+    return cfunc("float64(float64, float64, int64)", error_model="numpy")(either)
+
+
+def _compare_with_differences(name: str, value: Any, derivative: Any) -> None:
+    """Refuse a derivative that differs from (L(y+h) - L(y-h)) / 2h, extrapolated to order h^4."""
+    narrow = [(k + 0.5) / 13.0 for k in range(13)]  # a loss of probabilities is defined on 0 to 1 alone
+    wide = [-7.917 + 1.4973 * k for k in range(11)]
+    places = [(y, t) for t in narrow for y in (v + 0.003 for v in narrow)]
+    optional = [(y + 0.003, t) for t in wide for y in wide]
+    for y, t in places + optional:
+        first, second = ((value(y + h, t) - value(y - h, t)) / (2.0 * h) for h in (2e-4, 1e-4))
+        numeric, given = (4.0 * second - first) / 3.0, derivative(y, t)
+        if not (math.isfinite(numeric) and math.isfinite(given)):
+            if (y, t) in optional and not math.isfinite(numeric):
+                continue
+            raise SettingError(
+                f"the loss {name!r} is not finite at y = {y:.4g}, t = {t:.4g}: its value is {value(y, t):.6g}, its "
+                f"derivative {given:.6g}; it must be defined at least for y and t between 0 and 1"
+            )
+        if abs(numeric - given) > 1e-5 * (1.0 + abs(numeric)):
+            raise SettingError(
+                f"the derivative of {name!r} is not that of its value: at y = {y:.4g}, t = {t:.4g} it gives "
+                f"{given:.9g}, central differences of the value give {numeric:.9g}"
+            )

@@ -1,6 +1,9 @@
 """Losses on lanes, a sample per lane: L, and for every output ∂L/∂y, or at once δ where loss and activation fuse."""
 
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 from neuronsim.kernels.arguments import Array, OutputSignals, Wiring, Workspace
 from neuronsim.kernels.codes import (
@@ -31,6 +34,18 @@ from neuronsim.kernels.lanes import (
     store_part,
 )
 from neuronsim.kernels.mathematics import exp, log, log1p, softplus
+
+
+@intrinsic
+def call(typingctx, address, y, t, wants_derivative):  # type: ignore[no-untyped-def]
+    """Call the compiled function ``double f(double, double, int64)`` at an address: a registered loss."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        double = ir.DoubleType()
+        function = builder.inttoptr(args[0], ir.FunctionType(double, [double, double, ir.IntType(64)]).as_pointer())
+        return builder.call(function, args[1:])
+
+    return types.float64(types.int64, types.float64, types.float64, types.int64), codegen
 
 
 @inlined
@@ -77,9 +92,25 @@ def output_signals(work: Workspace) -> OutputSignals:
     return OutputSignals(work.stride, work.z, work.y, work.target, work.loss_delta, work.losses)
 
 
+@leaf
+def registered_loss(loss: int, outputs: Array, signals: OutputSignals, start: int, n: int) -> None:
+    """Σ_o value(y_o, t_o) of ``n`` samples in a row, and ∂L/∂y of each output; −``loss`` is the function's address."""
+    stride, _, y, target, loss_delta, sample_losses = signals
+    for i in range(start, start + n):
+        value = 0.0
+        for o in range(outputs.size):
+            p, t = y[outputs[o] * stride + i], target[o * stride + i]
+            value += call(-loss, p, t, 0)
+            loss_delta[o * stride + i] = call(-loss, p, t, 1)
+        sample_losses[i] = value
+
+
 @kernel
 def losses(loss: int, wiring: Wiring, work: Workspace, start: int, n: int) -> None:
     """L of ``n`` samples in a row, and for each output ∂L/∂y, or its δ where ``is_fused``, in ``loss_delta``."""
+    if loss < 0:
+        registered_loss(loss, wiring.outputs, output_signals(work), start, n)
+        return
     outputs, z, loss_delta, stride = wiring.outputs, work.z, work.loss_delta, work.stride
     width = lane_count(z)
     for i in range(start, start + n, width):
@@ -110,6 +141,9 @@ def losses(loss: int, wiring: Wiring, work: Workspace, start: int, n: int) -> No
 @inlined
 def losses_one(loss: int, wiring: Wiring, work: Workspace) -> None:
     """The same for a single sample, output by output."""
+    if loss < 0:
+        registered_loss(loss, wiring.outputs, output_signals(work), 0, 1)
+        return
     outputs, loss_delta = wiring.outputs, work.loss_delta
     value = type(work.losses[0])(0.0)
     for o in range(outputs.size):

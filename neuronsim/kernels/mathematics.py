@@ -3,7 +3,7 @@
 Only + − × ÷, fused multiply-adds, comparisons with selects and integer operations; no branches. Results are
 within 2 units in the last place wherever they are normal numbers; NaN stays NaN; infinities, signed zeros and
 gradual underflow are as mathematics has them. sin and cos keep that up to |x| = 2^20 (float32) or 2^40
-(float64); beyond, the argument counts as 0.
+(float64); beyond, no digits of x mod 2π are left and they are NaN.
 
 A function is a formula over `_Value`, whose operators append LLVM instructions: nothing is left for Numba
 to infer, so that each adds milliseconds to a kernel's compilation. Constants come from `_Format`; polynomials
@@ -414,7 +414,7 @@ def _log1p_bounded(x: _Value, spare: int) -> _Value:
 def _sine(x: _Value, quarter: int) -> _Value:
     """sin(x + quarter · π/2)."""
     high, middle, low = x.format.half_pi
-    x = x.absolute().where("<=", x.format.sin_limit, x, x * 0.0)
+    x = x.absolute().where("<=", x.format.sin_limit, x, math.nan)
     n, number = _round(x, _2_OVER_PI)
     r = number.times_plus(-low, number.times_plus(-middle, number.times_plus(-high, x)))
     n = n + quarter
@@ -499,13 +499,13 @@ def softplus(x: _Value) -> _Value:
 
 @_lane_function
 def sin(x: _Value) -> _Value:
-    """The sine; 0 beyond ``sin_limit``, NaN of ±∞."""
+    """The sine; NaN beyond ``sin_limit``."""
     return x.where("==", 0.0, x, _sine(x, 0))
 
 
 @_lane_function
 def cos(x: _Value) -> _Value:
-    """The cosine; 1 beyond ``sin_limit``, NaN of ±∞."""
+    """The cosine; NaN beyond ``sin_limit``."""
     return _sine(x, 1)
 
 

@@ -203,7 +203,7 @@ def test_kernel_codes_are_the_registries():
         "CROSS_ENTROPY",
         "HUBER",
     ]
-    assert [getattr(codes, n) for n in named] == [loss.code for loss in LOSSES.values()]
+    assert [getattr(codes, n) for n in named] == [loss.code for loss in LOSSES.values() if loss.originals is None]
 
 
 def test_records_for_kernels_are_flat_arrays_and_numbers():

@@ -2,17 +2,20 @@
 
 import math
 
+import numba
+import numpy as np
 import pytest
 
+import neuronsim as ns
 from neuronsim.errors import SettingError
 from neuronsim.formulas import activations, losses
-from neuronsim.formulas.losses import LOSSES, resolve
+from neuronsim.formulas.losses import LOSSES, register, resolve
 
 Y, T = [0.75, 0.25, 0.5], [1.0, 0.0, 0.125]
 
 
 def test_the_codes_are_those_the_kernels_know():
-    assert {name: loss.code for name, loss in LOSSES.items()} == {
+    assert {name: loss.code for name, loss in LOSSES.items() if loss.originals is None} == {
         "half_squared_error": 0,
         "squared_error": 1,
         "mean_squared_error": 2,
@@ -167,3 +170,105 @@ def test_deltas_are_central_differences_over_z(loss, names):
         below[k] -= eps
         up, down = (loss.value(outputs_of(names, moved), t) for moved in (above, below))
         assert delta == pytest.approx((up - down) / (2 * eps), rel=1e-6, abs=1e-9)
+
+
+def half_square(y, t):
+    return 0.5 * (y - t) * (y - t)
+
+
+def difference(y, t):
+    return y - t
+
+
+def quantile(y, t):
+    return 0.9 * (t - y) if t > y else 0.1 * (y - t)
+
+
+def quantile_slope(y, t):
+    return -0.9 if t > y else 0.1
+
+
+class TestRegister:
+    @pytest.fixture(autouse=True)
+    def _as_before(self):
+        """Forget what a test registers."""
+        before = dict(LOSSES)
+        yield
+        LOSSES.clear()
+        LOSSES.update(before)
+
+    def test_plain_functions(self):
+        added = register("test_half", half_square, difference)
+        assert resolve("test_half", []) is added is resolve(added, []) is LOSSES["test_half"]
+        assert added.code < 0
+        assert added.value([3.0, 1.0], [1.0, 1.0]) == 2.0
+        assert added.derivative([3.0, 1.0], [1.0, 1.0]) == [2.0, 0.0]
+
+    def test_jitted_functions(self):
+        added = register("test_jitted", numba.njit(half_square), difference)
+        assert added.value([3.0], [1.0]) == 2.0
+
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("output", ["identity", "softmax", "prelu"])
+    @pytest.mark.parametrize("batch_size", [1, 8])
+    def test_one_that_is_a_built_in_one_trains_the_same_bits(self, dtype, output, batch_size):
+        register("test_half", half_square, difference)
+        rng = np.random.default_rng(5)
+        X, T = rng.normal(size=(37, 4)), rng.random((37, 3))
+        nets = [ns.wiring.layered([4, 5, 3], output=output, dtype=dtype, rng=1) for _ in range(2)]
+        for net, loss in zip(nets, ("test_half", "half_squared_error"), strict=True):
+            net.fit(X, T, loss=loss, epochs=3, batch_size=batch_size, learning_rate=0.05, rng=2)
+        assert nets[0].weights.tobytes() == nets[1].weights.tobytes()
+
+    def test_the_quantile_is_learned(self):
+        """Of what the data are, a constant output learns the value that 90 % of them do not exceed."""
+        register("test_quantile", quantile, quantile_slope)
+        net = ns.Network(rng=0)
+        net.add_inputs("x")
+        net.add_neuron("y", {"x": 0.0}, activation="identity")
+        net.set_outputs("y")
+        T = np.linspace(0.0, 1.0, 101)[:, None]
+        run = net.fit(np.zeros((101, 1)), T, loss="test_quantile", batch_size=None, epochs=4000, learning_rate=0.001)
+        assert net["y"].bias == pytest.approx(0.9, abs=0.02)
+        assert run.at(17).check()
+        assert net.check(np.zeros((2, 1)), T[:2], loss="test_quantile")
+
+    def test_it_goes_into_the_explanation_of_an_output(self):
+        register("test_quantile", quantile, quantile_slope)
+        net = ns.wiring.layered([1, 1], output="identity", rng=0)
+        assert "∂L/∂y of test_quantile" in str(net.step([1.0], [9.0], loss="test_quantile").explain(1))
+
+    def test_the_same_functions_again_are_the_same_loss(self):
+        assert register("test_again", half_square, difference) is register("test_again", half_square, difference)
+
+    def test_a_taken_name(self):
+        with pytest.raises(SettingError, match="'huber' exists already"):
+            register("huber", half_square, difference)
+
+    def test_a_wrong_derivative(self):
+        with pytest.raises(SettingError, match=r"not that of its value: at y = \S+, t = \S+ it gives \S+, central"):
+            register("test_wrong", half_square, lambda y, t: t - y)
+
+    def test_one_that_is_wrong_far_away_alone(self):
+        with pytest.raises(SettingError, match="not that of its value"):
+            register("test_far", half_square, lambda y, t: y - t if abs(y - t) < 2.0 else 0.0)
+
+    def test_one_of_probabilities_need_not_be_defined_elsewhere(self):
+        added = register("test_log", lambda y, t: -t * math.log(y), lambda y, t: -t / y)
+        assert added.value([0.5], [1.0]) == math.log(2.0)
+
+    def test_one_with_holes_between_0_and_1(self):
+        with pytest.raises(SettingError, match="must be defined at least for y and t between 0 and 1"):
+            register("test_holes", lambda y, t: math.log(y - t), lambda y, t: 1.0 / (y - t))
+
+    @pytest.mark.parametrize("f", [lambda y, t: input(y), lambda y, t: "no", lambda y: y, 3.0, math.pow])
+    def test_what_numba_cannot_compile(self, f):
+        before = dict(LOSSES)
+        with pytest.raises(SettingError, match="the value of 'test_bad'"):
+            register("test_bad", f, difference)
+        assert before == LOSSES
+
+    @pytest.mark.parametrize("name", ["", 3, None])
+    def test_names(self, name):
+        with pytest.raises(SettingError, match="non-empty str"):
+            register(name, half_square, difference)

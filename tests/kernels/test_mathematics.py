@@ -181,10 +181,12 @@ def test_results_underflow_gradually(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sine_and_cosine_of_huge_arguments_are_those_of_0(dtype: Any) -> None:
+def test_sine_and_cosine_of_huge_arguments_are_not_known(dtype: Any) -> None:
+    """They were those of 0, where the reference has others: a wrong number that nobody sees."""
     huge = [SIN_LIMIT[dtype] * 1.5, -1e30, float(np.finfo(dtype).max)]
-    assert evaluate_some("sin", huge, dtype).tolist() == [0.0, 0.0, 0.0]
-    assert evaluate_some("cos", huge, dtype).tolist() == [1.0, 1.0, 1.0]
+    assert np.isnan(evaluate_some("sin", huge, dtype)).all()
+    assert np.isnan(evaluate_some("cos", huge, dtype)).all()
+    assert np.isfinite(evaluate_some("sin", [SIN_LIMIT[dtype], -SIN_LIMIT[dtype]], dtype)).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -217,7 +219,7 @@ DIGESTS = {
     "sigmoid": ("6243fd5344d2", "bd31eb9fe066"),
     "softplus": ("5e133f7a8cd8", "2726c6984c93"),
     "sin": ("e91b825cd89c", "6770f0ec530a"),
-    "cos": ("1100dc09f411", "be8739038437"),
+    "cos": ("2fb991619835", "982aaa21d1b5"),
     "erf": ("f434882fd4b6", "b15c223d1f38"),
 }
 

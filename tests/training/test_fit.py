@@ -875,6 +875,6 @@ def test_losses_and_optimisers_that_kernels_do_not_know_are_refused():
     net = ns.wiring.layered([2, 1], rng=0)
     with pytest.raises(ns.errors.SettingError, match=r"Own is none of neuronsim's optimisers.*Adam"):
         net.fit([[1, 2]], [[1]], optimizer=Own())
-    with pytest.raises(ns.errors.SettingError, match=r"'own' is none of neuronsim's own.*huber"):
+    with pytest.raises(ns.errors.SettingError, match=r"'own' is none that neuronsim knows: .*register.*huber"):
         net.fit([[1, 2]], [[1]], loss=own)
     net.fit([[1, 2]], [[1]], optimizer=ns.optimizers.SGD(), loss=LOSSES["huber"])

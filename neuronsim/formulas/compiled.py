@@ -1,0 +1,56 @@
+"""Functions that people register, compiled to be called by their address, and recognised when they come again."""
+
+from types import FunctionType
+from typing import Any
+
+from neuronsim.errors import SettingError
+
+
+def compile_function(f: Any, what: str, parameters: tuple[str, ...]) -> Any:
+    """``f`` as a compiled ``double f(double, ...)``: ``.ctypes`` calls it, ``.address`` is what kernels call.
+
+    Parameters
+    ----------
+    f : callable
+        In plain Python or jitted with Numba.
+    what : str
+        What messages call it.
+    parameters : tuple of str
+        The names of its floats, for messages.
+
+    Raises
+    ------
+    SettingError
+        If it is no Python function, or Numba can't compile it; the first line of its reason is given.
+    """
+    from numba import cfunc
+    from numba.core.errors import NumbaError
+
+    taken = f"one float {parameters[0]}" if len(parameters) == 1 else f"floats {' and '.join(parameters)}"
+    if not callable(f):
+        raise SettingError(f"{what} is {f!r}, not a function of {taken}")
+    plain = getattr(f, "py_func", f)
+    if not isinstance(plain, FunctionType):
+        listed = ", ".join(parameters)
+        raise SettingError(f"{what} is {f!r}; wrap it in a function: def f({listed}): return ...")
+    try:
+        return cfunc(f"float64({', '.join('float64' for _ in parameters)})", error_model="numpy")(plain)
+    except (NumbaError, TypeError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if not line.startswith("Failed in")), type(error).__name__)
+        raise SettingError(
+            f"{what} can't be compiled: {reason}; write it as a function of {taken}, "
+            "with arithmetic and the math module"
+        ) from None
+
+
+def same_function(a: Any, b: Any) -> bool:
+    """Whether two functions are one, or the same source read twice (a notebook cell run again)."""
+    a, b = getattr(a, "py_func", a), getattr(b, "py_func", b)
+    if a is b:
+        return True
+    if not (isinstance(a, FunctionType) and isinstance(b, FunctionType)) or a.__code__ != b.__code__:
+        return False
+    if a.__closure__ or b.__closure__ or a.__defaults__ != b.__defaults__:
+        return False
+    return all(a.__globals__.get(n) is b.__globals__.get(n) for n in a.__code__.co_names)
