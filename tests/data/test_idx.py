@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,25 @@ class TestIdx:
         file.write_bytes(content)
         with pytest.raises(FileError, match=message):
             read_idx(file)
+
+    def test_what_a_small_gzip_inflates_to_is_bounded_by_what_it_declares(self, tmp_path: Path) -> None:
+        """1 MB of it could be 1 GB of zeros."""
+        file = tmp_path / "bomb"
+        file.write_bytes(gzip.compress(struct.pack(">HBB2I", 0, 8, 2, 3, 4) + bytes(200_000_000), 1))
+        tracemalloc.start()
+        try:
+            with pytest.raises(FileError, match="longer than it declares: 3 x 4 numbers take 12 bytes, there are more"):
+                read_idx(file)
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+
+    def test_no_room_is_made_for_more_than_the_file_can_hold(self, tmp_path: Path) -> None:
+        file = tmp_path / "boast"
+        for content in (struct.pack(">HBB2I", 0, 8, 2, 60_000, 4_000_000_000), b"\0" * 4):
+            file.write_bytes(gzip.compress(content))
+            with pytest.raises(FileError, match=r"a file of its size holds at most|not an IDX"):
+                read_idx(file)
 
     def test_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileError, match="there is no file"):
