@@ -19,6 +19,7 @@
 A message says what was given, what is allowed, the nearest valid name and what to do.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
@@ -72,8 +73,23 @@ _SYNONYMS = {
 _MOST_COMPARED = 20_000
 
 
+# A message quotes what was given, which may be a megabyte: of longer ones the middle is left out.
+_HEAD, _TAIL = 700, 300
+_LONG_NUMBER = re.compile(r"\d[\d,]{50,}\d")
+
+
 class NeuronsimError(Exception):
     """Base of every exception that neuronsim raises on purpose."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(_shortened(a) if isinstance(a, str) else a for a in args))
+
+
+def _shortened(message: str) -> str:
+    left_out = len(message) - _HEAD - _TAIL
+    if left_out > 100:
+        message = f"{message[:_HEAD]} … ({left_out:,} characters are left out) … {message[-_TAIL:]}"
+    return _LONG_NUMBER.sub(lambda found: f"{found[0][:12]}…{found[0][-8:]}", message)
 
 
 class WiringError(NeuronsimError, ValueError):

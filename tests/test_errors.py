@@ -7,7 +7,7 @@ from neuronsim.errors import NeuronsimError, SettingError, UnknownNameError, cho
 
 
 def test_all_is_sorted_and_complete():
-    here = [n for n, o in vars(errors).items() if inspect.getmodule(o) is errors and n != "T"]
+    here = [n for n, o in vars(errors).items() if inspect.getmodule(o) is errors and n != "T" and not n.startswith("_")]
     assert errors.__all__ == sorted(here)
 
 
@@ -61,3 +61,18 @@ def test_choose():
 def test_what_others_call_otherwise(given, meant):
     assert suggest(given, [meant, "something"]) == f"; did you mean {meant!r}?"
     assert suggest(given, ["something"]) == ""
+
+
+def test_a_message_stays_readable_whatever_was_given():
+    """A name of 560,000 characters made a message of 560 KB, a rate of 10**400 one of 400 digits."""
+    table = {"tanh": 1, "relu": 2}
+    with pytest.raises(SettingError) as found:
+        choose("activation", "x" * 560_000, table)
+    message = str(found.value)
+    assert len(message) < 1100
+    assert message.startswith("unknown activation 'xxx")
+    assert message.endswith("allowed: tanh, relu")
+    assert "characters are left out" in message
+    assert str(SettingError(f"epochs={-(10**400)}: wrong")) == "epochs=-100000000000…00000000: wrong"
+    assert str(SettingError(f"no step {10**60:,} here")) == "no step 1,000,000,00…,000,000 here"
+    assert str(SettingError("as given", "y" * 9000)).count("y") == 1000
