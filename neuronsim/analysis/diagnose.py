@@ -276,18 +276,20 @@ def _deltas(search: _Search) -> Iterator[Finding]:
 
 
 def _levels(search: _Search) -> tuple[Level, ...]:
+    """rms δ and mean |w·f'| of the edges leaving, for each level on the way to an output; one pass, for long chains."""
     graph, levels = search.graph, search.plan.levels
     relevant = graph.reaches_output() & ~graph.is_input
     gains = _gains(search)
-    found = []
+    leaving = relevant[graph.sources] & relevant[graph.sinks()] & ~np.isnan(gains)
+    present, of_neuron = np.unique(levels[relevant], return_inverse=True)
+    of_edge = np.searchsorted(present, levels[graph.sources[leaving]])
     with np.errstate(all="ignore"):
-        for level in np.unique(levels[relevant]).tolist():
-            those = np.flatnonzero(relevant & (levels == level))
-            delta = float(np.sqrt(np.square(search.signals.delta[:, those].astype(np.float64)).mean()))
-            leaving = np.isin(graph.sources, those) & relevant[graph.sinks()] & ~np.isnan(gains)
-            gain = float(gains[leaving].mean()) if leaving.any() else None
-            found.append(Level(int(level), len(those), delta, gain))
-    return tuple(found)
+        squares = np.square(search.signals.delta[:, relevant].astype(np.float64)).mean(axis=0)
+        n_neurons, n_edges = (np.bincount(of, minlength=len(present)) for of in (of_neuron, of_edge))
+        delta = np.sqrt(np.bincount(of_neuron, squares, len(present)) / n_neurons)
+        gain = np.bincount(of_edge, gains[leaving], len(present)) / n_edges
+    parts = (values.tolist() for values in (present, n_neurons, delta, gain, n_edges))
+    return tuple(Level(level, n, d, g if edges else None) for level, n, d, g, edges in zip(*parts, strict=True))
 
 
 def _gains(search: _Search) -> Reals:

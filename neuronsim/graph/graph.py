@@ -6,6 +6,7 @@ order (`neuronsim.graph.plan`). A failed edit changes nothing.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -219,8 +220,8 @@ class Graph:
         """Add inputs, or none if one name cannot be had, and return their ids."""
         checked = [self._edits.check_free(name) for name in listed_names(names)]
         self._edits.check_room(len(checked))
-        for name in checked:
-            if checked.count(name) > 1:
+        for name, times in Counter(checked).items():
+            if times > 1:
                 raise WiringError(f"the name {name!r} is given twice; names are unique")
         return [self._append(name, (0, 0.0, INITIAL_SLOPE), is_input=True) for name in checked]
 
