@@ -102,6 +102,11 @@ def desired(T: NDArray[Any], n_outputs: int) -> NDArray[np.float64]:
     return T.astype(np.float64)
 
 
+def has_classes(loss: Loss) -> bool:
+    """Whether targets of this loss are classes, of which a share can be right."""
+    return loss.name in (_BINARY, _CROSS_ENTROPY)
+
+
 def accuracy(Y: NDArray[np.floating], T: NDArray[Any], loss: Loss) -> float | None:
     """The share of samples put into the right class; None where targets are not classes.
 
@@ -208,7 +213,7 @@ def _check_finite(data: NDArray[Any], cast: NDArray[np.floating], what: str) -> 
 
 def _check_probabilities(T: NDArray[np.floating], loss: Loss, what: str) -> None:
     """The cross-entropies are of probabilities: each from 0 to 1, those of classes adding up to 1 at most."""
-    if loss.name not in (_BINARY, _CROSS_ENTROPY):
+    if not has_classes(loss):
         return
     wrong = T < 0 if loss.name == _CROSS_ENTROPY else (T < 0) | (T > 1)
     if wrong.any():

@@ -306,6 +306,7 @@ OBJECTS = {
                 Key("tolerance", "what the norm has to fall to, or below", example=1e-4),
                 Key("patience", "epochs without a new best", example=10),
                 Key("min_delta", "by how much a new best must be better"),
+                Key("restore_best", "whether the network gets back the parameters after the best epoch"),
                 Key("value", "what the monitored value has to reach", example=0.01),
                 Key("monitor", "a column of the history"),
                 Key("limit", "seconds", example=60.0),

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 
 from neuronsim import seeds
 from neuronsim.basics.arrays import Array
+from neuronsim.engine.border import has_classes
 from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
-from neuronsim.training import snapshots
+from neuronsim.training import snapshots, stop
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
 from neuronsim.training.trainer import Trainer
@@ -43,9 +44,11 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
             trainer.bar(settings.progress) as bar,
             trainer.watched(),
         ):
-            trainer.train(interrupted, bar)
+            is_complete = trainer.train(interrupted, bar)
         if run.recording is not None:
             run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
+        if is_complete:
+            trainer.restore_best()
     if run.status == "diverged":
         warnings.warn(
             f"training {run.reason}; the network holds the state before that step. "
@@ -63,6 +66,8 @@ def _prepare(
     settings = given.resolved()
     engine = runtime.engine()
     x, t, loss = runtime.data(X, T, given.loss)
+    columns = settings.columns(has_classes(loss))
+    stop.check_monitors(settings.stop, columns)
     validation = _validation(runtime, given)
     session = Session(engine, x, t, loss, _session_settings(settings, len(x)))
     seed = seeds.seed_of(given.rng)
@@ -71,7 +76,7 @@ def _prepare(
     run = result_type(
         seed,
         vars(given) | understood,
-        {name: [] for name in settings.columns},
+        {name: [] for name in columns},
         unrecorded=snapshots.refusal(most_bytes, session.arrays()),
     )
     if not run.unrecorded:

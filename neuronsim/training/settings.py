@@ -49,12 +49,13 @@ class FitSettings:
     resume: bool = False
     threads: int | None = None
 
-    @property
-    def columns(self) -> list[str]:
-        """Names of the history's columns."""
+    def columns(self, has_classes: bool) -> list[str]:
+        """Names of the history's columns; without classes there is no accuracy."""
         columns = ["epoch", "loss", "learning_rate", "seconds"]
         columns += ["data_loss"] if self.evaluate else []
-        return columns + (["val_loss", "val_accuracy"] if self.validation is not None else [])
+        if self.validation is not None:
+            columns += ["val_loss", "val_accuracy"] if has_classes else ["val_loss"]
+        return columns
 
     def resolved(self) -> "Resolved":
         """Everything that can be understood without data.
@@ -87,7 +88,6 @@ class FitSettings:
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 real(name, getattr(self, name), "(0, inf)", _NO_LIMIT)
-        stopping.check_monitors(understood["stop"], self.columns)
         return Resolved(**vars(self) | understood)
 
 

@@ -84,17 +84,22 @@ class StepSize(Rule):
 class Plateau(Rule):
     """Stop after ``patience`` epochs in a row without a new best by more than ``min_delta``.
 
-    A monitored accuracy should rise, everything else should fall. NaN is never a new best.
+    A monitored accuracy should rise, everything else should fall. NaN is never a new best. With ``restore_best`` the
+    network gets back the parameters after the best epoch, whether the rule or the last epoch ends the run; `Run.at`
+    goes on showing the steps as they were made.
     """
 
     patience: int
     min_delta: float = 0.0
     monitor: str = "loss"
+    restore_best: bool = False
     name: ClassVar[str] = "plateau"
 
     def __post_init__(self) -> None:
         needed = "{name} of 'plateau' is {value!r}; it must be a whole number of epochs, at least {least}"
         whole("patience", self.patience, message=needed)
+        if not isinstance(self.restore_best, bool):
+            raise SettingError(f"restore_best of 'plateau' is {self.restore_best!r}; it must be True or False")
         super().__post_init__()
 
     def reason(self, epoch: EpochReport) -> str | None:
@@ -107,6 +112,12 @@ class Plateau(Rule):
         if since >= self.patience:
             return f"{self.monitor} has not got better than {sign * best:.6g} for {since} epochs"
         return None
+
+    def is_new_best(self, history: Mapping[str, Sequence[float]]) -> bool:
+        """Whether no epoch before the last one was as good."""
+        sign = -1.0 if _should_rise(self.monitor) else 1.0
+        *earlier, last = (sign * value for value in history[self.monitor])
+        return not math.isnan(last) and all(last < value or math.isnan(value) for value in earlier)
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,11 @@ def resolve(stop: Rule | Iterable[Rule]) -> tuple[Rule, ...]:
     return rules
 
 
+def restoring(rules: Iterable[Rule]) -> Plateau | None:
+    """The first rule that wants the best parameters back."""
+    return next((rule for rule in rules if isinstance(rule, Plateau) and rule.restore_best), None)
+
+
 def first_reason(rules: Iterable[Rule], epoch: EpochReport) -> str | None:
     """The reason of the first rule that has one."""
     for rule in rules:
@@ -186,7 +202,9 @@ def check_monitors(rules: Iterable[Rule], history: Collection[str]) -> None:
         if isinstance(rule, (Plateau, TargetLoss)) and rule.monitor not in history:
             name = rule.monitor
             hint = suggest(name, history)
-            if name in ("val_loss", "val_accuracy"):
+            if name == "val_accuracy" and "val_loss" in history:
+                hint = "; targets of this loss are no classes;"
+            elif name in ("val_loss", "val_accuracy"):
                 hint = "; give validation=(X, T);"
             elif name == "data_loss":
                 hint = "; give evaluate=True;"

@@ -43,6 +43,7 @@ class Trainer:
     validation: tuple[Array, Array] | None
     watching: Watching | None
     chunk: int = 1
+    best: tuple[int, list[Array]] | None = None  # an epoch, and the parameters after it
     begin: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
@@ -55,22 +56,39 @@ class Trainer:
         """Since the run began."""
         return time.perf_counter() - self.begin
 
-    def train(self, interrupted: threading.Event, bar: Any) -> None:
-        """All epochs, until something ends them."""
+    def train(self, interrupted: threading.Event, bar: Any) -> bool:
+        """All epochs, until something ends them; whether it was a stopping rule, or the last epoch."""
         self.run.reason = f"all {self.settings.epochs} epochs done"
         asks_how_far = any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
         for epoch in range(self.settings.epochs):
             before = [values.copy() for values in self.engine.parameters] if asks_how_far else None
             if not self._train_epoch(epoch, interrupted, bar):
-                return
+                return False
             self._write_history(epoch)
             if self.run.status != "finished":
-                return
+                return False
             self._show(bar, epoch)
+            self._keep_best(epoch)
             why = stop.first_reason(self.settings.stop, self._report(before))
             if why is not None:
                 self.run.status, self.run.reason = "stopped", why
-                return
+                break
+        return True
+
+    def _keep_best(self, epoch: int) -> None:
+        """Copy the parameters after an epoch that is the best so far, for a rule that wants them back."""
+        rule = stop.restoring(self.settings.stop)
+        if rule is not None and rule.is_new_best(self.run.history):
+            self.best = epoch, [values.copy() for values in self.engine.parameters]
+
+    def restore_best(self) -> None:
+        """Put the best parameters back, and say so; what the run recorded of its steps stays."""
+        if self.best is None or self.best[0] == self.run.history["epoch"][-1]:
+            return
+        epoch, kept = self.best
+        for values, best in zip(self.engine.parameters, kept, strict=True):
+            values[...] = best
+        self.run.reason += f"; the parameters are those after epoch {epoch}, the best one"
 
     def _show(self, bar: Any, epoch: int) -> None:
         """Write on the bar how far the run is and how good."""
@@ -173,7 +191,8 @@ class Trainer:
             losses, Y = self.engine.losses(*self.validation, session.loss)
             share = accuracy(Y, self.validation[1], session.loss)
             history["val_loss"].append(_mean(losses))
-            history["val_accuracy"].append(math.nan if share is None else share)
+            if share is not None:
+                history["val_accuracy"].append(share)
         history["seconds"].append(self.seconds)
 
     def _report(self, before: list[Array] | None) -> stop.EpochReport:

@@ -297,7 +297,7 @@ class TestHistory:
         net = awkward_net()
         X, T = data_of(net)
         run = net.fit(X, T, epochs=2, evaluate=True, validation=(X[:3], T[:3]))
-        assert list(run.history) == [*HISTORY, "data_loss", "val_loss", "val_accuracy"]
+        assert list(run.history) == [*HISTORY, "data_loss", "val_loss"]
         assert {len(values) for values in run.history.values()} == {2}
 
     def test_online_loss_is_the_mean_of_each_samples_loss_before_its_update(self):
@@ -352,10 +352,33 @@ class TestHistory:
         shares = np.array(run.history["val_accuracy"]) * 9
         np.testing.assert_array_equal(shares, np.round(shares))
 
-    def test_accuracy_of_regression_is_not_a_number(self):
+    def test_a_regression_has_no_accuracy(self):
         net = awkward_net()
         X, T = data_of(net)
-        assert np.isnan(net.fit(X, T, validation=(X, T)).history["val_accuracy"]).all()
+        assert "val_accuracy" not in net.fit(X, T, validation=(X, T)).history
+        with pytest.raises(ns.errors.SettingError, match="targets of this loss are no classes"):
+            net.fit(X, T, validation=(X, T), stop=ns.stop.Plateau(2, monitor="val_accuracy"))
+
+    @pytest.mark.parametrize(("epochs", "status"), [(40, "stopped"), (3, "finished")])
+    def test_the_best_parameters_are_put_back(self, epochs, status):
+        """The validation wants other outputs than the data: the longer it is trained, the worse it gets."""
+        X, T = np.linspace(-1, 1, 8)[:, None], np.ones((8, 1))
+        Xv, Tv = X, np.full((8, 1), 0.1)
+        settings = {"validation": (Xv, Tv), "epochs": epochs, "learning_rate": 0.01, "rng": 3}
+        rule = ns.stop.Plateau(3, monitor="val_loss", restore_best=True)
+        net, other = (ns.wiring.layered([1, 3, 1], output="identity", rng=0) for _ in range(2))
+        for each in (net, other):
+            each.weights = np.zeros(6)
+        run = net.fit(X, T, stop=rule, **settings)
+        last = other.fit(X, T, stop=ns.stop.Plateau(3, monitor="val_loss"), **settings)
+        best = int(np.argmin(run.history["val_loss"]))
+        assert run.status == status
+        assert 0 <= best < run.n_epochs - 1
+        assert net.evaluate(Xv, Tv).loss == run.history["val_loss"][best]
+        assert f"the parameters are those after epoch {best}, the best one" in run.reason
+        assert run.history["val_loss"] == last.history["val_loss"]
+        assert other.evaluate(Xv, Tv).loss == last.history["val_loss"][-1]
+        assert run.at(run.n_steps - 1).check()
 
     @sizes
     def test_looking_changes_no_bit(self, batch_size: int | None):
