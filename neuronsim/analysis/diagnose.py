@@ -24,6 +24,7 @@ from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.engine.signals import Signals
 from neuronsim.formulas import activations
+from neuronsim.formulas.losses import advice_outside
 from neuronsim.kernels import codes
 from neuronsim.tracing.replay import Replay
 from neuronsim.tracing.result import StepResult
@@ -240,7 +241,10 @@ def _bad(search: _Search, origin: overflow.Origin, y: Reals, where: str, sample:
     details: tuple[str, ...] = ()
     if origin.neuron is not None:
         details = (f"the chain to it, by the largest |w·y|: {overflow.chain(search.graph, origin.neuron, y)}",)
-    return Finding("overflow", "error", neurons, None, sentence, _AGAINST_OVERFLOW, details)
+    advice = _AGAINST_OVERFLOW
+    if origin.what == "loss":
+        advice = advice_outside(search.replay.loss, y[search.graph.outputs].tolist()) or advice
+    return Finding("overflow", "error", neurons, None, sentence, advice, details)
 
 
 def _growth(search: _Search) -> tuple[str, ...]:

@@ -152,6 +152,16 @@ def sigmoid_binary_cross_entropy_delta(y: float, t: float) -> float:
     return y - t
 
 
+def advice_outside(loss: Loss, y: Vector) -> str | None:
+    """What to do where the loss takes logarithms and an output is not between 0 and 1; else None."""
+    if loss.fused is None or all(0.0 < value < 1.0 for value in y):
+        return None
+    return (
+        f"output={loss.fused!r}: {loss.name} takes the logarithm of outputs, which must lie between 0 and 1; "
+        "half_squared_error takes any"
+    )
+
+
 def loss_deltas(
     loss: Loss, activations: Sequence[str], y: Vector, t: Vector, derivatives: Sequence[float]
 ) -> list[float]:

@@ -51,8 +51,7 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
             trainer.restore_best()
     if run.status == "diverged":
         warnings.warn(
-            f"training {run.reason}; the network holds the state before that step. "
-            "Try a smaller learning_rate, clip_norm=1, or scaled data",
+            f"training {run.reason}; the network holds the state before that step. Try {trainer.advice}",
             DivergenceWarning,
             stacklevel=3,
         )

@@ -21,6 +21,7 @@ from neuronsim.basics.arrays import Array
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.finite import first_parameter
 from neuronsim.engine.session import Session
+from neuronsim.formulas.losses import advice_outside
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.training import stop
 from neuronsim.training.pace import Pace
@@ -43,6 +44,7 @@ class Trainer:
     validation: tuple[Array, Array] | None
     watching: Watching | None
     chunk: int = 1
+    advice: str = "a smaller learning_rate, clip_norm=1, or scaled data"  # where the run diverges
     best: tuple[int, list[Array]] | None = None  # an epoch, and the parameters after it
     begin: float = field(default_factory=time.perf_counter)
 
@@ -224,6 +226,9 @@ class Trainer:
         """What is not finite in the step that failed, in words; see `neuronsim.engine.finite`."""
         X, T = self.session.data
         graph, found = self.engine.graph, self.engine.first_not_finite(X[rows], T[rows], self.session.loss)
+        if found is not None and found.what == "loss":
+            outputs = self.engine.forward(X[rows[found.row : found.row + 1]], threads=1)[0]
+            self.advice = advice_outside(self.session.loss, outputs.tolist()) or self.advice
         if found is not None and found.neuron is not None:
             name = graph.name(found.neuron)
             return f"the first value that is not finite is {found.what} = {found.value} of neuron {name!r}"

@@ -901,3 +901,16 @@ def test_losses_and_optimisers_that_kernels_do_not_know_are_refused():
     with pytest.raises(ns.errors.SettingError, match=r"'own' is none that neuronsim knows: .*register.*huber"):
         net.fit([[1, 2]], [[1]], loss=own)
     net.fit([[1, 2]], [[1]], optimizer=ns.optimizers.SGD(), loss=LOSSES["huber"])
+
+
+@pytest.mark.parametrize(("loss", "advised"), [("cross_entropy", "softmax"), ("binary_cross_entropy", "sigmoid")])
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_a_logarithm_of_a_negative_output_is_not_blamed_on_the_learning_rate(loss, advised, batch_size):
+    X, T = np.random.default_rng(0).normal(size=(20, 3)), np.eye(2)[np.arange(20) % 2]
+    net = ns.wiring.layered([3, 4, 2], output="identity", rng=0)
+    with pytest.warns(ns.DivergenceWarning, match=f"Try output='{advised}': {loss} takes the logarithm") as told:
+        run = net.fit(X, T, loss=loss, batch_size=batch_size, rng=0)
+    assert "learning_rate" not in str(told[0].message)
+    (finding,) = run.diagnose().of("overflow")
+    assert f"output='{advised}'" in finding.advice
+    assert "learning_rate" not in finding.advice
