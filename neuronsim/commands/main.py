@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(f"error: {problem.filename or 'a file'} cannot be used: {problem.strerror or problem}")
             return BAD_INPUT
         except MemoryError as problem:
-            say(f"error: there is not enough memory: {problem or 'less data, or a smaller network, may fit'}")
+            say(f"error: there is not enough memory: {str(problem) or 'less data, or a smaller network, may fit'}")
             return BAD_INPUT
         except KeyboardInterrupt:
             say("interrupted")

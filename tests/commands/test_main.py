@@ -55,3 +55,12 @@ def test_a_command_misspelt(capsys):
         cli.main(["rum", "a.toml"])
     assert end.value.code == 2
     assert "no command 'rum'; did you mean 'run'?" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_bad_input_in_a_sentence(monkeypatch, capsys):
+    def fails(options: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("neuronsim.commands.actions.info", fails)
+    assert cli.main(["info", "net.json"]) == 3
+    assert "error: there is not enough memory: less data, or a smaller network, may fit" in capsys.readouterr().err
