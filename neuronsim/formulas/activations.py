@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuronsim.errors import SettingError, choose
-from neuronsim.formulas.compiled import compile_function, same_function
+from neuronsim.formulas.compiled import compile_function, registered
 
 INITIAL_SLOPE = 0.25
 FIRST_USER_CODE = 64
@@ -295,13 +295,9 @@ def register(name: str, f: Callable[[float], float], derivative: Callable[[float
     >>> ns.activations.register("square", lambda z: z * z, lambda z: 2.0 * z).name
     'square'
     """
-    if not isinstance(name, str) or not name:
-        raise SettingError(f"the name of an activation is a non-empty str, not {name!r}")
-    taken = ACTIVATIONS.get(name)
-    if taken is not None:
-        if taken.originals and all(map(same_function, taken.originals, (f, derivative))):
-            return taken
-        raise SettingError(f"the activation {name!r} exists already; give yours another name")
+    before = registered("activation", name, (f, derivative), ACTIVATIONS)
+    if before is not None:
+        return before
     compiled = (
         compile_function(f, f"f of {name!r}", ("z",)),
         compile_function(derivative, f"the derivative of {name!r}", ("z",)),

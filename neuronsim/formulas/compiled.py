@@ -1,9 +1,21 @@
 """Functions that people register, compiled to be called by their address, and recognised when they come again."""
 
+from collections.abc import Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from neuronsim.errors import SettingError
+
+
+class Entry(Protocol):
+    """What a table of activations or losses holds."""
+
+    @property
+    def originals(self) -> tuple[Any, Any] | None:
+        """The functions that a user registered; None of the built-in ones."""
+
+
+E = TypeVar("E", bound=Entry)
 
 
 def compile_function(f: Any, what: str, parameters: tuple[str, ...]) -> Any:
@@ -42,6 +54,23 @@ def compile_function(f: Any, what: str, parameters: tuple[str, ...]) -> Any:
             f"{what} can't be compiled: {reason}; write it as a function of {taken}, "
             "with arithmetic and the math module"
         ) from None
+
+
+def registered(kind: str, name: Any, functions: tuple[Any, Any], table: Mapping[str, E]) -> E | None:
+    """The entry that the same functions made before, as when a notebook cell runs again; None if the name is free.
+
+    Raises
+    ------
+    SettingError
+        If it is no name, or that of another entry of the table.
+    """
+    if not isinstance(name, str) or not name:
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise SettingError(f"the name of {article} {kind} is a non-empty str, not {name!r}")
+    taken = table.get(name)
+    if taken is None or (taken.originals and all(map(same_function, taken.originals, functions))):
+        return taken
+    raise SettingError(f"the {kind} {name!r} exists already; give yours another name")
 
 
 def same_function(a: Any, b: Any) -> bool:

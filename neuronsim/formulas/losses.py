@@ -15,7 +15,7 @@ from typing import Any
 
 from neuronsim.errors import SettingError, choose
 from neuronsim.formulas.activations import SOFTMAX, softplus
-from neuronsim.formulas.compiled import compile_function, same_function
+from neuronsim.formulas.compiled import compile_function, registered
 
 Vector = Sequence[float]
 
@@ -43,7 +43,9 @@ class Loss:
     derivative: Callable[[Vector, Vector], list[float]]
     fused: str | None = None
     originals: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
-    compiled: Any = field(default=None, repr=False, compare=False)
+    compiled: tuple[Any, ...] | None = field(
+        default=None, repr=False, compare=False
+    )  # kept, as it is called by address
 
 
 def total(terms: Iterable[float], start: float = 0.0) -> float:
@@ -303,24 +305,23 @@ def register(name: str, value: Callable[[float, float], float], derivative: Call
     ... ).name
     'quantile'
     """
-    if not isinstance(name, str) or not name:
-        raise SettingError(f"the name of a loss is a non-empty str, not {name!r}")
-    taken = LOSSES.get(name)
-    if taken is not None:
-        if taken.originals and all(map(same_function, taken.originals, (value, derivative))):
-            return taken
-        raise SettingError(f"the loss {name!r} exists already; give yours another name")
-    term = compile_function(value, f"the value of {name!r}", ("y", "t")).ctypes
-    slope = compile_function(derivative, f"the derivative of {name!r}", ("y", "t")).ctypes
+    before = registered("loss", name, (value, derivative), LOSSES)
+    if before is not None:
+        return before
+    functions = (
+        compile_function(value, f"the value of {name!r}", ("y", "t")),
+        compile_function(derivative, f"the derivative of {name!r}", ("y", "t")),
+    )
+    term, slope = (c.ctypes for c in functions)
     _compare_with_differences(name, term, slope)
-    compiled = _joined(value, derivative)
+    joined = _joined(value, derivative)
     LOSSES[name] = Loss(
         name,
-        -int(compiled.address),
+        -int(joined.address),
         lambda y, t: total(term(a, b) for a, b in zip(y, t, strict=True)),
         lambda y, t: [slope(a, b) for a, b in zip(y, t, strict=True)],
         originals=(value, derivative),
-        compiled=compiled,
+        compiled=(*functions, joined),
     )
     return LOSSES[name]
 
