@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neuronsim.analysis.first import Occurrence
     from neuronsim.analysis.ledger import Ledger
     from neuronsim.analysis.paths import Paths
+    from neuronsim.graph.selection import Selection
     from neuronsim.step import Step
     from neuronsim.tracing.replay import Replay
 
@@ -146,7 +147,12 @@ class Run(RunResult):
         return diff(self.replay, other.replay, tolerance, every_step)
 
     def to_html(
-        self, path: "str | os.PathLike[str]", *, steps: "Iterable[int] | None" = None, title: str | None = None
+        self,
+        path: "str | os.PathLike[str]",
+        *,
+        steps: "Iterable[int] | None" = None,
+        neurons: "Selection | None" = None,
+        title: str | None = None,
     ) -> "Path":
         """Write one offline page that shows the run: its steps phase by phase, every neuron's and edge's numbers.
 
@@ -157,6 +163,8 @@ class Run(RunResult):
         steps : iterable of int, optional
             Which steps to show. None: the first, the last, and those between, closest at the start; as many as keep
             the file under 2 MB, at most 200.
+        neurons : str, int or list of those, optional
+            Names, ids or patterns: of a large network these are drawn in any case.
         title : str, optional
 
         Returns
@@ -168,16 +176,18 @@ class Run(RunResult):
         ------
         NotKnownError
             If the run kept no snapshots.
+        UnknownNameError, SettingError
+            If there is no such neuron or step, or too many neurons are asked for.
 
         Notes
         -----
-        Of a network with more than 300 neurons or 3,000 edges the relevant ones are shown: outputs, watched neurons,
-        and of each level those with the largest mean |δ|; the page says what is left out. Nothing is loaded from
-        elsewhere.
+        Of a network with more than 300 neurons or 3,000 edges the relevant ones are shown: outputs, ``neurons``, those
+        that monitors watch and findings name, and of each level those with the largest mean |δ|; the page says what
+        is left out. Nothing is loaded from elsewhere.
         """
         from neuronsim.page import write
 
-        return write(self, path, steps=steps, title=title)
+        return write(self, path, steps=steps, neurons=neurons, title=title)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}

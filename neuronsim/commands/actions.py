@@ -82,7 +82,7 @@ def report(options: argparse.Namespace) -> int:
         )
     page = Path(options.output) if options.output else _page_of(given)
     name = given.resolve().name if is_directory else plan.name
-    run.to_html(page, steps=options.steps, title=options.title or name)
+    run.to_html(page, steps=options.steps, neurons=options.neurons, title=options.title or name)
     facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
     show(facts if options.json else str(page))
     return OK

@@ -75,6 +75,7 @@ def _add_report(commands: Any) -> None:
     _add_overrides(report)
     report.add_argument("--title", help="its heading (default: the name of the directory or file)")
     report.add_argument("--steps", metavar="Q1,Q2,…", type=_steps, help="steps to show (default: spread over the run)")
+    report.add_argument("--neurons", metavar="N1,N2,…", type=_names, help="neurons or patterns to draw in any case")
 
 
 def _add_explain(commands: Any) -> None:
@@ -183,6 +184,10 @@ def _steps(text: str) -> list[int]:
     if not all(part.isdecimal() for part in text.split(",")):
         raise argparse.ArgumentTypeError(f"{text!r}: write steps as in 0,1,500")
     return [int(part) for part in text.split(",")]
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
 
 
 def _setting(text: str) -> str:

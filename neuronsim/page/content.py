@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from neuronsim.analysis.blame import blamed
-from neuronsim.analysis.probe import Probe, largest
+from neuronsim.analysis.diagnose import Diagnosis
+from neuronsim.basics.arrays import Marks
 from neuronsim.basics.checked import whole
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.basics.words import counted
@@ -15,10 +15,11 @@ from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.folding import relevance
 from neuronsim.graph.graph import Graph
-from neuronsim.kernels.arguments import Parameters
+from neuronsim.graph.selection import Selection
 from neuronsim.page.curves import loss_curves, traces
-from neuronsim.page.keeping import MOST_STEPS, Kept, keep, spread, with_findings
+from neuronsim.page.keeping import MOST_NEURONS, MOST_STEPS, Kept, keep, spread, with_wanted
 from neuronsim.page.numbers import as_json, plain
+from neuronsim.page.samples import Samples
 from neuronsim.page.steps import image_side, step_values, without_repetition
 from neuronsim.run import Run
 from neuronsim.tracing.monitor import Monitor
@@ -28,15 +29,17 @@ from neuronsim.tracing.result import StepResult
 BYTES = 1_800_000
 """Most of the data of a page for which no steps were asked for; the page itself, with its library, adds 110 kB."""
 
-# Samples that are blamed: of how many, how many for the loss, for a neuron.
-_MOST_SAMPLES, _WORST, _WORST_OF_A_NEURON = 500, 12, 5
 # Steps that are looked at to choose neurons and to learn how large a step is.
 _PROBES = 8
 # Recorded curves that are drawn.
 _MOST_TRACES = 24
+# Neurons of a finding that are drawn in any case, and of all findings together.
+_OF_A_FINDING, _OF_FINDINGS = 3, 12
+# Names of neurons that are not drawn, in characters: they tell a typing error from a name that is elsewhere.
+_MOST_NAMES = 60_000
 
 
-def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
+def content(run: Run, steps: Iterable[int] | None = None, neurons: Selection | None = None) -> dict[str, Any]:
     """Everything that the page shows.
 
     Parameters
@@ -45,6 +48,8 @@ def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
         One that can be replayed.
     steps : iterable of int or None
         Which steps; None: the first, the last and those between as fit into `BYTES`, at most `MOST_STEPS`.
+    neurons : selection or None
+        Which ones are drawn in any case.
 
     Returns
     -------
@@ -54,19 +59,23 @@ def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
     Raises
     ------
     SettingError
-        If the run made no step, or not one that was asked for.
+        If the run made no step, or not one that was asked for, or if too many neurons were.
+    UnknownNameError
+        If there is no such neuron.
     """
     replay = run.replay
     n_steps = replay.n_steps + replay.diverged
     if not n_steps:
         raise SettingError("the run made no step: there is nothing to show")
+    wanted = _wanted(replay.graph, neurons)
     monitors = _monitors(run)
     diagnosis = run.diagnose()
-    findings = [{"step": f.step, "sentence": f.sentence, "advice": f"Try {f.advice}."} for f in diagnosis]
     probes = [_at(replay, q) for q in evenly_spread(n_steps, _PROBES).tolist()]
-    watched = {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
-    kept = keep(replay.graph, relevance(replay.graph.is_input, [(s.y, s.delta) for s in probes]), watched)
-    blamed = _Blame(replay, kept)
+    wanted |= {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
+    wanted |= {k for ids in _named(replay.graph, diagnosis) for k in ids}
+    kept = keep(replay.graph, relevance(replay.graph.is_input, [(s.y, s.delta) for s in probes]), wanted)
+    findings = _findings(replay.graph, diagnosis, kept)
+    samples = Samples(replay, kept)
     recorded = traces(monitors)
     found: dict[str, Any] = {
         "network": _network(replay.graph, kept),
@@ -79,22 +88,56 @@ def content(run: Run, steps: Iterable[int] | None = None) -> dict[str, Any]:
         "traces": recorded[:_MOST_TRACES],
         "findings": findings,
         "looked_at": diagnosis.looked_at,
-        "blamed": blamed.facts,
+        "blamed": samples.facts,
     }
+    uses: dict[int, int] = {}
     if steps is None:
-        size = max(len(as_json(_shown(step, kept, blamed))) for step in probes)
-        n = max(2, min(MOST_STEPS, (BYTES - len(as_json(found))) // size))
-        chosen = with_findings(spread(n_steps, n), findings, n)
+        size = max(len(as_json(_shown(step, kept, samples))) for step in probes)
+        n = max(2, min(MOST_STEPS, (BYTES - len(as_json(found)) - samples.pictures_size) // size))
+        uses = samples.uses(n // 3)
+        stops = sorted({f["step"] for f in findings if f["step"] is not None})[: n // 4]
+        chosen = with_wanted(with_wanted(spread(n_steps, n), stops, n), uses, n, keep=stops)
     else:
         allowed = "{name} has {value!r}: whole numbers from {least} to {most:,} are possible"
         chosen = sorted({whole("steps", q, 0, n_steps - 1, allowed) for q in steps})
-    shown = [_shown(_at(replay, q), kept, blamed) for q in chosen]
+    shown = [_shown(_at(replay, q), kept, samples, uses.get(q)) for q in chosen]
+    found["pictures"] = samples.pictures(shown)
     left_out = _left_out(replay.graph, kept, len(shown), n_steps, len(recorded))
     return found | {"steps": without_repetition(shown), "left_out": left_out}
 
 
-def _shown(step: StepResult, kept: Kept, blamed: "_Blame") -> dict[str, Any]:
-    return step_values(step, kept) | blamed.at(step)
+def _shown(step: StepResult, kept: Kept, samples: Samples, row: int | None = None) -> dict[str, Any]:
+    return step_values(step, kept, row) | samples.at(step)
+
+
+def _wanted(graph: Graph, neurons: Selection | None) -> set[int]:
+    """The neurons asked for."""
+    ids = set() if neurons is None else set(graph.ids(neurons).tolist())
+    if len(ids) > MOST_NEURONS:
+        raise SettingError(f"neurons={neurons!r} are {len(ids):,} neurons; a page draws at most {MOST_NEURONS} of them")
+    return ids
+
+
+def _named(graph: Graph, diagnosis: Diagnosis) -> list[list[int]]:
+    """The first neurons that each finding names, the most severe findings first."""
+    room, named = _OF_FINDINGS, []
+    for finding in diagnosis:
+        named.append([graph.id(name) for name in finding.neurons[: min(_OF_A_FINDING, room)]])
+        room -= len(named[-1])
+    return named
+
+
+def _findings(graph: Graph, diagnosis: Diagnosis, kept: Kept) -> list[dict[str, Any]]:
+    """Step, words, and neurons by their row on the page."""
+    return [
+        {
+            "step": finding.step,
+            "sentence": finding.sentence,
+            "advice": f"Try {finding.advice}.",
+            "neurons": np.searchsorted(kept.neurons, ids).tolist(),
+        }
+        for finding, ids in zip(diagnosis, _named(graph, diagnosis), strict=True)
+    ]
 
 
 def _at(replay: Replay, q: int) -> StepResult:
@@ -135,9 +178,13 @@ def _network(graph: Graph, kept: Kept) -> dict[str, Any]:
         "n_neurons": graph.n_neurons,
         "n_edges": graph.n_edges,
         "folded": kept.folded,
+        "n_outputs": graph.n_outputs,
         "levels": [len(level) for level in kept.members],
+        "level_inputs": [int(graph.is_input[level].sum()) for level in kept.members],
+        "level_outputs": [int(np.isin(level, graph.outputs).sum()) for level in kept.members],
         "ids": kept.neurons.tolist(),
         "names": list(names),
+        "others": _others(graph, row < 0),
         "level": kept.level.tolist(),
         "activations": [activations.by_code(int(codes[k])).name for k in kept.neurons],
         "is_input": [int(v) for v in graph.is_input[kept.neurons]],
@@ -154,6 +201,13 @@ def _network(graph: Graph, kept: Kept) -> dict[str, Any]:
     return found
 
 
+def _others(graph: Graph, left_out: Marks) -> list[str] | None:
+    """The names of neurons that are not drawn; None where they would be a large part of the page."""
+    ids = np.flatnonzero(left_out)
+    names = list(graph.name_list(ids[: _MOST_NAMES // 4]))
+    return names if len(names) == len(ids) and sum(map(len, names)) <= _MOST_NAMES else None
+
+
 def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int, n_traces: int) -> list[str]:
     """What the page does not show, in words."""
     said = []
@@ -161,29 +215,9 @@ def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int, n_traces: in
         said.append(f"{n_shown:,} of {n_steps:,} steps are on this page")
     if kept.folded:
         said.append(
-            f"{len(kept.neurons):,} of {graph.n_neurons:,} neurons are drawn, those with the largest mean |δ|, "
-            f"and {len(kept.edges):,} of {graph.n_edges:,} edges; sums include all others"
+            f"{len(kept.neurons):,} of {graph.n_neurons:,} neurons are drawn, those with the largest mean |δ| and "
+            f"those named elsewhere, and {len(kept.edges):,} of {graph.n_edges:,} edges; sums include all others"
         )
     if n_traces > _MOST_TRACES:
         said.append(f"{_MOST_TRACES} of {n_traces:,} recorded traces are drawn")
     return said
-
-
-class _Blame:
-    """Which samples a step's parameters do worst on, by loss and by |δ| of every neuron kept."""
-
-    def __init__(self, replay: Replay, kept: Kept) -> None:
-        self.probe = Probe(replay, evenly_spread(len(replay.X), _MOST_SAMPLES))
-        self.ids = kept.neurons
-        self.facts = {"n": len(self.probe.rows), "of": len(replay.X)}
-
-    def at(self, step: StepResult) -> dict[str, Any]:
-        """The worst rows and their losses; for every neuron the worst rows and their δ."""
-        self.probe.load(Parameters(step.weights, step.biases, step.slopes))
-        table = blamed(self.probe, self.ids, step.number, step.learning_rate)
-        rows, _ = largest(table.losses, _WORST)
-        worst_of = []
-        for delta in table.delta.T:
-            those, _ = largest(np.abs(delta), _WORST_OF_A_NEURON)
-            worst_of.append([table.samples[those].tolist(), plain(delta[those])])
-        return {"worst": [table.samples[rows].tolist(), plain(table.losses[rows])], "worst_of": worst_of}

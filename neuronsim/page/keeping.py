@@ -1,8 +1,7 @@
 """Which neurons, edges and steps a page holds: all of a small network; of a large one what matters."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -123,12 +122,11 @@ def _new_places(places: Array, n: int, known: set[int]) -> list[int]:
     return [new[k] for k in evenly_spread(len(new), n, nearest=True)]
 
 
-def with_findings(chosen: list[int], findings: list[dict[str, Any]], n: int) -> list[int]:
-    """The steps with those of findings in place of as many others, so that their links lead there."""
-    last = chosen[-1]
-    wanted = sorted({f["step"] for f in findings if f["step"] is not None and f["step"] <= last})[: n // 4]
-    missing = [q for q in wanted if q not in chosen]
-    spare = [q for q in chosen[1:-1] if q not in wanted]
+def with_wanted(chosen: list[int], wanted: Iterable[int], n: int, keep: Collection[int] = ()) -> list[int]:
+    """At most n steps: those chosen, with wanted ones in place of as many that are not to be kept."""
+    wanted = {q for q in wanted if q <= chosen[-1]}
+    missing = sorted(wanted - set(chosen))
+    spare = [q for q in chosen[1:-1] if q not in wanted and q not in keep]
     room = n - len(chosen)
     gone = set(spare[:: max(1, len(spare) // max(1, len(missing)))][: max(0, len(missing) - room)])
     return sorted({*(q for q in chosen if q not in gone), *missing})

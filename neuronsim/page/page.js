@@ -104,8 +104,8 @@ function el(tag, attributes = {}, ...children) {
 
 const find = id => document.getElementById(id);
 const link = (text, act, label = null) => el("button", { type: "button", class: "link", onclick: act, "aria-label": label }, text);
-const neuronLink = r => link(N.names[r], () => choose({ neuron: r }), `neuron ${N.names[r]}`);
-const edgeLink = (e, text) => link(text, () => choose({ edge: e }), `edge from ${N.names[N.sources[e]]} to ${N.names[N.sinks[e]]}`);
+const neuronLink = r => link(fitted(N.names[r], 24), () => visit({ neuron: r }), `neuron ${N.names[r]}`);
+const edgeLink = (e, text) => link(text, () => visit({ edge: e }), `edge from ${N.names[N.sources[e]]} to ${N.names[N.sinks[e]]}`);
 
 // ── colours ──
 
@@ -117,93 +117,145 @@ const largest = values => Math.max(0, ...values.filter(Number.isFinite).map(Math
 
 // ── the picture: where everything stands ──
 
-const picture = layOut();
+let picture = null;
 
+/** As much of a name as fits: its middle goes, for names differ at their ends. */
+const fitted = (name, most) => name.length <= most ? name : `${name.slice(0, Math.ceil((most - 1) / 2))}…${name.slice(name.length - Math.floor((most - 1) / 2))}`;
+const LONGEST = 16;         // characters of a name in the picture
+const LETTER = 7.4;         // their width
+
+/** Places in pixels: as wide as the page allows, and wider, to be scrolled, where levels would be too close. */
 function layOut() {
   const columns = N.levels.map((n, level) => ({ level, n, rows: N.ids.map((_, r) => r).filter(r => N.level[r] === level) }))
     .filter(column => column.rows.length);
+  const longest = rows => Math.min(LONGEST, Math.max(2, ...rows.map(r => N.names[r].length)));
+  const terse = longest(N.ids.map((_, r) => r)) <= 4, few = N.ids.length <= MOST_NUMBERED;
   const tallest = Math.max(...columns.map(column => column.rows.length), 1);
-  const image = N.image ? 150 : 0;
-  const wide = Math.max(780, 46 * columns.length + 120), unit = wide / 780;
-  const height = Math.max(340 * unit, Math.min(900, 46 * tallest + 90));
-  const left = image + 70, right = 70, top = 44 * unit, bottom = (N.folded ? 62 : 40) * unit;
-  const apart = (wide - left - right) / Math.max(columns.length - 1, 1);
-  const x = [], y = [];
+  const room = find("picture").clientWidth || 780, image = N.image ? Math.min(150, room / 4) : 0;
+  const left = image + 36 + LETTER * longest(columns[0].rows), right = 36 + LETTER * longest(columns.at(-1).rows);
+  const wide = Math.max(room, left + right + (columns.length <= 6 ? 84 : 26) * (columns.length - 1)), apart = (wide - left - right) / Math.max(columns.length - 1, 1);
+  const each = few && !terse ? 68 : 46;
+  const height = Math.max(Math.min(340, 0.9 * room), Math.min(900, each * tallest + 90), Math.min(1400, 26 * tallest + 90));
+  const top = 44, bottom = N.folded ? 62 : 40, x = [], y = [];
   let pitch = Infinity;
   columns.forEach((column, c) => {
     column.x = columns.length === 1 ? wide / 2 : left + c * apart;
-    const gap = Math.min((height - top - bottom) / column.rows.length, 120 * unit);
-    pitch = Math.min(pitch, gap);
+    column.gap = Math.min((height - top - bottom) / column.rows.length, 120);
+    pitch = Math.min(pitch, column.gap);
     column.rows.forEach((r, k) => {
       x[r] = column.x;
-      y[r] = top + (height - top - bottom) / 2 + (k - (column.rows.length - 1) / 2) * gap;
+      y[r] = top + (height - top - bottom) / 2 + (k - (column.rows.length - 1) / 2) * column.gap;
     });
   });
-  const radius = Math.max(5, Math.min(25, 0.36 * pitch, 0.27 * apart));
-  return { columns, x, y, wide, height, unit, radius, apart, image, pitch };
+  const numbered = few && pitch >= 40 && apart > 70, weighed = N.sources.length <= MOST_WEIGHTS && apart > 95;
+  const radius = Math.max(5, Math.min(25, 0.36 * pitch, (weighed ? 0.2 : 0.27) * apart, numbered && !terse ? (pitch - 34) / 2 : 25));
+  return { columns, x, y, wide, height, radius, apart, image, pitch, numbered, weighed, inside: terse && radius >= 11 };
 }
 
+/** A line to the next level; past others an arc with room beside what lies between, away from the middle where that is free. */
 function curve(e) {
-  const { x, y, apart, height } = picture, a = N.sources[e], b = N.sinks[e];
-  const span = Math.round((x[b] - x[a]) / apart);
+  const { x, y, apart, height, radius } = picture, a = N.sources[e], b = N.sinks[e], span = Math.round((x[b] - x[a]) / apart);
   if (span < 2) return `M${x[a]} ${y[a]}L${x[b]} ${y[b]}`;
-  // Around what lies between, away from the middle.
   const middle = (y[a] + y[b]) / 2, side = middle < height / 2 - 1 ? -1 : middle > height / 2 + 1 ? 1 : span % 2 ? 1 : -1;
-  const bend = side * Math.min(0.55 * Math.min(picture.pitch, 60) + 8 * span, height / 4), third = (x[b] - x[a]) / 3;
+  const least = side * Math.min(0.55 * Math.min(picture.pitch, 60) + 8 * span, height / 4);
+  let bend = least, most = -1;
+  for (const wished of [least, 0, -least, 1.6 * least, -1.6 * least]) {
+    const tried = Math.max((8 - middle) / 0.75, Math.min((height - 8 - middle) / 0.75, wished)), room = clearance(a, b, tried);
+    if (room > most) [bend, most] = [tried, room];
+    if (room >= radius + 10) break;
+  }
+  const third = (x[b] - x[a]) / 3;
   return `M${x[a]} ${y[a]}C${x[a] + third} ${y[a] + bend} ${x[b] - third} ${y[b] + bend} ${x[b]} ${y[b]}`;
 }
 
+/** How far an arc keeps from the neurons of the levels that it passes. */
+function clearance(a, b, bend) {
+  const { x, y, columns } = picture;
+  let least = Infinity;
+  for (const column of columns) {
+    if (column.x <= x[a] + 1 || column.x >= x[b] - 1) continue;
+    // x is linear in t here, for its points lie a third apart; y = y_a + (y_b − y_a)(3t² − 2t³) + 3 · bend · t(1 − t)
+    const t = (column.x - x[a]) / (x[b] - x[a]), height = y[a] + (y[b] - y[a]) * t * t * (3 - 2 * t) + 3 * bend * t * (1 - t);
+    for (const r of column.rows) least = Math.min(least, Math.abs(y[r] - height));
+  }
+  return least;
+}
+
 function drawOnce() {
-  const { wide, height, unit, radius, image, pitch, apart } = picture, longest = Math.max(2, ...N.names.map(name => Math.min(name.length, 12)));
-  picture.inside = radius * 0.72 >= 8 * unit && longest * 0.45 * radius < 1.9 * radius;
-  picture.numbered = N.ids.length <= MOST_NUMBERED && pitch >= 40 && apart > 62;
+  picture = layOut();
+  const { wide, height, image } = picture;
   picture.edges = N.sources.map((source, e) => el("path", { d: curve(e), class: "edge", style: `--turn:${N.level[source]}` }));
-  picture.weights = N.sources.length <= MOST_WEIGHTS ? N.sources.map((_, e) => weightText(e)) : null;
+  picture.weights = picture.weighed ? weightTexts() : null;
   picture.neurons = N.ids.map((_, r) => neuronMark(r));
   const groups = [picture.edges, N.sources.map((_, e) => touchPath(e)), picture.weights, picture.neurons, [columnWords(), image ? inputsImage() : null]];
-  picture.svg = el("svg", { viewBox: `0 0 ${wide} ${height}`, role: "group", "aria-label": "The network by levels, inputs at the left" },
+  picture.svg = el("svg", { viewBox: `0 0 ${wide} ${height}`, width: wide, height, role: "group", "aria-label": "The network by levels, inputs at the left" },
     groups.map(children => el("g", {}, children)));
-  find("picture").append(picture.svg);
+  find("picture").replaceChildren(picture.svg);
 }
 
 /** A wider path, not seen, that is easier to click. */
-const touchPath = e => el("path", { d: curve(e), class: "touch", onclick: () => choose({ edge: e }) },
+const touchPath = e => el("path", { d: curve(e), class: "touch", onclick: () => visit({ edge: e }) },
   el("title", {}, `${N.names[N.sources[e]]} → ${N.names[N.sinks[e]]}`));
 
-/** A place for the weight of an edge, nearer to its source. */
-const weightText = e => el("text", { class: "weight halo", "font-size": 12,
-  ...Object.fromEntries(["x", "y"].map(axis => [axis, 0.7 * picture[axis][N.sources[e]] + 0.3 * picture[axis][N.sinks[e]]])) });
+/** Places for the weights on their edges, nearer to the sources, clear of neurons and of each other where that is possible. */
+function weightTexts() {
+  const { x, y, radius, edges, numbered } = picture, taken = numbered ? x.map((left, r) => ({ x: left, y: y[r] + radius + 10, half: 36 })) : [];
+  // how far two labels are from touching, and a label from a neuron
+  const apart = (p, q) => Math.max(Math.abs(p.x - q.x) / (23 + (q.half ?? 23)), Math.abs(p.y - q.y) / 15);
+  const away = (p, r) => Math.max((Math.abs(p.x - x[r]) - radius) / 25, (Math.abs(p.y - y[r]) - radius) / 9);
+  return edges.map(path => {
+    const length = path.getTotalLength();
+    let best = null, most = -Infinity;
+    for (const part of [0.3, 0.4, 0.5, 0.25, 0.6, 0.7, 0.2]) {
+      const p = path.getPointAtLength(part * length), room = Math.min(...taken.map(q => apart(p, q)), ...x.map((_, r) => away(p, r)));
+      if (room > most) [best, most] = [p, room];
+      if (room >= 1) break;
+    }
+    taken.push(best);
+    return el("text", { class: "weight halo", "font-size": 12, x: best.x, y: best.y });
+  });
+}
 
 function neuronMark(r) {
-  const { x, y, unit, radius, inside, pitch, apart } = picture, kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
-  const named = inside || pitch > 2 * radius + 16 * unit && apart > 60 * unit || kind !== "neuron";
-  const mark = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => choose({ neuron: r }), style: `--turn:${N.level[r]}` },
-    el("title", {}, N.names[r]), el("circle", { cx: x[r], cy: y[r], r: radius }), named ? nameText(r) : null,
-    el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14 * unit, "font-size": 12 * unit }));
-  mark.addEventListener("keydown", event => { if (event.key === "Enter") choose({ neuron: r }); });
+  const { x, y, radius, pitch } = picture, kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
+  const mark = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => visit({ neuron: r }), style: `--turn:${N.level[r]}` },
+    el("title", {}, N.names[r]), el("circle", { class: "target", cx: x[r], cy: y[r], r: Math.max(radius, Math.min(13, pitch / 2)) }),
+    el("circle", { class: "disc", cx: x[r], cy: y[r], r: radius }), nameText(r),
+    el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14, "font-size": 12 }));
+  mark.addEventListener("keydown", event => { if (event.key === "Enter") visit({ neuron: r }); });
   return mark;
 }
 
-/** A name in its neuron where all fit, else beside an input or output, above others. */
+/** A name in its neuron where all fit, else left of the first level, right of the last or a crowded one, above others; null without room. */
 function nameText(r) {
-  const { x, y, unit, radius, inside } = picture, name = N.names[r];
-  const place = inside ? { x: x[r], y: y[r] } : N.is_input[r] ? { x: x[r] - radius - 5, y: y[r], "text-anchor": "end", style: "text-anchor:end" }
-    : outputAt.has(r) ? { x: x[r] + radius + 5, y: y[r], style: "text-anchor:start" } : { x: x[r], y: y[r] - radius - 7 };
-  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5 * unit, ...place },
-    name.length > 12 ? name.slice(0, 11) + "…" : name);
+  const { x, y, radius, inside, columns, apart } = picture, c = columns.findIndex(column => column.level === N.level[r]), { gap } = columns[c];
+  const end = c === 0 ? -1 : c === columns.length - 1 ? 1 : 0, side = end || (gap < 2 * radius + 16 ? 1 : 0);
+  const most = Math.min(LONGEST, end ? LONGEST : Math.floor((side ? apart - 2 * radius - 12 : apart) / LETTER));
+  if (!inside && (most < 3 || side && (gap < 12 || !end && N.ids.length > 100))) return null;
+  const place = inside ? { x: x[r], y: y[r] } : side ? { x: x[r] + side * (radius + 5), y: y[r], style: `text-anchor:${side < 0 ? "end" : "start"}` } : { x: x[r], y: y[r] - radius - 8 };
+  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, fitted(N.names[r], most));
+}
+
+/** What a level consists of: inputs, neurons, and how many of the outputs. */
+function levelWords(level) {
+  const n = N.levels[level], inputs = N.level_inputs[level], outputs = N.level_outputs[level], words = [];
+  if (inputs) words.push(counted(inputs, "input"));
+  if (n > inputs + outputs || !inputs && outputs < N.n_outputs) words.push(N.folded ? counted(n - inputs, "neuron") : `level ${level}`);
+  if (outputs) words.push(outputs < N.n_outputs ? `${outputs} of ${N.n_outputs} outputs` : counted(outputs, "output"));
+  return words;
 }
 
 /** Above each level its size, below it what is left out and the means; where levels are close, only some have room for words. */
 function columnWords() {
-  const { columns, height, unit, apart } = picture, every = Math.ceil(92 * unit / apart);
-  const text = (column, y, size, ...words) => el("text", { class: "column", x: column.x, y, "font-size": size * unit }, ...words);
+  const { columns, height, apart } = picture, every = Math.ceil(92 / apart);
+  const text = (column, y, size, ...words) => el("text", { class: "column", x: column.x, y, "font-size": size }, ...words);
   return columns.map((column, c) => {
-    const n = column.n, first = column.level === 0, last = column === columns.at(-1), left = n - column.rows.length, made = [];
-    if (apart > 66 * unit || first || last) made.push(text(column, 18 * unit, 13,
-      first ? counted(n, "input") : last ? counted(n, "output") : N.folded ? counted(n, "neuron") : `level ${column.level}`));
+    const left = column.n - column.rows.length, words = levelWords(column.level), alone = c === 0 || column === columns.at(-1);
+    const fits = 7.2 * Math.max(...words.map(word => word.length)) < apart || alone && apart * (columns.length - 1) > 180;
+    const made = fits ? words.map((word, k) => text(column, 13 + 15 * k, 12.5, word)) : [];
     if (!N.folded || c % every !== 0) return made;
-    if (left > 0) made.push(text(column, height - 40 * unit, 12, `… ${left.toLocaleString("en")} more`));
-    column.means = [22, 7].map(below => text(column, height - below * unit, 11.5));
+    if (left > 0) made.push(text(column, height - 40, 12, `… ${left.toLocaleString("en")} more`));
+    column.means = [22, 7].map(below => text(column, height - below, 11.5));
     column.means.forEach(mean => mean.classList.add("value"));
     return [made, column.means];
   });
@@ -212,7 +264,7 @@ function columnWords() {
 function inputsImage() {
   const { image, height } = picture;
   picture.bitmap = el("image", { x: 10, y: height / 2 - image / 2, width: image, height: image, style: "image-rendering:pixelated", role: "img", "aria-label": "the inputs as a picture" });
-  return [picture.bitmap, el("text", { class: "column", x: 10 + image / 2, y: height / 2 + image / 2 + 16, "font-size": 12 }, `the inputs, ${N.image} × ${N.image}`)];
+  return [picture.bitmap, el("text", { class: "column", x: 10 + image / 2, y: height / 2 + image / 2 + 16, "font-size": 12 }, `inputs, ${N.image} × ${N.image}`)];
 }
 
 // ── the picture: what it shows now ──
@@ -260,7 +312,7 @@ function showEdge(path, e, v, most) {
 /** Colour of a neuron, and its value beneath it where there is room or it is chosen. */
 function showNeuron(mark, r, symbol, v, most) {
   const chosen = view.neuron === r, strong = most && Number.isFinite(v) && (Math.abs(v) / most) ** 0.5 > 0.62;
-  mark.children[1].style.fill = signed(v, most);
+  mark.querySelector(".disc").style.fill = signed(v, most);
   mark.classList.toggle("chosen", chosen);
   mark.querySelector(".name")?.classList.toggle("light", Boolean(picture.inside && strong));
   mark.querySelector(".value").textContent = v !== null && (picture.numbered || chosen) ? `${symbol} ${short(v, picture.apart > 100 ? 4 : 3)}` : "";
@@ -329,12 +381,12 @@ function drawPanel() {
   if (charts.length) {
     const host = el("div", { class: "charts" }, el("h3", {}, "over the steps of this page"));
     find("panel").append(host);
-    charts.forEach(([name, values]) => chart(host, name, STEPS.map(s => s.number), [{ name, values }], { height: 104 }));
+    charts.forEach(([name, values]) => chart(host, name, STEPS.map(s => s.number), [{ name, values }], { height: 120 }));
   }
 }
 
 function heading(text, kind) {
-  const close = view.neuron === null && view.edge === null ? null : el("button", { type: "button", class: "more", title: "back to the loss (Esc)", onclick: () => choose({}) }, "close");
+  const close = view.neuron === null && view.edge === null ? null : el("button", { type: "button", class: "more", title: "back to the loss (Esc)", onclick: leave }, "close");
   return el("div", { class: "title" }, el("h2", {}, text, el("span", { class: "kind" }, kind)), close);
 }
 
@@ -427,11 +479,16 @@ function edgeTable(r, p, incomes) {
   const edges = (incomes ? incoming : outgoing)[r].slice(), n = (incomes ? N.other_sources : N.other_sinks)[r], y = at(p.y, r), d = at(p.d, r);
   if (!edges.length && !n) return !incomes || N.is_input[r] ? [] : [el("h3", {}, "messages from its sources"), el("p", { class: "quiet" }, "none: z is its bias")];
   const end = incomes ? N.sources : N.sinks, signal = e => at(incomes ? p.y : p.d, end[e]), product = e => weight(e) * signal(e);
-  if (edges.length > MOST_ROWS) edges.sort((a, b) => Math.abs(product(b)) - Math.abs(product(a)));
+  const updating = PHASES[view.phase] === "update", size = e => Math.abs(updating ? change(e) : product(e));
+  if (edges.length > MOST_ROWS) edges.sort((a, b) => size(b) - size(a));
+  const others = `${n.toLocaleString("en")} others`;
+  if (updating) return [el("h3", {}, incomes ? "weights from its sources" : "weights to its sinks"),
+    table([incomes ? "source" : "sink", "w", step().g ? "∂L/∂w, batch" : "∂L/∂w", "Δw", "new w"],
+      edges.map(e => [neuronLink(end[e]), edgeLink(e, cell(weight(e))), cell(gradient(e)), cell(change(e)), cell(weightAfter(e))]), n ? [[others, "", "", "", ""]] : [])];
   const title = incomes ? "from its sources: y arrives, w · δ goes back" : "to its sinks: w · y goes out, δ comes back";
   const head = [...(incomes ? ["source", "w", "y", "w · y", "w · δ back"] : ["sink", "w", "w · y", "δ", "w · δ"]), step().g ? "∂L/∂w, batch" : "∂L/∂w"];
   const passing = e => incomes ? [signal(e), product(e), weight(e) * d] : [weight(e) * y, signal(e), product(e)];
-  const others = `${n.toLocaleString("en")} others`, last = incomes ? [others, "", "", cell(Number(p.rf?.[r])), "", ""] : [others, "", "", "", cell(Number(p.rb?.[r])), ""];
+  const last = incomes ? [others, "", "", cell(Number(p.rf?.[r])), "", ""] : [others, "", "", "", cell(Number(p.rb?.[r])), ""];
   return [el("h3", {}, title), table(head, edges.map(e => [neuronLink(end[e]), edgeLink(e, cell(weight(e))), ...passing(e).map(cell), cell(gradient(e))]), n ? [last] : [])];
 }
 
@@ -458,12 +515,12 @@ const finite = v => Number.isFinite(v) ? v : null;
 const strokeOf = k => ["--negative", "--positive", "--quiet", "--ink"][k % 4];
 
 /** A curve over steps; a click goes to the nearest step of the page. */
-function chart(host, title, x, series, { height = 130, log = false } = {}) {
+function chart(host, title, x, series, { height = 146, log = false, of = title } = {}) {
   const reading = el("span"), canvas = el("div");
   host.append(el("div", { class: "chart" }, el("div", { class: "caption" }, el("b", {}, title), reading), canvas));
   const u = new uPlot({
     width: Math.max(200, canvas.clientWidth || host.clientWidth), height, legend: { show: false },
-    scales: { x: { time: false }, y: log ? { distr: 3 } : {} }, axes: chartAxes(log), series: [{}, ...series.map(chartLine)],
+    scales: { x: { time: false }, y: log ? { distr: 3 } : { range: (_, low, high) => low === 0 && high === 0 ? [-1, 1] : uPlot.rangeNum(low, high, 0.1, true) } }, axes: chartAxes(log, of), series: [{}, ...series.map(chartLine)],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { draw: [markStep], setCursor: [u => { reading.textContent = readAt(u.cursor.idx, x, series); }] },
   }, [x, ...series.map(one => one.values.map(finite))], canvas);
@@ -475,12 +532,12 @@ function chart(host, title, x, series, { height = 130, log = false } = {}) {
 }
 
 /** Whole steps along x; along a logarithmic y only the decades are named. */
-function chartAxes(log) {
-  const grid = { stroke: css("--line"), width: 1 }, axis = { stroke: css("--quiet"), grid, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+function chartAxes(log, of) {
+  const grid = { stroke: css("--line"), width: 1 }, axis = { stroke: css("--quiet"), grid, ticks: { show: false }, font: "11px system-ui, sans-serif", labelFont: "11px system-ui, sans-serif", labelSize: 15, labelGap: 0 };
   const decades = splits => splits.map(v => !log || Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null);
   const whole = [1, 2, 5].flatMap(d => [...Array(9).keys()].map(k => d * 10 ** k)).sort((a, b) => a - b);
-  return [{ ...axis, size: 26, incrs: whole },
-    { ...axis, size: 62, space: 22, grid: { ...grid, filter: (_, splits) => decades(splits) }, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }];
+  return [{ ...axis, size: 22, incrs: whole, label: "step" },
+    { ...axis, size: 56, space: 22, label: of, grid: { ...grid, filter: (_, splits) => decades(splits) }, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v, 4)) }];
 }
 
 /** A line, or points where there are gaps between steps or too few of them. */
@@ -512,7 +569,7 @@ function drawCharts() {
   for (const id of ["loss-chart", "traces"]) find(id).replaceChildren();
   drawLosses(find("loss-chart"));
   find("trace-card").hidden = !D.traces.length;
-  for (const t of D.traces) chart(find("traces"), t.name, t.x, [{ name: t.name, values: t.y.map(value) }], { height: 110 });
+  for (const t of D.traces) chart(find("traces"), t.name, t.x, [{ name: t.name, values: t.y.map(value) }], { height: 126, of: t.name.split(" of ")[0] });
   charts.fixed = charts.length;
 }
 
@@ -523,36 +580,57 @@ function drawLosses(host) {
   const series = curves.map(c => { const known = new Map(c.x.map((q, k) => [q, value(c.y[k])])); return { name: c.name, points: c.points, values: x.map(q => known.get(q) ?? null) }; });
   const values = series.flatMap(one => one.values).filter(v => finite(v) !== null);
   const log = values.length > 0 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 50;
-  if (x.length) chart(host, "", x, series, { height: 150, log });
+  if (x.length) chart(host, "", x, series, { height: 166, log, of: "loss" });
   if (series.length > 1) host.append(el("p", { class: "quiet" }, series.map((one, k) => el("span", { style: `color:var(${strokeOf(k)});margin-right:16px` }, `${one.points ? "●" : "━"} ${one.name}`))));
 }
 
 // ── samples and findings ──
 
+const labelOf = new Map((D.blamed.labels ?? []).map((label, k) => [D.blamed.rows[k], label]));
+
+/** The inputs of a sample as a small picture, four bits a pixel. */
+function thumbnail(row) {
+  const packed = D.pictures?.[row];
+  if (!packed) return D.pictures ? el("span", { class: "thumbnail" }) : null;
+  const pixels = [...atob(packed)].flatMap(c => [c.charCodeAt(0) >> 4, c.charCodeAt(0) & 15]).slice(0, N.image ** 2);
+  return el("img", { src: bitmap(pixels), class: "thumbnail", alt: `the inputs of sample ${row}` });
+}
+
 function drawSamples() {
-  const s = step(), r = view.neuron, [rows, values] = r === null ? s.worst : s.worst_of[r], most = largest(values.map(value));
+  const s = step(), r = view.neuron, [rows, values, answers] = r === null ? s.worst : s.worst_of[r], most = largest(values.map(value));
   const some = D.blamed.n < D.blamed.of ? `${D.blamed.n} of ${D.blamed.of.toLocaleString("en")} samples, spread evenly` : `all ${counted(D.blamed.n, "sample")}`;
   find("samples-say").textContent = `With the weights of step ${s.number.toLocaleString("en")}, sorted by ${r === null ? "loss" : `|δ| of ${N.names[r]}`}: the first ${rows.length} of ${some}.`;
   const used = new Map();
   STEPS.forEach((q, k) => q.samples.forEach((p, j) => { const had = used.get(p.row); if (!had || Math.abs(k - view.k) < Math.abs(had.k - view.k)) used.set(p.row, { k, j }); }));
   const body = rows.map((row, k) => {
-    const v = value(values[k]), seen = used.get(row);
-    return [`sample ${row.toLocaleString("en")}`, number(v), el("span", { class: "meter", style: `width:${Number.isFinite(v) ? most && 100 * Math.abs(v) / most : 100}%;background:var(--${v < 0 ? "negative" : "positive"})` }),
-      seen ? link(`step ${STEPS[seen.k].number.toLocaleString("en")}`, () => { go(seen.k, seen.j); }) : ""];
+    const v = value(values[k]), seen = used.get(row), answer = answers?.[k], right = answer === labelOf.get(row);
+    return [[thumbnail(row), `sample ${row.toLocaleString("en")}`],
+      ...answers ? [String(labelOf.get(row)), el("span", { class: right ? "right" : "wrong" }, `${answer} ${right ? "✓" : "✗"}`)] : [],
+      number(v), el("span", { class: "meter", style: `width:${Number.isFinite(v) ? most && 100 * Math.abs(v) / most : 100}%;background:var(--${v < 0 ? "negative" : "positive"})` }),
+      seen ? link(`step ${STEPS[seen.k].number.toLocaleString("en")}`, () => { go(seen.k, seen.j); }) : el("span", { title: "no step of this page shows it" }, "–")];
   });
-  find("samples").replaceChildren(...table(["", r === null ? "loss" : "δ", "", "nearest step with it"], body));
+  const head = ["", ...s.worst[2] ? ["class", "predicted"] : [], r === null ? "loss" : "δ", "", "seen at"];
+  find("samples").replaceChildren(...table(head, body));
 }
 
 function drawFindings() {
   find("looked-at").textContent = `${D.findings.length ? "Looked" : "Nothing found. Looked"} at ${D.looked_at}.`;
-  find("findings").replaceChildren(...D.findings.map(f => el("li", {}, f.sentence, " ", findingLink(f.step), f.advice && el("span", { class: "advice" }, f.advice))));
+  find("findings").replaceChildren(...D.findings.map(f => el("li", {}, f.sentence, " ", findingLink(f), shownOf(f), f.advice && el("span", { class: "advice" }, f.advice))));
 }
 
-/** To the step of a finding, or the nearest one that the page has. */
-function findingLink(q) {
-  if (q === null) return null;
-  const k = nearest(q), here = STEPS[k].number, name = q < D.n_steps ? `step ${q.toLocaleString("en")}` : "after the last step";
-  return link(here === Math.min(q, D.n_steps - 1) ? name : `${name} (nearest here: ${here.toLocaleString("en")})`, () => go(k));
+/** To the step of a finding, or the nearest one that the page has, and to its first neuron. */
+function findingLink(f) {
+  if (f.step === null) return null;
+  const k = nearest(f.step), here = STEPS[k].number, name = f.step < D.n_steps ? `step ${f.step.toLocaleString("en")}` : "after the last step";
+  return link(here === Math.min(f.step, D.n_steps - 1) ? name : `${name} (nearest here: ${here.toLocaleString("en")})`, () => lead(f, f.neurons[0]));
+}
+
+/** Its neurons by name, where there are several. */
+const shownOf = f => f.neurons.length < 2 ? null : el("span", {}, " at ", f.neurons.flatMap((r, k) => [k ? ", " : "", link(N.names[r], () => lead(f, r), `neuron ${N.names[r]}`)]));
+
+function lead(f, r) {
+  Object.assign(view, { k: f.step === null ? view.k : nearest(f.step), sample: 0 });
+  visit({ neuron: r ?? null });
 }
 
 // ── going about ──
@@ -574,6 +652,51 @@ function goPhase(by) {
 function choose({ neuron = null, edge = null }) {
   Object.assign(view, { neuron, edge, all: false });
   show();
+}
+
+/** Choose, and bring the choice into view: its mark, and where the panel lies below the picture, the panel. */
+function visit(what) {
+  choose(what);
+  if (what.neuron !== undefined && what.neuron !== null) scrollAcross(picture.x[what.neuron]);
+  if (!matchMedia("(max-width: 1080px)").matches) return;
+  const { top } = find("panel").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) find("panel").scrollIntoView();
+}
+
+function scrollAcross(x) {
+  const host = find("picture"), from = host.scrollLeft;
+  if (x < from + 30 || x > from + host.clientWidth - 30) host.scrollLeft = x - host.clientWidth / 2;
+}
+
+/** Back to the loss, and to the picture. */
+function leave() {
+  choose({});
+  if (find("picture").getBoundingClientRect().bottom < 0) find("picture").scrollIntoView();
+}
+
+// ── finding a neuron by its name ──
+
+function findNeuron() {
+  const box = find("find"), name = box.value.trim(), r = rowOf.get(name);
+  find("found").textContent = !name || r !== undefined ? "" : notFound(name);
+  if (r === undefined) return;
+  box.value = "";
+  box.blur();
+  visit({ neuron: r });
+}
+
+/** Why a name leads nowhere: it is not drawn, or there is none. */
+function notFound(name) {
+  const drawn = `${N.ids.length.toLocaleString("en")} of ${counted(N.n_neurons, "neuron")} are drawn`;
+  if (N.others?.includes(name)) return `${name} is not drawn: ${drawn}. A page made with neurons="${name}" has it.`;
+  if (N.folded && !N.others) return `No ${name} here: ${drawn}.`;
+  const low = name.toLowerCase(), near = [...N.names, ...N.others ?? []].find(other => other.toLowerCase().includes(low) || low.includes(other.toLowerCase()));
+  return `There is no neuron ${name}${near ? `; is it ${near}?` : "."}`;
+}
+
+function leaveFind() {
+  find("find").value = find("found").textContent = "";
+  find("find").blur();
 }
 
 /** Everything anew, and the address that leads here. */
@@ -615,11 +738,26 @@ function toggleTheme() {
   again();
 }
 
-/** Charts take their colours and their width when they are made. */
+/** Picture and charts take their width, charts their colours, when they are made. */
 function again() {
   charts.forEach(({ u }) => u.destroy());
+  drawOnce();
   drawCharts();
   show();
+}
+
+/** Paper is white: charts, which are pixels, are drawn anew for it and after it. */
+let themeOnScreen;
+function toPaper() {
+  themeOnScreen = document.documentElement.dataset.theme ?? "";
+  document.documentElement.dataset.theme = "light";
+  again();
+}
+
+function fromPaper() {
+  if (themeOnScreen) document.documentElement.dataset.theme = themeOnScreen;
+  else delete document.documentElement.dataset.theme;
+  again();
 }
 
 function toggleDigits() {
@@ -676,7 +814,10 @@ function listen() {
   for (const [id, act] of Object.entries(buttons)) find(id).onclick = act;
   find("slider").addEventListener("input", event => go(Number(event.target.value)));
   find("colour").addEventListener("change", event => { view.colour = event.target.value; show(); });
-  find("find").addEventListener("change", event => { const r = rowOf.get(event.target.value); if (r !== undefined) choose({ neuron: r }); });
+  find("find").addEventListener("change", findNeuron);
+  find("find").addEventListener("keydown", event => { if (event.key === "Enter") findNeuron(); else if (event.key === "Escape") leaveFind(); });
+  addEventListener("beforeprint", toPaper);
+  addEventListener("afterprint", fromPaper);
   addEventListener("hashchange", () => { readAddress(); show(true, true); });
   addEventListener("resize", onResize);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);

@@ -20,8 +20,11 @@ from neuronsim.tracing.result import StepResult
 _OF_A_BATCH = 3
 
 
-def step_values(step: StepResult, kept: Kept) -> dict[str, Any]:
-    """One step: parameters before and after, gradients where they cannot be told from the signals, samples."""
+def step_values(step: StepResult, kept: Kept, row: int | None = None) -> dict[str, Any]:
+    """One step: parameters before and after, gradients where they cannot be told from the signals, samples.
+
+    Of a batch those of the largest losses are shown, and ``row`` of X, if it is among them.
+    """
     graph, neurons, edges = step.graph, kept.neurons, kept.edges
     found: dict[str, Any] = {
         "number": step.number,
@@ -46,7 +49,10 @@ def step_values(step: StepResult, kept: Kept) -> dict[str, Any]:
         found["levels"] = [
             [short(y[:, m].mean(dtype=np.float64)), short(delta[:, m].mean(dtype=np.float64))] for m in kept.members
         ]
-    shown = np.argsort(-step.losses, kind="stable")[:_OF_A_BATCH].tolist() if step.is_batch else [0]
+    shown = [0]
+    if step.is_batch:
+        shown = np.argsort(-step.losses, kind="stable")[:_OF_A_BATCH].tolist()
+        shown += [k for k in np.flatnonzero(step.samples == row).tolist() if k not in shown]
     found["samples"] = [_sample(step.sample(k), kept) for k in shown]
     return found
 

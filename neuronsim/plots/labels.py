@@ -19,6 +19,8 @@ from neuronsim.plots.shapes import diameter, size_in_inches
 # Up to so many neurons carry their names, and names are cut at so many characters.
 _MOST_NAMED = 48
 _LONGEST_NAME = 16
+# The width of a letter, in points, at the sizes used beside neurons.
+_LETTER = 4.4
 
 
 def write_names(axes: Axes, names: list[str], layout: Layout, neurons: PathCollection, is_output: Marks) -> None:
@@ -28,17 +30,33 @@ def write_names(axes: Axes, names: list[str], layout: Layout, neurons: PathColle
     all_named = len(names) <= _MOST_NAMED
     longest = min(max(map(len, names), default=0), _LONGEST_NAME)
     inside = 1.25 * size >= 6.5 * max(longest, 2)
+    # between two levels there is room for so many letters, above a neuron and beside it
+    between = 72 * size_in_inches(axes)[0] / max(layout.n_columns, 1)
+    above, beside = (min(_LONGEST_NAME, int(room / _LETTER)) for room in (between, between - size - 6))
     for row, (x, y, column) in enumerate(zip(layout.x, layout.y, layout.column.tolist(), strict=True)):
-        name = names[row] if len(names[row]) <= _LONGEST_NAME else names[row][: _LONGEST_NAME - 1] + "…"
+        last = column == layout.n_columns - 1
         if inside:
+            name = fitted(names[row], _LONGEST_NAME)
             font = min(10.0, 1.25 * size / max(len(name), 2))
             write(axes, (x, y), name, fontsize=font, color=_readable(fills[row]))
-        elif column == 0:
-            write(axes, (x, y), name, xytext=(-size / 2 - 3, 0), ha="right", fontsize=7.5)
-        elif is_output[row] or column == layout.n_columns - 1:
-            write(axes, (x, y), name, xytext=(size / 2 + 3, 0), ha="left", fontsize=7.5, halo=True)
-        elif all_named:
-            write(axes, (x, y), name, xytext=(0, size / 2 + 5), fontsize=7, halo=True)
+        elif column == 0 or last:
+            style: dict[str, Any] = {"xytext": (-size / 2 - 3, 0), "ha": "right"}
+            if last:
+                style = {"xytext": (size / 2 + 3, 0), "ha": "left", "halo": True}
+            write(axes, (x, y), fitted(names[row], _LONGEST_NAME), fontsize=7.5, **style)
+        elif all_named and above > 2:
+            write(axes, (x, y), fitted(names[row], above), xytext=(0, size / 2 + 5), fontsize=7, halo=True)
+        elif is_output[row] and beside > 2:
+            style = {"xytext": (size / 2 + 3, 0), "ha": "left", "halo": True}
+            write(axes, (x, y), fitted(names[row], beside), fontsize=7, **style)
+
+
+def fitted(name: str, most: int) -> str:
+    """As much of a name as fits: its middle goes, for names differ at their ends."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[len(name) - end :]}"
 
 
 def _readable(fill: Floats) -> str:

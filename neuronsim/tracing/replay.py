@@ -93,6 +93,16 @@ class Replay:
         first = step % self.steps_per_epoch * self.batch_size
         return self._order_of(self.epoch(step))[first : first + self.batch_size]
 
+    def use(self, row: int, near: int) -> int | None:
+        """The step, of those made, that used a row of X closest to another; None if none did in the epochs beside."""
+        found: list[int] = []
+        for epoch in range(self.epoch(near) - 1, self.epoch(near) + 2):
+            first = epoch * self.steps_per_epoch
+            if 0 <= first < self.n_steps:
+                places = np.flatnonzero(self._order_of(epoch) == row)
+                found += (first + places // self.batch_size).tolist()
+        return min((q for q in found if q < self.n_steps), key=lambda q: abs(q - near), default=None)
+
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
         return float(self.schedule.rates(step, 1, self.epoch(step))[0])

@@ -70,7 +70,12 @@ class TestReport:
         file = tmp_path / "xor.toml"
         file.write_text('seed = 0\nnetwork = { wiring = "layered", sizes = [2, 3, 1] }\ndata.name = "xor"\n')
         page = tmp_path / "page.html"
-        assert cli.main(["report", str(file), "-o", str(page), "--steps", "0,2", "--title", "Xor", "--json"]) == 0
+        assert (
+            cli.main(
+                ["report", str(file), "-o", str(page), "--steps", "0,2", "--neurons", "h*", "--title", "Xor", "--json"]
+            )
+            == 0
+        )
         assert json.loads(capsys.readouterr().out)["page"] == str(page)
         assert [step["number"] for step in data_of(page)["steps"]] == [0, 2]
         assert "<title>Xor</title>" in page.read_text(encoding="utf-8")

@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from nets import T222, X222, net_222
 from pages import lecture_run
 
+import neuronsim as ns
 from neuronsim.run import Run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
@@ -53,12 +55,12 @@ class Shown(HTMLParser):
             self.text[name] = self.text.get(name, "") + data
 
 
-def opened(path: Path, **place: Any) -> tuple[Shown, str]:
+def opened(path: Path, width: int = 1200, **place: Any) -> tuple[Shown, str]:
     """The page as headless chromium shows it at an address, and the lines of its console."""
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic"]
     command += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command += [f"--user-data-dir={path.parent / 'profile'}", "--enable-logging=stderr"]
-    command += ["--virtual-time-budget=4000", "--dump-dom"]
+    command += ["--virtual-time-budget=4000", "--dump-dom", f"--window-size={width},900"]
     done = subprocess.run(
         [*command, f"{path.as_uri()}#{urlencode(place)}"], capture_output=True, text=True, timeout=120, check=True
     )
@@ -68,50 +70,47 @@ def opened(path: Path, **place: Any) -> tuple[Shown, str]:
     return shown, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
-DRIVER = """
-const told = {}, one = query => document.querySelector(query);
-const tell = name => { told[name] = location.hash.slice(1); };
-const so = { bubbles: true, cancelable: true };
-const press = (key, on = document.body) => on.dispatchEvent(new KeyboardEvent("keydown", { key, ...so }));
-const click = on => on.dispatchEvent(new MouseEvent("click", so));
-const all = query => [...document.querySelectorAll(query)];
-const neuron = name => all(".neuron").find(g => g.querySelector("title").textContent === name);
-const link = name => all("#panel .link").find(made => made.textContent === name);
-history.replaceState(null, "", "#step=0&phase=forward"); tell("loaded");
-press("ArrowRight"); press("ArrowRight"); tell("right");
-press("ArrowDown"); press("ArrowDown"); tell("down");
-press(" "); press(" "); tell("space over the end of a step");
-press("ArrowUp"); tell("up"); press("End"); tell("end"); press("Home"); tell("home");
-one("#slider").value = 5; one("#slider").dispatchEvent(new Event("input")); tell("slider");
-click(one("#phases").children[2]); tell("phase");
-click(neuron("h1")); tell("neuron");
-getSelection().selectAllChildren(one("#panel"));
-const clipboardData = new DataTransfer();
-document.dispatchEvent(new ClipboardEvent("copy", { clipboardData, ...so }));
-told.copied = clipboardData.getData("text/plain");
-press("Enter", neuron("o2")); tell("enter");
-click(one(".touch")); tell("edge");
-click(neuron("h1")); click(link("o1")); click(link("h2")); tell("table");
-press("Escape"); tell("escape");
-press("d"); told.digits = one("#loss .n").textContent; press("d");
-click(one("#findings .link")); tell("finding");
-click(one("#samples .link")); tell("sample");
-press("t"); press("t"); press("?"); told.help = one("#keys").open ? "open" : "closed";
-document.body.append(Object.assign(document.createElement("pre"), { id: "told", textContent: JSON.stringify(told) }));
-"""
+def script(name: str) -> str:
+    """A script that is added to a copy of a page; it writes what it sees beneath the page, as #told."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def driven(path: Path, folder: Path) -> dict[str, str]:
     """What happens on the page as one presses and clicks: the address after each, told by a script added to a copy."""
     text = path.read_text(encoding="utf-8")
     text = re.sub('script-src [^"]*', "script-src 'unsafe-inline'", text, count=1)
-    text = text.replace('"findings":[', '"findings":[{"step":0,"sentence":"A finding.","advice":"None."}', 1)
+    text = text.replace(
+        '"findings":[', '"findings":[{"step":0,"sentence":"A finding.","advice":"None.","neurons":[2,3]}', 1
+    )
     copy = folder / "driven.html"
-    copy.write_text(text.replace("</body>", f"<script>{DRIVER}</script></body>"), encoding="utf-8")
+    copy.write_text(text.replace("</body>", f"<script>{script('drive.js')}</script></body>"), encoding="utf-8")
     shown, console = opened(copy)
     assert console == ""
     assert "problem" not in shown.text
     told: dict[str, str] = json.loads(shown.text["told"])
+    return told
+
+
+ASKED = """
+const asked = [], drawn = uPlot;
+uPlot = function (options, ...others) {
+  asked.push(...options.axes.map(axis => axis.label));
+  return new drawn(options, ...others);
+};
+uPlot.rangeNum = drawn.rangeNum;
+"""
+
+
+def measured(path: Path, width: int, **place: Any) -> dict[str, Any]:
+    """How large things are on the page, what covers what, and in which order the cards stand."""
+    copy = path.with_name("measured.html")
+    text = re.sub('script-src [^"]*', "script-src 'unsafe-inline'", path.read_text(encoding="utf-8"), count=1)
+    # uPlot writes the titles of axes on its canvas: what it is asked to write is kept
+    text = text.replace('<script>"use strict";\n(() => {', f"<script>{ASKED}</script><script>(() => {{", 1)
+    copy.write_text(text.replace("</body>", f"<script>{script('measure.js')}</script></body>"), encoding="utf-8")
+    shown, console = opened(copy, width, **place)
+    assert console == ""
+    told: dict[str, Any] = json.loads(shown.text["told"])
     return told
 
 
@@ -124,6 +123,26 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
 @pytest.mark.skipif(not IN_CI, reason="only where the environment has CI=true: there the page must be opened")
 def test_ci_has_a_browser() -> None:
     assert CHROMIUM, "no chromium: the page's JavaScript would be shipped unopened; .ci/run installs Debian's as root"
+
+
+def named_run() -> Run:
+    """Long names, outputs in middle levels, edges past levels."""
+    net = ns.Network()
+    inputs = [f"a very long input name {k}" for k in range(4)]
+    middle = [f"middle layer neuron number {k}" for k in range(4)]
+    last = [f"probability of class {k}" for k in range(4)]
+    net.add_inputs(inputs)
+    for name in middle:
+        net.add_neuron(name, dict.fromkeys(inputs, 0.1), activation="tanh")
+    for k in range(3):
+        net.add_neuron(f"deep {k}", dict.fromkeys(middle, 0.2 * k - 0.1) | {inputs[0]: 0.3}, activation="tanh")
+    for k, name in enumerate(last):
+        net.add_neuron(
+            name, {f"deep {j}": 0.2 * k - 0.3 * j for j in range(3)} | {middle[k]: 0.4}, activation="sigmoid"
+        )
+    net.set_outputs(*last, middle[0], middle[1])
+    rng = np.random.default_rng(0)
+    return net.fit(rng.uniform(size=(10, 4)), rng.uniform(size=(10, 6)), learning_rate=0.5, rng=0)
 
 
 @needs_browser
@@ -181,6 +200,8 @@ class TestInTheBrowser:
         step = image_run.at(40)
         assert console == ""
         assert "… 772 more" in shown.text["picture"]
+        assert re.search(r"class\s*predicted", shown.text["samples"])
+        assert shown.text["samples"].count("✓") + shown.text["samples"].count("✗") == 5
         found = np.array(shown.numbers["panel"]).astype(np.float32)
         y3 = step["y3"]
         assert {np.float32(v) for v in (y3.z, y3.y, y3.delta, y3.bias, y3.bias_after)} <= set(found)
@@ -210,11 +231,43 @@ class TestInTheBrowser:
         assert told["edge"] == "step=5&phase=backward&source=i1&sink=h1"
         assert told["table"] == "step=5&phase=backward&neuron=h2"
         assert told["escape"] == "step=5&phase=backward"
-        assert told["finding"] == "step=0&phase=backward"
+        assert told["finding"] == "step=0&phase=backward&neuron=h1"
+        assert told["a finding's neuron"] == "step=0&phase=backward&neuron=h2"
+        assert told["unknown"] == "There is no neuron h7."
+        assert told["kept focus"] == "find"
+        assert told["left find"] == ""
+        assert told["known"] == ""
+        assert told["found"] == "step=0&phase=backward&neuron=h2"
+        assert told["arrow after find"] == "step=1&phase=backward&neuron=h2"
+        assert "new w" in told["update"]
+        assert (told["paper"], told["screen"]) == ("light", "dark")
         assert told["sample"].startswith("step=")
         assert told["digits"] == repr(run.at(5).loss)
         assert repr(run.at(5)["h1"].z) in told["copied"].split()
         assert told["help"] == "open"
+
+    @pytest.mark.parametrize("width", [500, 1400])
+    def test_everything_can_be_read_and_hit(self, tmp_path: Path, width: int) -> None:
+        told = measured(named_run().to_html(tmp_path / "run.html"), width, phase="backward", neuron="deep 0")
+        assert told["letters"] >= 11
+        assert told["pairs"] == []
+        assert told["clipped"] == []
+        assert told["small"] == []
+        words = ["4 inputs", "level 1", "2 of 6 outputs", "level 2", "level 3", "4 of 6 outputs"]
+        assert set(told["words"]) <= set(words) if width == 500 else told["words"] == words
+        assert {"probabil…class 3", "a very l… name 0"} <= set(told["names"])
+        assert told["titles"] == ["step", "loss", "step", "z", "step", "y", "step", "δ"]
+        if width == 500:
+            assert told["order"][1] == "panel"
+
+    def test_weights_stand_on_their_edges(self, tmp_path: Path) -> None:
+        net = net_222(frozen=False)
+        net.connect("i1", "o2", 0.3)
+        run = net.fit(X222, T222, learning_rate=0.5, rng=0)
+        told = measured(run.to_html(tmp_path / "run.html"), 1400)
+        assert told["pairs"] == []
+        assert told["off"] == []
+        assert told["covered"] == []
 
     def test_a_mistake_would_be_noticed(self, page: tuple[Run, Path], tmp_path: Path) -> None:
         broken = tmp_path / "broken.html"

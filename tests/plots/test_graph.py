@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from matplotlib.path import Path
+from matplotlib.transforms import Bbox
 from pictures import small, words
 
 import neuronsim as ns
 from neuronsim.plots import network
+from neuronsim.plots.graph import NetworkPicture
 
 
 def test_levels_go_from_left_to_right_and_every_neuron_is_drawn_with_its_name() -> None:
@@ -108,6 +110,43 @@ def test_a_circle_is_an_error_that_names_it() -> None:
     net.connect("h2", "h1")
     with pytest.raises(ns.errors.CycleError, match="h1 → h2 → h1"):
         network(net)
+
+
+def overlapping(picture: NetworkPicture) -> list[tuple[str, str]]:
+    """The pairs of texts, and of a text and a disc, that cover each other."""
+    picture.ax.figure.canvas.draw()
+    texts = [text for text in picture.ax.texts if text.get_text()]
+    boxes = [text.get_window_extent().padded(-1) for text in texts]
+    radius = np.sqrt(picture.neurons.get_sizes()[0]) / 2 * picture.ax.figure.dpi / 72
+    discs = [Bbox.from_extents(x - radius, y - radius, x + radius, y + radius).padded(-2)
+             for x, y in picture.ax.transData.transform(picture.neurons.get_offsets())]  # fmt: skip
+    pairs = [(k, j) for j in range(len(texts)) for k in range(j) if boxes[k].overlaps(boxes[j])]
+    outside = [(k, disc) for k, box in enumerate(boxes) for disc in discs if box.overlaps(disc)]
+    return [(texts[k].get_text(), texts[j].get_text()) for k, j in pairs] + [
+        (texts[k].get_text(), "a disc") for k, _ in outside
+    ]
+
+
+@pytest.mark.parametrize("n_hidden", [60, 150])
+def test_names_of_outputs_in_middle_levels_cover_nothing(n_hidden: int) -> None:
+    rng, net = np.random.default_rng(0), ns.Network()
+    names = [f"x{k}" for k in range(5)]
+    net.add_inputs(names)
+    for k in range(n_hidden):
+        names.append(f"output of neuron {k}" if k % 7 == 0 else f"h{k}")
+        net.add_neuron(names[-1], rng.choice(names[:-1], 3, replace=False).tolist())
+    net.set_outputs([name for name in names if " " in name])
+    assert overlapping(network(net)) == []
+
+
+def test_long_names_keep_both_ends() -> None:
+    net = ns.Network()
+    net.add_inputs("x")
+    last = [f"probability of class {k}" for k in range(3)]
+    for name in last:
+        net.add_neuron(name, ["x"])
+    net.set_outputs(last)
+    assert {"probabil…class 0", "probabil…class 2"} <= set(words(network(net)).split("\n"))
 
 
 def test_names_are_drawn_as_they_are(tmp_path):

@@ -275,6 +275,15 @@ class TestTravelling:
         assert np.array_equal(step.z[:, inputs], X[step.samples])
         assert np.array_equal(step.targets, T[step.samples])
 
+    def test_where_a_sample_was_used(self):
+        net = awkward_net()
+        replay = net.fit(*data_of(net, 10), batch_size=3, epochs=3, rng=0).replay
+        for row in range(10):
+            uses = [q for q in range(replay.n_steps) if row in replay.rows(q)]
+            for near in range(replay.n_steps + 1):
+                assert replay.use(row, near) == min(uses, key=lambda q: abs(q - near))
+        assert replay.use(10, 0) is None
+
     def test_after_further_training_and_edits(self):
         net, run = self.run_of(epochs=2)
         before = [everything(run.at(q)) for q in (3, 60, 99)]
