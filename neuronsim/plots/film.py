@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.animation import FFMpegWriter
+from matplotlib.animation import AbstractMovieWriter, FFMpegWriter
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from numpy.typing import NDArray
 from PIL import Image
 
 from neuronsim.basics.atomic import replacing
@@ -26,6 +26,8 @@ from neuronsim.run import Run
 
 _N_FRAMES = 60
 _DPI = 90
+
+Pixels = NDArray[np.uint8]
 
 
 def animation(
@@ -75,42 +77,73 @@ def animation(
     edge_scale = zero_centred(np.concatenate([v.edges for v in views]))
 
     figure = new_figure(6.4, 5.6) if len(views[-1].has) <= 16 else new_figure(8.4, 6.8)
-    places = figure.subplot_mosaic([["net"], ["loss"]], height_ratios=[2.6, 1.0])
-    net, loss_ax = places["net"], places["loss"]
-    dot = _draw_losses(loss_ax, run, chosen, losses)
-    draw(views[0], net, neuron_scale, edge_scale)
-    figure.canvas.draw()
-    figure.set_layout_engine("none")  # or the picture would jump when a title is wider
     figure.set_dpi(_DPI)
+    places = figure.subplot_mosaic([["net"], ["loss"]], height_ratios=[2.6, 1.0])
+    dot = _draw_losses(places["loss"], run, chosen, losses)
 
-    def frames() -> Iterator[Figure]:
+    def frames() -> Iterator[Pixels]:
+        film = _Film(places["net"], dot, views[0], neuron_scale, edge_scale)
         for q, seen, loss in zip(chosen, views, losses, strict=True):
-            net.clear()
-            draw(seen, net, _again(neuron_scale), _again(edge_scale))
-            dot.set_data([q], [loss])
-            yield figure
+            yield film.frame(q, seen, loss)
 
     if writer is None:
         _write_gif(frames(), path, fps)
-        return path
-    with writer.saving(figure, str(path), _DPI):
-        for _ in frames():
-            writer.grab_frame()
+    else:
+        _write_film(frames(), path, writer)
     return path
 
 
-def _write_gif(frames: Iterator[Figure], path: Path, fps: float) -> None:
-    """Each frame drawn once; matplotlib's writer draws it twice, the first time to lay it out."""
-    images: list[Image.Image] = []
-    for figure in frames:
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # type: ignore[no-untyped-call]
-        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-        # 9 ms a frame instead of the 60 of the writer's own choice of colours; white becomes 254
-        images.append(Image.fromarray(pixels).convert("RGB").quantize(method=Image.Quantize.FASTOCTREE))
-    first, *others = images
+class _Film:
+    """The frames of a film on one figure: what is the same in all of them is drawn once, a third of a second each."""
+
+    def __init__(self, net: Axes, dot: Line2D, seen: View, neuron_scale: Normalize, edge_scale: Normalize) -> None:
+        self.net, self.dot, self.neuron_scale, self.edge_scale = net, dot, neuron_scale, edge_scale
+        figure = net.get_figure(root=True)
+        self.canvas = FigureCanvasAgg(figure)
+        draw(seen, net, neuron_scale, edge_scale)
+        self.canvas.draw()  # type: ignore[no-untyped-call]
+        figure.set_layout_engine("none")  # type: ignore[union-attr]  # or the picture would jump when a title is wider
+        self.moving = (*net.collections, *net.texts, net.title, dot)
+        for artist in self.moving:
+            artist.set_visible(False)
+        self.canvas.draw()  # type: ignore[no-untyped-call]
+        self.still = self.canvas.copy_from_bbox(figure.bbox)  # type: ignore[no-untyped-call, union-attr]
+        for artist in (*net.collections, *net.texts):
+            artist.remove()
+
+    def frame(self, q: int, seen: View, loss: float) -> Pixels:
+        """The pixels (height, width, 4) of one step."""
+        self.canvas.restore_region(self.still)  # type: ignore[no-untyped-call]
+        draw(seen, self.net, _again(self.neuron_scale), _again(self.edge_scale), scaled=False)
+        self.dot.set_data([q], [loss])
+        passing = (*self.net.collections, *self.net.texts)
+        for artist in sorted((*passing, self.net.title, self.dot), key=lambda artist: artist.get_zorder()):
+            artist.set_visible(True)
+            artist.draw(self.canvas.get_renderer())  # type: ignore[no-untyped-call]
+        for artist in passing:
+            artist.remove()
+        return np.array(self.canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def _write_gif(frames: Iterator[Pixels], path: Path, fps: float) -> None:
+    # 9 ms a frame instead of the 60 of the writer's own choice of colours; white becomes 254
+    octree = Image.Quantize.FASTOCTREE
+    first, *others = (Image.fromarray(pixels).convert("RGB").quantize(method=octree) for pixels in frames)
     with replacing(path) as part:
         first.save(part, "GIF", save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
+
+
+def _write_film(frames: Iterator[Pixels], path: Path, writer: AbstractMovieWriter) -> None:
+    """Frames by matplotlib's writer, which takes them from a figure: one that holds nothing but their pixels."""
+    first = next(frames)
+    height, width, _ = first.shape
+    figure = new_figure(width / _DPI, height / _DPI)
+    image = figure.figimage(first)
+    with writer.saving(figure, str(path), _DPI):
+        writer.grab_frame()
+        for pixels in frames:
+            image.set_data(pixels)
+            writer.grab_frame()
 
 
 def _writer(path: Path, fps: float) -> FFMpegWriter | None:

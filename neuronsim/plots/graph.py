@@ -83,9 +83,13 @@ def network(net: Network | StepResult, color: str | None = "delta", ax: Axes | N
 
 
 def draw(
-    view: View, ax: Axes | None = None, neuron_scale: Normalize | None = None, edge_scale: Normalize | None = None
+    view: View,
+    ax: Axes | None = None,
+    neuron_scale: Normalize | None = None,
+    edge_scale: Normalize | None = None,
+    scaled: bool = True,
 ) -> NetworkPicture:
-    """Draw a view; with scales given instead of its own, to be compared with other views."""
+    """Draw a view; with scales given instead of its own, to be compared with other views, or without their bars."""
     graph, layout = view.graph, lay_out(view.graph, view.scores)
     edges = choose_edges(graph, view.edges, layout)
     numbered = max(len(layout.ids), len(edges.weights)) <= _MOST_NUMBERED
@@ -113,8 +117,9 @@ def draw(
         *_folded(view, layout),
         *view.not_finite(),
     )
-    labels.write_scale(axes, edge_scale, view.edge_label, 0.25 if view.label else 0.5, edges.weights)
-    if view.label:
+    if scaled:
+        labels.write_scale(axes, edge_scale, view.edge_label, 0.25 if view.label else 0.5, edges.weights)
+    if scaled and view.label:
         labels.write_scale(axes, neuron_scale, view.label, 0.75, values[has])
     if view.title:
         axes.set_title(literally(view.title), fontsize=10, color=INK, pad=16 if layout.gaps else 8)
