@@ -12,7 +12,6 @@ from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
 from neuronsim.errors import NeuronsimError
-from neuronsim.kernels import jit
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
@@ -32,7 +31,6 @@ def run(options: argparse.Namespace) -> int:
     """Train as an experiment file says, and write a run directory."""
     if options.resume:
         return wrong_usage("--resume is not possible in this version: runs write no checkpoints yet")
-    _announce_compiling()
     plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
     if options.output:
         outcome = experiment.run(plan, options.output, overwrite=options.overwrite)
@@ -67,7 +65,6 @@ def _new_directory(name: str) -> Iterator[Path]:
 
 def report(options: argparse.Namespace) -> int:
     """Train once more, and write the page of the run."""
-    _announce_compiling()
     given = Path(options.run)
     is_directory = given.is_dir()
     file = given / "experiment.toml" if is_directory else given
@@ -147,7 +144,6 @@ def draw(options: argparse.Namespace) -> int:
 
 def _step(options: argparse.Namespace) -> Step:
     """The network's step with the sample of the command line."""
-    _announce_compiling()
     x = options.x if isinstance(options.x, list) else [options.x]
     step: Step = load(options.network).step(x, options.t, loss=options.loss, learning_rate=options.learning_rate)
     return step
@@ -177,7 +173,6 @@ def check(options: argparse.Namespace) -> int:
         return wrong_usage("--after and --learning-rate go together")
     if options.rows is not None and options.rows < 1:
         return wrong_usage(f"--rows {options.rows}: at least 1 is needed")
-    _announce_compiling()
     net = load(options.network)
     X, T = _samples(options, net.n_outputs)
     given = {"loss": options.loss, "reduction": options.reduction}
@@ -203,7 +198,6 @@ def _samples(options: argparse.Namespace, n_outputs: int) -> tuple[Any, Any]:
 
 def demo(options: argparse.Namespace) -> int:
     """Show the lectures' numbers beside ours, then train."""
-    _announce_compiling()
     tell = (lambda line: None) if options.json else show
     rows, trained = demonstration.lectures(tell), demonstration.spirals(options.output, tell)
     failed = [row for row in rows if not row.ok]
@@ -212,13 +206,3 @@ def demo(options: argparse.Namespace) -> int:
     if failed:
         say(f"error: {len(failed)} of {len(rows)} numbers differ from the lectures'")
     return CHECK_FAILED if failed else OK
-
-
-def _announce_compiling() -> None:
-    """One line on stderr if kernels have to be compiled, which is so once on a machine."""
-    if _say_compiling not in jit.compile_listeners:
-        jit.compile_listeners.append(_say_compiling)
-
-
-def _say_compiling() -> None:
-    say("compiling kernels, once on this machine, for some seconds …")

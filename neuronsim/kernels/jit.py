@@ -14,6 +14,7 @@ import os
 import pickle
 import platform
 import re
+import sys
 import tempfile
 import threading
 import warnings
@@ -51,8 +52,18 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
 }
 
-#: Called once a process, before the first compilation (not when everything comes from the cache).
-compile_listeners: list[Callable[[], None]] = []
+COMPILING = "neuronsim: compiling kernels, once on this machine, for some seconds …\n"
+
+
+def _say_compiling() -> None:
+    with suppress(Exception):  # there is no stderr, or it is closed
+        sys.stderr.write(COMPILING)
+        sys.stderr.flush()
+
+
+#: Called once a process, before the first compilation (not when everything comes from the cache): else the first fit
+#: is silent for 5 to 15 s.
+compile_listeners: list[Callable[[], None]] = [_say_compiling]
 
 #: Held while a kernel that may open parallel regions runs: the ``workqueue`` layer aborts the process on concurrent
 #: use.
