@@ -585,10 +585,11 @@ class Network:
             Acts on weights, not on biases and slopes; decoupled in adamw.
         clip_norm, clip_value : float, optional
             The whole gradient's norm, then each of its elements, at most.
-        validation : (X, T), optional
-            Adds val_loss and val_accuracy to the history.
+        validation : (X, T) or float, optional
+            Adds val_loss and, of classes, val_accuracy to the history. A fraction of the samples, chosen by ``rng``, is
+            held out: ``run.held_out`` are their rows. Samples keep their row numbers.
         evaluate : bool
-            Adds data_loss, over all data after each epoch.
+            Adds data_loss, over all data trained on after each epoch.
         stop : Rule or list of Rule
             See ``neuronsim.training.stop``.
         monitors : Monitor, Alarm, or list of them

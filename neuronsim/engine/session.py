@@ -1,8 +1,10 @@
 """The state of one training run: parameters, what the optimiser keeps of them, samples; ``advance`` makes steps."""
 
+from functools import cached_property
+
 import numpy as np
 
-from neuronsim.basics.arrays import Array
+from neuronsim.basics.arrays import Array, Integers
 from neuronsim.engine.engine import Engine, parallel_regions
 from neuronsim.engine.learning import SessionSettings, make_learning
 from neuronsim.engine.signals import Signals
@@ -23,7 +25,15 @@ State = list[Array]
 class Session:
     """One training run under way, on an engine's parameters."""
 
-    def __init__(self, engine: Engine, X: Array, T: Array, loss: Loss, settings: SessionSettings | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        X: Array,
+        T: Array,
+        loss: Loss,
+        settings: SessionSettings | None = None,
+        trained: Integers | None = None,
+    ) -> None:
         self.settings = settings = settings or SessionSettings()
         self.engine = engine
         self.wiring = engine.wiring
@@ -32,6 +42,7 @@ class Session:
         self.mean = settings.mean
         self.batch_size = settings.batch_size
         self.data = (X, T)
+        self._trained = trained
         self.learning = make_learning(engine, settings)
         self.task = Task(
             loss=loss.code,
@@ -58,7 +69,13 @@ class Session:
     @property
     def n_samples(self) -> int:
         """How many samples an epoch has."""
-        return len(self.data[0])
+        return len(self.data[0] if self._trained is None else self._trained)
+
+    @cached_property
+    def trained_data(self) -> tuple[Array, Array]:
+        """X and T of the samples that an epoch has: a copy where some are held out."""
+        X, T = self.data
+        return (X, T) if self._trained is None else (X[self._trained], T[self._trained])
 
     @property
     def steps_per_epoch(self) -> int:

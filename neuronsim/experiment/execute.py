@@ -16,10 +16,9 @@ from typing import Any
 from neuronsim import __version__
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.words import counted
-from neuronsim.data import Dataset
 from neuronsim.errors import FileError
 from neuronsim.experiment.file import Experiment
-from neuronsim.experiment.preparation import prepare
+from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.network import Network
 from neuronsim.run import Run
@@ -45,6 +44,9 @@ class Outcome:
         Mean over the last epoch, None before the first is complete.
     test_loss, test_accuracy : float or None
         Of the trained network on the test data; None where there are none, or no classes.
+    rms_error, test_rms_error : dict of str to float, or None
+        By target, of the trained network on the data trained on and on the test data: √ of the mean of (y − t)², in the
+        target's own unit even where the loss is that of scaled targets; None of classes.
     seconds : float
         Wall time of the training, in which kernels may have been compiled.
     directory : str
@@ -62,6 +64,8 @@ class Outcome:
     loss: float | None
     test_loss: float | None
     test_accuracy: float | None
+    rms_error: dict[str, float] | None
+    test_rms_error: dict[str, float] | None
     seconds: float
     directory: str
 
@@ -79,11 +83,19 @@ class Outcome:
             f"  seed     {self.seed}",
         ]
         if self.loss is not None:
-            lines.append(f"  loss     {self.loss:.6g}")
+            lines.append(f"  loss     {self.loss:.6g}{_in_words(self.rms_error)}")
         if self.test_loss is not None:
             accuracy = "" if self.test_accuracy is None else f", accuracy {100 * self.test_accuracy:.2f} %"
-            lines.append(f"  test     loss {self.test_loss:.6g}{accuracy}")
+            lines.append(f"  test     loss {self.test_loss:.6g}{accuracy}{_in_words(self.test_rms_error)}")
         return "\n".join([*lines, f"  files    {self.directory}"])
+
+
+def _in_words(errors: dict[str, float] | None) -> str:
+    """The errors of the first targets."""
+    if not errors:
+        return ""
+    shown = ", ".join(f"{name} {error:.4g}" for name, error in list(errors.items())[:4])
+    return f"; rms error: {shown}" + (", …" if len(errors) > 4 else "")
 
 
 def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Outcome:
@@ -108,7 +120,8 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
         The experiment is refused; nothing has been written then, and no directory made.
     """
     directory = Path(directory)
-    net, data, arguments = _ready(experiment)
+    net, prepared, arguments = _ready(experiment)
+    data = prepared.data
     with ExitStack() as claims:
         claims.enter_context(_claimed(directory, experiment, overwrite))
         # a Ctrl-C that comes after the training must not cost the network
@@ -118,9 +131,12 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
         trained.set()
         seconds = time.perf_counter() - began
         _write(directory, experiment, net, done, arguments["monitors"])
-    tested = None
-    if data.X_test is not None and data.T_test is not None and done.status != "diverged":
-        tested = net.evaluate(data.X_test, data.T_test, loss=experiment.settings["training"].get("loss"))
+    tested, error, test_error = None, None, None
+    if done.status != "diverged":
+        error = prepared.rms_errors(net.forward(data.X), data.T)
+        if data.X_test is not None and data.T_test is not None:
+            tested = net.evaluate(data.X_test, data.T_test, loss=experiment.settings["training"].get("loss"))
+            test_error = prepared.rms_errors(net.forward(data.X_test), data.T_test)
     losses = done.history["loss"]
     return Outcome(
         status=done.status,
@@ -134,6 +150,8 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
         loss=losses[-1] if losses else None,
         test_loss=tested.loss if tested else None,
         test_accuracy=tested.accuracy if tested else None,
+        rms_error=error,
+        test_rms_error=test_error,
         seconds=seconds,
         directory=str(directory),
     )
@@ -141,11 +159,11 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
 
 def again(experiment: Experiment) -> tuple[Network, Run]:
     """Train once more, with the same bits, in memory and such that every step can be looked at."""
-    net, data, arguments = _ready(experiment)
-    return net, net.fit(data.X, data.T, snapshots="auto", **arguments)
+    net, prepared, arguments = _ready(experiment)
+    return net, net.fit(prepared.data.X, prepared.data.T, snapshots="auto", **arguments)
 
 
-def _ready(experiment: Experiment) -> tuple[Network, Dataset, dict[str, Any]]:
+def _ready(experiment: Experiment) -> tuple[Network, Prepared, dict[str, Any]]:
     """The network and the data of an experiment, and the other arguments of ``fit``."""
     arguments, watch = experiment.fit_arguments(), experiment.monitor()
     net = experiment.build_network()
@@ -157,7 +175,7 @@ def _ready(experiment: Experiment) -> tuple[Network, Dataset, dict[str, Any]]:
         validation=_validation(experiment, arguments),
     )
     arguments |= {"validation": prepared.validation, "monitors": () if watch is None else (watch,)}
-    return net, prepared.data, arguments
+    return net, prepared, arguments
 
 
 def _validation(experiment: Experiment, arguments: dict[str, Any]) -> bool | float | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsim.analysis.probe import classes
 from neuronsim.basics.arrays import Array
 from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
 from neuronsim.data.dataset import most_classes
@@ -36,10 +37,24 @@ class Prepared:
         Training data in X and T; test data in X_test and T_test, if there are any.
     validation : pair of arrays or None
         (X, T) to look at after each epoch, or None.
+    scaler : MinMaxScaler, Standardizer or None
+        What T and T_test were scaled by.
     """
 
     data: Dataset
     validation: tuple[Array, Array] | None
+    scaler: MinMaxScaler | Standardizer | None = None
+
+    def rms_errors(self, Y: Array, T: Array) -> dict[str, float] | None:
+        """The root mean squared error by target, in the target's own unit; None of classes, by number or by 0 and 1."""
+        names = self.data.targets
+        if self.data.classes or T.ndim != 2 or T.shape[1] != len(names) or classes(T) is not None:
+            return None
+        outputs, wanted = (np.asarray(v, np.float64) for v in (Y, T))
+        if self.scaler is not None:
+            outputs, wanted = self.scaler.inverse(outputs), self.scaler.inverse(wanted)
+        means = np.sqrt(np.square(outputs - wanted).mean(axis=0))
+        return dict(zip(names, means.tolist(), strict=True))
 
 
 def prepare(
@@ -73,7 +88,8 @@ def prepare(
         raise SettingError("training.validation = true needs test data; give data.test")
     elif validation is not False and data.T_test is not None:
         X_val, T_val = data.X_test, data.T_test
-    for_X, for_T = _scalings(table, data, dtype)
+    for_X, scaler = _scalings(table, data, dtype)
+    for_T = _kept if scaler is None else scaler.transform
     return Prepared(
         replace(
             data,
@@ -83,6 +99,7 @@ def prepare(
             T_test=None if data.T_test is None else for_T(data.T_test),
         ),
         None if X_val is None or T_val is None else (for_X(X_val), for_T(T_val)),
+        scaler,
     )
 
 
@@ -150,8 +167,8 @@ def _images_and_labels(files: dict[str, Any], folder: Path) -> tuple[Array, NDAr
 
 def _scalings(
     table: dict[str, Any], data: Dataset, dtype: np.dtype[Any]
-) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """What to do with X and with T."""
+) -> tuple[Callable[[Array], Array], MinMaxScaler | Standardizer | None]:
+    """What to do with X, and the scaler of T."""
     scale, scale_targets = table.get("scale", "none"), table.get("scale_targets", "none")
     scaler = choose("data.scale", scale, SCALES)
     target_scaler = choose("data.scale_targets", scale_targets, TARGET_SCALES)
@@ -159,8 +176,7 @@ def _scalings(
         raise SettingError("data.scale_targets is for numbers to be met; class numbers stay as they are")
     unscaled = partial(_divided_by_255, dtype=dtype) if scale == "images" else _kept
     for_X = unscaled if scaler is None else scaler().fit(data.X).transform
-    for_T = _kept if target_scaler is None else target_scaler().fit(data.T).transform
-    return for_X, for_T
+    return for_X, None if target_scaler is None else target_scaler().fit(data.T)
 
 
 def _kept(array: Array) -> Array:

@@ -158,9 +158,10 @@ def _facts(run: Run) -> list[str]:
     first, last = (f"{replay.rate(q):.6g}" for q in (0, max(0, run.n_steps - 1)))
     rate = f"μ = {first}" if first == last else f"μ from {first} to {last}"
     batch = "one sample a step" if replay.batch_size == 1 else f"batches of {replay.batch_size:,}"
+    held_out = f", {len(run.held_out):,} of them held out" if len(run.held_out) else ""
     return [
         f"{counted(graph.n_neurons, 'neuron')}, {counted(graph.n_edges, 'edge')}, {graph.dtype}",
-        f"{counted(len(replay.X), 'sample')}, {batch}",
+        f"{counted(len(replay.X), 'sample')}{held_out}, {batch}",
         f"{replay.rule.name}, {rate}",
         f"seed {run.seed}",
         f"{run.status}: {run.reason}" if run.status != "finished" else counted(run.n_epochs, "epoch"),

@@ -163,7 +163,7 @@ class Replay:
 
     def _order_of(self, epoch: int) -> NDArray[np.int64]:
         if self._order[0] != epoch:
-            self._order = epoch, self._recording.order(epoch)
+            self._order = epoch, self._recording.order.epoch(epoch)
         return self._order[1]
 
     def _seek(self, q: int) -> None:

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from neuronsim import seeds
 from neuronsim.basics.arrays import Array
+from neuronsim.basics.checked import is_real, real
 from neuronsim.engine.border import has_classes
 from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.training import snapshots, stop
+from neuronsim.training.order import Order, order_of
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
 from neuronsim.training.trainer import Trainer
@@ -67,9 +70,10 @@ def _prepare(
     x, t, loss = runtime.data(X, T, given.loss)
     columns = settings.columns(has_classes(loss))
     stop.check_monitors(settings.stop, columns)
-    validation = _validation(runtime, given)
-    session = Session(engine, x, t, loss, _session_settings(settings, len(x)))
     seed = seeds.seed_of(given.rng)
+    order, validation = _division(runtime, (x, t), given, seed)
+    trained = order.trained if len(order.held_out) else None
+    session = Session(engine, x, t, loss, _session_settings(settings, order.n_samples), trained)
     schedule, most_bytes = settings.learning_rate, settings.snapshots
     understood = {"rng": seed, "loss": loss.name, "optimizer": settings.optimizer, "learning_rate": schedule}
     run = result_type(
@@ -77,14 +81,15 @@ def _prepare(
         vars(given) | understood,
         {name: [] for name in columns},
         unrecorded=snapshots.refusal(most_bytes, session.arrays()),
+        held_out=order.held_out,
     )
     if not run.unrecorded:
-        run.recording = snapshots.begin_recording(session, schedule, bool(given.shuffle), seed, most_bytes)
+        run.recording = snapshots.begin_recording(session, schedule, order, most_bytes)
     n_steps = settings.epochs * session.steps_per_epoch
     watching = _watching(WatchedRun(engine, n_steps, len(x), session.batch_size), given.monitors)
     if watching is not None:
         session.watch(watching.recorder, watching.wants_inputs)
-    return Trainer(session, run, settings, validation, watching), run
+    return Trainer(session, run, settings, order, validation, watching), run
 
 
 def _session_settings(settings: Resolved, n_samples: int) -> SessionSettings:
@@ -101,15 +106,24 @@ def _session_settings(settings: Resolved, n_samples: int) -> SessionSettings:
     )
 
 
-def _validation(runtime: Runtime, given: FitSettings) -> tuple[Array, Array] | None:
-    """X and T of the validation, if there is one."""
-    if given.validation is None:
-        return None
+def _division(
+    runtime: Runtime, data: tuple[Array, Array], given: FitSettings, seed: int
+) -> tuple[Order, tuple[Array, Array] | None]:
+    """Which samples are trained on, in which order; and X and T of the validation, if there is one."""
+    n, shuffle, validation = len(data[0]), bool(given.shuffle), given.validation
+    if isinstance(validation, bool | np.bool_):
+        raise DataError(f"validation={validation}: give a pair (X, T), or a fraction of the samples to hold out")
+    if is_real(validation):
+        order = order_of(n, seed, shuffle, real("validation", validation, "(0, 1)"))
+        return order, (data[0][order.held_out], data[1][order.held_out])
+    order = order_of(n, seed, shuffle)
+    if validation is None:
+        return order, None
     try:
-        X, T = given.validation
+        X, T = validation
     except (TypeError, ValueError):
-        raise DataError("validation takes a pair (X, T)") from None
-    return runtime.data(X, T, given.loss, ("Xv", "Tv"))[:2]
+        raise DataError("validation takes a pair (X, T), or a fraction of the samples to hold out") from None
+    return order, runtime.data(X, T, given.loss, ("Xv", "Tv"))[:2]
 
 
 def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from neuronsim.basics.arrays import Integers
 from neuronsim.training.snapshots import Recording
 
 
@@ -30,6 +33,8 @@ class RunResult:
         How the run began and its snapshots, from which steps are made again.
     unrecorded : str
         Why there are none.
+    held_out : int64 array
+        The rows of X that ``validation=0.2`` kept from training, ascending; empty without.
     """
 
     seed: int
@@ -40,6 +45,7 @@ class RunResult:
     reason: str = ""
     recording: Recording | None = field(default=None, repr=False)
     unrecorded: str = field(default="it was not made by fit", repr=False)
+    held_out: Integers = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
 
     @property
     def n_epochs(self) -> int:

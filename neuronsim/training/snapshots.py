@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsim import seeds
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.checked import is_real
 from neuronsim.engine.learning import SessionSettings
@@ -22,6 +20,7 @@ from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.graph.graph import Graph
+from neuronsim.training.order import Order
 
 MEGABYTES = 1_000_000
 MOST_BYTES = 256 * MEGABYTES
@@ -124,6 +123,8 @@ class Recording:
         The wiring and parameters at the start; nothing changes it.
     X, T : array
         As the run reads them: the user's own arrays, if they had the network's dtype.
+    order : Order
+        Which of their rows came when.
     fingerprints : pair of bytes
         Of X and T when the run began.
     """
@@ -133,8 +134,7 @@ class Recording:
     T: Array
     loss: Loss
     schedule: Schedule
-    shuffle: bool
-    seed: int
+    order: Order
     session: SessionSettings
     snapshots: Snapshots
     fingerprints: tuple[bytes, bytes]
@@ -142,11 +142,7 @@ class Recording:
     @cached_property
     def steps_per_epoch(self) -> int:
         """How many steps an epoch has; the last one may be of a smaller batch."""
-        return -(-len(self.X) // self.session.batch_size)
-
-    def order(self, epoch: int) -> NDArray[np.int64]:
-        """In which order the samples came."""
-        return seeds.sample_order(self.seed, epoch, len(self.X), self.shuffle)
+        return -(-self.order.n_samples // self.session.batch_size)
 
     def check_data(self) -> None:
         """Raise DataError if X or T are no longer what they were."""
@@ -171,7 +167,7 @@ def refusal(most_bytes: int, state: State) -> str:
     )
 
 
-def begin_recording(session: Session, schedule: Schedule, shuffle: bool, seed: int, most_bytes: int) -> Recording:
+def begin_recording(session: Session, schedule: Schedule, order: Order, most_bytes: int) -> Recording:
     """Begin a recording of a session that has not made a step yet, with snapshots in so many bytes.
 
     The graph and the state are copied.
@@ -184,8 +180,7 @@ def begin_recording(session: Session, schedule: Schedule, shuffle: bool, seed: i
         T=T,
         loss=session.loss,
         schedule=schedule,
-        shuffle=shuffle,
-        seed=seed,
+        order=order,
         session=session.settings,
         snapshots=Snapshots(start, most_bytes),
         fingerprints=(fingerprint(X), fingerprint(T)),

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from neuronsim import seeds
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.finite import first_parameter
@@ -24,6 +23,7 @@ from neuronsim.engine.session import Session
 from neuronsim.formulas.losses import advice_outside
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.training import stop
+from neuronsim.training.order import Order
 from neuronsim.training.pace import Pace
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import Resolved
@@ -41,6 +41,7 @@ class Trainer:
     session: Session
     run: RunResult
     settings: Resolved
+    order: Order
     validation: tuple[Array, Array] | None
     watching: Watching | None
     chunk: int = 1
@@ -102,7 +103,7 @@ class Trainer:
 
     def _train_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
         """All steps of an epoch; False where the run ended within it."""
-        order = seeds.sample_order(self.run.seed, epoch, self.session.n_samples, self.settings.shuffle)
+        order = self.order.epoch(epoch)
         n_steps = self.session.steps_per_epoch
         self.session.loss_sum[0] = 0.0
         done = 0
@@ -187,7 +188,7 @@ class Trainer:
         history["loss"].append(float(session.loss_sum[0]) / session.n_samples)
         history["learning_rate"].append(float(self.settings.learning_rate.rates(self.run.n_steps - 1, 1, epoch)[0]))
         if self.settings.evaluate:
-            losses, _ = self.engine.losses(*session.data, session.loss)
+            losses, _ = self.engine.losses(*session.trained_data, session.loss)
             history["data_loss"].append(_mean(losses))
         if self.validation is not None:
             losses, Y = self.engine.losses(*self.validation, session.loss)
@@ -208,7 +209,7 @@ class Trainer:
     def _gradient_norm(self) -> float:
         """‖∇L‖ over all data, of the parameters that are trained."""
         reduction = "mean" if self.session.mean else "sum"
-        gradients = self.engine.parameter_gradients(*self.session.data, self.session.loss, reduction)
+        gradients = self.engine.parameter_gradients(*self.session.trained_data, self.session.loss, reduction)
         pairs = zip(gradients, self.session.learning.rates, strict=True)
         return math.sqrt(sum(_sum_of_squares(v[rates >= 0] if rates.size else v) for v, rates in pairs))
 

@@ -75,6 +75,34 @@ class TestRunning:
         header = (tmp_path / "out" / "history.csv").read_text().splitlines()[0]
         assert header.split(",")[-2:] == ["val_loss", "val_accuracy"]
 
+    def test_errors_in_the_unit_of_the_targets(self, write: Any, tmp_path: Path) -> None:
+        """The loss of scaled targets has no unit that anybody knows."""
+        rng = np.random.default_rng(0)
+        x = rng.uniform(size=200)
+        price, weight = 1000 + 500 * x + rng.normal(size=200), 3 - x
+        rows = "\n".join(f"{a},{b},{c}" for a, b, c in zip(x, price, weight, strict=True))
+        (tmp_path / "sales.csv").write_text(f"x,price,weight\n{rows}\n")
+        outcome = {}
+        for scale in ("standardize", "minmax"):
+            data = f'csv = "sales.csv"\ntargets = ["price", "weight"]\ntest = 0.25\nscale_targets = "{scale}"'
+            file = tmp_path / f"{scale}.toml"
+            file.write_text(
+                f'seed = 0\n[network]\nwiring = "layered"\nsizes = [1, 2]\noutput = "identity"\n[data]\n{data}\n'
+                "[training]\nepochs = 200\nlearning_rate = 0.1\n"
+            )
+            outcome[scale] = experiment.run(experiment.read(file), tmp_path / scale)
+            found = outcome[scale].test_rms_error
+            assert found.keys() == {"price", "weight"}
+            assert 0.8 < found["price"] < 1.6  # the noise
+            assert found["weight"] < 0.01
+            assert f"rms error: price {found['price']:.4g}, weight" in str(outcome[scale])
+        assert outcome["minmax"].as_dict()["rms_error"]["price"] == pytest.approx(1.0, abs=0.4)
+
+    def test_classes_have_no_such_error(self, write: Any, tmp_path: Path) -> None:
+        file = tmp_path / "xor.toml"
+        file.write_text('seed = 0\nnetwork = { wiring = "layered", sizes = [2, 3, 1] }\ndata.name = "xor"\n')
+        assert experiment.run(experiment.read(file), tmp_path / "xor").rms_error is None
+
 
 class TestTrace:
     @pytest.mark.parametrize("samples", ["", "samples = [2, 0]"])

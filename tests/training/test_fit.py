@@ -352,6 +352,48 @@ class TestHistory:
         shares = np.array(run.history["val_accuracy"]) * 9
         np.testing.assert_array_equal(shares, np.round(shares))
 
+    @pytest.mark.parametrize("batch_size", [1, 4, None])
+    @pytest.mark.parametrize("shuffle", [True, False])
+    def test_a_fraction_is_held_out(self, batch_size: int | None, shuffle: bool):
+        """Training on the rest alone gives the same bits; rows keep their numbers; the held-out ones are validated."""
+        rng = np.random.default_rng(0)
+        X, T = rng.normal(size=(30, 3)), rng.integers(0, 2, 30)
+        settings = {"batch_size": batch_size, "shuffle": shuffle, "epochs": 3, "rng": 5, "learning_rate": 0.1}
+        settings |= {"evaluate": True, "stop": ns.stop.GradientNorm(1e-9)}
+        net, alone = (ns.wiring.layered([3, 4, 2], output="softmax", rng=1) for _ in range(2))
+        run = net.fit(X, T, validation=0.2, **settings)
+        rest = np.setdiff1d(np.arange(30), run.held_out)
+        assert (len(run.held_out), len(rest)) == (6, 24)
+        other = alone.fit(X[rest], T[rest], validation=(X[run.held_out], T[run.held_out]), **settings)
+        assert net.weights.tobytes() == alone.weights.tobytes()
+        for name in set(run.history) - {"seconds"}:
+            assert run.history[name] == other.history[name]
+        assert run.history["val_loss"][-1] == pytest.approx(net.evaluate(X[run.held_out], T[run.held_out]).loss)
+        rows = np.concatenate([run.at(q).samples for q in range(run.n_steps // 3)])
+        assert sorted(rows.tolist()) == rest.tolist()
+        assert run.at(run.n_steps - 1).weights_after.tobytes() == net.weights.tobytes()
+        again = ns.wiring.layered([3, 4, 2], output="softmax", rng=1).fit(X, T, validation=0.2, **settings)
+        assert (again.held_out == run.held_out).all()
+        assert (net.copy().fit(X, T, validation=0.2, rng=6).held_out != run.held_out).any()
+        assert len(other.held_out) == 0
+
+    @pytest.mark.parametrize(
+        ("validation", "message"),
+        [
+            (True, "fraction of the samples"),
+            (1.0, r"\(0, 1\)"),
+            (0, r"\(0, 1\)"),
+            (0.01, "leaves none"),
+            (5, r"\(0, 1\)"),
+        ],
+    )
+    def test_other_fractions_are_refused(self, validation: float, message: str):
+        net = ns.wiring.layered([1, 1], rng=0)
+        before = net.weights.copy()
+        with pytest.raises(ns.errors.NeuronsimError, match=message):
+            net.fit(np.zeros((4, 1)), np.ones((4, 1)), validation=validation)
+        assert (net.weights == before).all()
+
     def test_a_regression_has_no_accuracy(self):
         net = awkward_net()
         X, T = data_of(net)
