@@ -181,3 +181,7 @@ def choose(kind: str, given: object, table: Mapping[str, T]) -> T:
         return table[given]
     near = suggest(given, table) if isinstance(given, str) else ""
     raise SettingError(f"unknown {kind} {given!r}{near or ';'} allowed: {', '.join(table)}")
+
+
+def __dir__() -> list[str]:
+    return __all__

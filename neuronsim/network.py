@@ -4,6 +4,8 @@ Short methods; the work is done in `neuronsim.graph` (wiring), `neuronsim.engine
 `neuronsim.tracing` (step) and `neuronsim.verifying` (check).
 """
 
+from __future__ import annotations
+
 import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,8 +30,13 @@ from neuronsim.records import Edge, Evaluation, Gradients, Neuron, edge_table, n
 from neuronsim.seeds import RandomSource
 
 if TYPE_CHECKING:
+    from neuronsim.formulas.optimizers import Optimizer
+    from neuronsim.formulas.schedules import Schedule
     from neuronsim.run import Run
     from neuronsim.step import Step
+    from neuronsim.tracing.alarm import Alarm
+    from neuronsim.tracing.monitor import Monitor
+    from neuronsim.training.stop import Rule
     from neuronsim.verifying.checks import Check
     from neuronsim.verifying.verdict import Verdict
 
@@ -66,8 +73,17 @@ class Network:
         self.runtime = Runtime(Graph(dtype), rng, init)
 
     @classmethod
-    def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> "Network":
-        """A network around a graph, which from now on belongs to it."""
+    def from_graph(cls, graph: Graph, *, rng: RandomSource = None, init: str = "auto") -> Network:
+        """A network around a graph, which from now on belongs to it.
+
+        Parameters
+        ----------
+        graph : Graph
+        rng : int, Generator or None
+            Draws weights that are not given.
+        init : str
+            How; see `Network`.
+        """
         if not isinstance(graph, Graph):
             raise WiringError(
                 f"from_graph takes a Graph, not {type(graph).__name__}; ns.wiring makes networks of edges"
@@ -84,6 +100,10 @@ class Network:
 
     def add_inputs(self, *names: str | Iterable[str]) -> None:
         """Add inputs: the columns of X, in this order.
+
+        Parameters
+        ----------
+        *names : str or list of str
 
         Raises
         ------
@@ -165,7 +185,18 @@ class Network:
         self.runtime.forget()
 
     def disconnect(self, source: Selection, sink: Selection) -> None:
-        """Remove edges, which must exist; with a glob at an end, those that exist."""
+        """Remove edges, which must exist; with a glob at an end, those that exist.
+
+        Parameters
+        ----------
+        source, sink : str, int, or list of those
+            Names, ids, globs such as "h*", or lists of them.
+
+        Raises
+        ------
+        UnknownNameError, WiringError
+            For a neuron or an edge that is not there; nothing is removed then.
+        """
         self.graph.disconnect(source, sink)
         self.runtime.forget()
 
@@ -173,12 +204,33 @@ class Network:
         """Remove neurons and their edges; ids after them move up by one each, names stay.
 
         Of an input, its column of X goes as well; of an output, its column of Y and T.
+
+        Parameters
+        ----------
+        neuron : str, int, or list of those
+            Names, ids, globs such as "h*", or lists of them.
+
+        Raises
+        ------
+        UnknownNameError
+            For one that is not there; nothing is removed then.
         """
         self.graph.remove(neuron)
         self.runtime.forget()
 
     def set_outputs(self, *neurons: Selection) -> None:
-        """Say which neurons are the outputs: the columns of Y and T, in this order. They may feed others."""
+        """Say which neurons are the outputs: the columns of Y and T, in this order. They may feed others.
+
+        Parameters
+        ----------
+        *neurons : str, int, or list of those
+            Names, ids, globs such as "h*", or lists of them.
+
+        Raises
+        ------
+        UnknownNameError
+            For one that is not there; the outputs stay as they are then.
+        """
         self.graph.set_outputs(self.graph.all_ids(neurons))
         self.runtime.forget()
 
@@ -200,7 +252,17 @@ class Network:
         self.graph.freeze(self.graph.all_ids(neurons), self.graph.edge_positions(pairs), biases)
 
     def unfreeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
-        """Let parameters learn again, at the rate they had; without arguments, all of them."""
+        """Let parameters learn again, at the rate they had; without arguments, all of them.
+
+        Parameters
+        ----------
+        *neurons : str, int, or list of those
+            Their biases, slopes and incoming weights.
+        edges : list of (source, sink)
+            Their weights.
+        biases : bool
+            All biases.
+        """
         pairs, chosen = edge_pairs(edges), self.graph.all_ids(neurons)
         if not (neurons or biases or pairs):
             chosen = np.flatnonzero(~self.graph.is_input)
@@ -221,11 +283,11 @@ class Network:
         else:
             self.graph.scale_rate(factor, self.find(what))
 
-    def copy(self) -> "Network":
+    def copy(self) -> Network:
         """An independent copy, with the same names, values, marks and seed."""
         return copy.deepcopy(self)
 
-    def __copy__(self) -> "Network":
+    def __copy__(self) -> Network:
         return self.copy()
 
     def initialise(self, rng: RandomSource = None) -> None:
@@ -253,6 +315,9 @@ class Network:
             return Edge(self.runtime, graph.name(source), graph.name(sink))
         return Neuron(self.runtime, graph.name(graph.id(what)))
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.names[: NameList.MOST_OFFERED])
+
     def __contains__(self, what: object) -> bool:
         """Whether there is a neuron of that name or id, or an edge of those ends."""
         try:
@@ -267,6 +332,14 @@ class Network:
 
     def find(self, selection: Selection) -> NDArray[np.int64]:
         """Ids of the neurons meant by a name, id, glob, or list or array of them.
+
+        Parameters
+        ----------
+        selection : str, int, list or array
+
+        Returns
+        -------
+        int64 array
 
         Raises
         ------
@@ -407,7 +480,16 @@ class Network:
             return Gradients(**vars(g), _graph=self.graph, _version=self.graph.version)
 
     def jacobian(self, X: ArrayLike) -> Reals:
-        """∂y/∂x of every output by every input, shape (n_samples, n_outputs, n_inputs)."""
+        """∂y/∂x of every output by every input; exact, by one pass back for each output (L4's dy/dx).
+
+        Parameters
+        ----------
+        X : array (n_samples, n_inputs)
+
+        Returns
+        -------
+        array (n_samples, n_outputs, n_inputs)
+        """
         with self.runtime.turns.reading:
             engine = self.runtime.engine()
             x, _ = self.runtime.samples(X)
@@ -415,7 +497,20 @@ class Network:
             return engine.jacobian(x)
 
     def evaluate(self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None) -> Evaluation:
-        """Mean loss, accuracy (where targets are classes) and outputs on data."""
+        """Mean loss, accuracy (where targets are classes) and outputs on data; nothing is learned.
+
+        Parameters
+        ----------
+        X : array (n_samples, n_inputs)
+        T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
+        loss : str, optional
+            As in `fit`.
+
+        Returns
+        -------
+        Evaluation
+            ``.loss``, ``.accuracy`` (None where targets are no classes), ``.outputs``.
+        """
         with self.runtime.turns.reading:
             engine = self.runtime.engine()
             x, t, used = self.runtime.data(X, T, loss)
@@ -425,7 +520,7 @@ class Network:
 
     def check(
         self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean", most: int = 10_000
-    ) -> "Check":
+    ) -> Check:
         """Compare the gradients of all weights, biases and slopes with central differences, on a float64 copy.
 
         Parameters
@@ -461,7 +556,7 @@ class Network:
         previous: Any = None,
         dtype: Any = None,
         atol: float = 0.0,
-    ) -> "Verdict":
+    ) -> Verdict:
         """Recognise one plain gradient step of another program by its result.
 
         The network holds the parameters before that step, and is left as it is; what is frozen or has a rate factor
@@ -501,9 +596,7 @@ class Network:
             dtype=dtype, atol=atol,
         )  # fmt: skip
 
-    def step(
-        self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01
-    ) -> "Step":
+    def step(self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01) -> Step:
         """Forward, error, backward, update with one sample: one online step of plain SGD.
 
         Parameters
@@ -539,8 +632,8 @@ class Network:
         *,
         loss: str | Loss | None = None,
         reduction: str = "mean",
-        optimizer: Any = "sgd",
-        learning_rate: Any = 0.01,
+        optimizer: str | Optimizer = "sgd",
+        learning_rate: float | Schedule | Mapping[str, Any] = 0.01,
         momentum: float | None = None,
         batch_size: int | None = 1,
         epochs: int = 1,
@@ -549,16 +642,16 @@ class Network:
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        validation: Any = None,
+        validation: tuple[Any, Any] | float | None = None,
         evaluate: bool = False,
-        stop: Any = (),
-        monitors: Any = (),
+        stop: Rule | Iterable[Rule] = (),
+        monitors: Monitor | Alarm | Iterable[Monitor | Alarm] = (),
         progress: bool | None = None,
-        snapshots: Any = "auto",
+        snapshots: str | bool | int = "auto",
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         threads: int | None = None,
-    ) -> "Run":
+    ) -> Run:
         """Train from the parameters as they are (L3, L4).
 
         Parameters
@@ -599,6 +692,8 @@ class Network:
         snapshots : "auto", False or int
             How many bytes the states may take that are kept for ``run.at``; "auto" is a quarter of the free memory, at
             most 256 MB. X and T are referred to, not copied.
+        checkpoint, resume : None, False
+            For a later version, which will resume runs; anything else is refused.
         threads : int, optional
             None: as many as the work is worth. The bits do not depend on it.
 
@@ -630,7 +725,20 @@ class Network:
         return fit(self.runtime, X, T, settings, Run)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write to a ``.safetensors`` or ``.json`` file, which `neuronsim.load` reads."""
+        """Write to a ``.safetensors`` or ``.json`` file, which `neuronsim.load` reads: the same bits come back.
+
+        Parameters
+        ----------
+        path : str or path
+            Its ending says which form. The file is replaced whole or stays as it was.
+
+        Raises
+        ------
+        SettingError
+            For another ending.
+        FileError
+            If it cannot be written.
+        """
         from neuronsim.storage import save
 
         save(self, path)

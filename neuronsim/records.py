@@ -1,5 +1,7 @@
 """One neuron, one edge, gradients and evaluations as people see them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 

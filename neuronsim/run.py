@@ -1,5 +1,7 @@
 """A training run as people hold it: what happened, and every question that can be asked about it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, cast
 
 from neuronsim.training.result import RunResult
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
 class Run(RunResult):
     """One call of ``fit``: `RunResult` says what happened, the methods here answer questions by replay."""
 
-    _replay: "Replay | None" = None
+    _replay: Replay | None = None
 
     @property
-    def replay(self) -> "Replay":
+    def replay(self) -> Replay:
         """Makes any of its steps again; see `neuronsim.tracing.replay`."""
         if self._replay is None:
             from neuronsim.step import Step
@@ -35,7 +37,7 @@ class Run(RunResult):
             self._replay = Replay(self, Step)
         return self._replay
 
-    def at(self, step: int) -> "Step":
+    def at(self, step: int) -> Step:
         """Any step, 0 ≤ step < n_steps, made again, bit for bit: every signal, gradient and parameter.
 
         Parameters
@@ -54,11 +56,28 @@ class Run(RunResult):
         """
         return cast("Step", self.replay.at(step))
 
-    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> "Paths":
-        """δ of a neuron in a step as a sum over its paths to the outputs; see `Step.paths`."""
+    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> Paths:
+        """δ of a neuron in a step as a sum over its paths to the outputs, the largest first (L3).
+
+        Parameters
+        ----------
+        neuron : str or int
+            Name or id.
+        step : int
+            Which step of the run, from 0.
+        top : int or None
+            How many paths; None is all of them, up to 100,000.
+        sample : int, optional
+            Which one of the batch; needed if there are several.
+
+        Returns
+        -------
+        Paths
+            Their products, which add up to δ.
+        """
         return self.at(step).paths(neuron, top=top, sample=sample)
 
-    def blame(self, neurons: Any, step: int | None = None) -> "Blame":
+    def blame(self, neurons: Any, step: int | None = None) -> Blame:
         """δ of every sample of X at some neurons, and what each sample would write into their weights.
 
         Parameters
@@ -78,7 +97,7 @@ class Run(RunResult):
 
         return blame(self.replay, neurons, step)
 
-    def ledger(self, *what: Any, start: int = 0, stop: int | None = None) -> "Ledger":
+    def ledger(self, *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
         """One parameter's change, booked to the samples, classes, epochs and steps that made it.
 
         Parameters
@@ -100,7 +119,7 @@ class Run(RunResult):
 
     def first(
         self, condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
-    ) -> "Occurrence | None":
+    ) -> Occurrence | None:
         """The first step, sample and neuron at which a condition such as ``"isnan(z) | (abs(delta) > 10)"`` holds.
 
         Parameters
@@ -116,7 +135,7 @@ class Run(RunResult):
 
         return first(self.replay, condition, neurons=neurons, start=start, stop=stop)
 
-    def diagnose(self, step: int | None = None) -> "Diagnosis":
+    def diagnose(self, step: int | None = None) -> Diagnosis:
         """What is wrong, a sentence each, and what to try: overflow, δ that vanishes or explodes, dead neurons.
 
         Parameters
@@ -128,7 +147,7 @@ class Run(RunResult):
 
         return diagnose(self.replay, step)
 
-    def diff(self, other: "Run", tolerance: float = 0.0, every_step: bool = False) -> "Difference":
+    def diff(self, other: Run, tolerance: float = 0.0, every_step: bool = False) -> Difference:
         """The first step, and in it the first neuron or edge, at which two runs of one wiring differ, and why.
 
         Parameters
@@ -148,13 +167,13 @@ class Run(RunResult):
 
     def to_html(
         self,
-        path: "str | os.PathLike[str]",
+        path: str | os.PathLike[str],
         *,
-        steps: "Iterable[int] | None" = None,
-        neurons: "Selection | None" = None,
+        steps: Iterable[int] | None = None,
+        neurons: Selection | None = None,
         title: str | None = None,
-    ) -> "Path":
-        """Write one offline page that shows the run: its steps phase by phase, every neuron's and edge's numbers.
+    ) -> Path:
+        """Write one offline page that shows the run: its steps phase by phase, the numbers of neurons and edges.
 
         Parameters
         ----------

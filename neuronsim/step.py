@@ -1,10 +1,13 @@
 """One training step as people hold it: what happened, explained, checked, taken apart, drawn."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from neuronsim.errors import SettingError
+from neuronsim.graph.names import NameList
 from neuronsim.tracing.messages import Messages
 from neuronsim.tracing.neurons import StepEdge, StepNeuron
 from neuronsim.tracing.result import StepResult
@@ -23,6 +26,9 @@ class Step(StepResult):
     ``step["h1"]`` is a neuron's record, ``step["i1", "h1"]`` an edge's.
     """
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.graph.name_list(range(min(self.graph.n_neurons, NameList.MOST_OFFERED))))
+
     @overload
     def __getitem__(self, what: tuple[Any, Any]) -> StepEdge: ...
     @overload
@@ -33,7 +39,7 @@ class Step(StepResult):
             return StepEdge(self, self.graph.edge(*what))
         return StepNeuron(self, self.graph.id(what))
 
-    def explain(self, *what: Any) -> "Explanation":
+    def explain(self, *what: Any) -> Explanation:
         """Every formula with its numbers.
 
         Parameters
@@ -60,7 +66,7 @@ class Step(StepResult):
             return edge(StepEdge(self, self.graph.edge(*ends)))
         raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
 
-    def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> "Paths":
+    def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> Paths:
         """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.analysis.paths`.
 
         Parameters
@@ -82,10 +88,21 @@ class Step(StepResult):
         return paths(self if sample is None else self.sample(sample), neuron, top=top)
 
     def messages(self, neuron: str | int) -> Messages:
-        """What the neuron received and sent, forwards and backwards (L3)."""
+        """What the neuron received and sent, forwards and backwards (L3).
+
+        Parameters
+        ----------
+        neuron : str or int
+            Name or id.
+
+        Returns
+        -------
+        Messages
+            What it received and sent, and the errors that came and went; weights are those before the update.
+        """
         return self[neuron].messages
 
-    def check(self) -> "Check":
+    def check(self) -> Check:
         """Compare this step's gradients with central differences of the loss at the parameters before it.
 
         Of a batch these are the reduced ones.

@@ -5,6 +5,8 @@ All take ``activation="tanh"``, ``output=None`` (the outputs' activation; None: 
 stream and the weights from another, so that the same seed wires the same in both dtypes.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -48,6 +50,17 @@ def layered(
     sizes : list of int
         Neurons in each layer, the inputs first: ``[784, 256, 128, 10]``. They are named ``x0…``, ``h1.0…``,
         …, ``y0…``.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of wiring, where that is drawn, and weights; None draws one.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
@@ -70,7 +83,24 @@ def shortcut(
     init: str = "auto",
     rng: RandomSource = None,
 ) -> Network:
-    """Layers with every shortcut: neurons listen to all layers before their own. Arguments as `layered`."""
+    """Layers with every shortcut: neurons listen to all layers before their own.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Neurons in each layer, the inputs first; names as in `layered`.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of wiring, where that is drawn, and weights; None draws one.
+
+    Returns
+    -------
+    Network
+    """
     starts = _layers(sizes)
     sources = np.concatenate([np.tile(np.arange(a, dtype=np.int32), b - a) for a, b in pairwise(starts[1:])])
     degree = np.repeat(starts[1:-1], np.diff(starts)[1:])
@@ -91,8 +121,21 @@ def sparse_layered(
 
     Parameters
     ----------
+    sizes : list of int
+        Neurons in each layer, the inputs first; names as in `layered`.
     density : float
         The part: every neuron gets ``density`` × the size of the layer before it, rounded, but at least 1.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of wiring, where that is drawn, and weights; None draws one.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
@@ -127,6 +170,23 @@ def random_dag(
     Hidden neurons choose among the inputs and the hidden neurons before them, outputs among all inputs and
     hidden neurons; where there are fewer than ``in_degree``, they listen to all. Names: ``x0…``, ``h0…``,
     ``y0…``.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden, n_outputs : int
+    in_degree : int
+        How many sources each neuron has.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of wiring, where that is drawn, and weights; None draws one.
+
+    Returns
+    -------
+    Network
     """
     starts = _parts(n_inputs, n_hidden, n_outputs)
     seed = seed_of(rng)
@@ -148,7 +208,7 @@ def small_world(
     init: str = "auto",
     rng: RandomSource = None,
 ) -> Network:
-    """Wire a small world: layers are rings, and neurons listen to what is near in the ring before, or far away.
+    """Wire a small world: layers are rings; neurons listen to what is near in the ring before, or far away.
 
     Simard, Nadeau and Kröger (2005), after Watts and Strogatz (1998).
 
@@ -162,6 +222,17 @@ def small_world(
     rewire : float
         The probability with which each of these edges leads from any other neuron in the layers before
         instead.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of wiring, where that is drawn, and weights; None draws one.
+
+    Returns
+    -------
+    Network
     """
     starts = _layers(sizes)
     k = _whole("neighbours", neighbours)
@@ -207,6 +278,17 @@ def from_edges(
     biases : float or array (n_neurons,)
     activation : str or list of str
         One for all, or one for each neuron.
+    output : str, optional
+        The outputs' activation; None: as ``activation`` says.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of weights that are drawn; None draws one.
+
+    Returns
+    -------
+    Network
 
     Raises
     ------
@@ -409,3 +491,7 @@ def _distinct(what: str, ids: ArrayLike, n: int) -> Integers:
     if len(unique) < len(array):
         raise WiringError(f"{what} holds the id {unique[counts > 1][0]} twice")
     return array
+
+
+def __dir__() -> list[str]:
+    return __all__

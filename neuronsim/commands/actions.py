@@ -98,14 +98,18 @@ def _same_parameters(net: Network, path: Path) -> bool:
 
 
 def info(options: argparse.Namespace) -> int:
-    """Say what is installed here, or what a network file holds."""
-    if options.network is None:
+    """Say what is installed here, what a network file holds, or what there is of a kind."""
+    if options.what in known.KINDS:
+        listing = known.KINDS[options.what]()
+        show(dict(listing) if options.json else str(listing))
+        return OK
+    if options.what is None:
         facts = known.installation()
         width = max(map(len, facts))
         lines = (f"{name.replace('_', ' '):<{width}}  {value}" for name, value in facts.items())
         show(facts if options.json else "\n".join(lines))
         return OK
-    net = load(options.network)
+    net = load(options.what)
     show(known.network_facts(net) if options.json else str(net))
     return OK
 

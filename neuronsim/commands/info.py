@@ -1,16 +1,30 @@
-"""Facts about this installation and about a network, as plain values."""
+"""Facts about this installation and about a network, and what there is of each kind, as plain values."""
 
 import platform
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
 import numba
 import numpy as np
 
+from neuronsim import wiring
+from neuronsim.basics.listing import Listing, by_docstring
 from neuronsim.experiment.execute import versions
-from neuronsim.formulas import activations
+from neuronsim.formulas import activations, losses, optimizers, schedules
 from neuronsim.kernels.jit import cache_folder
 from neuronsim.network import Network
+from neuronsim.training import stop
+
+#: What ``neuronsim info`` lists.
+KINDS: dict[str, Callable[[], Listing]] = {
+    "activations": activations.available,
+    "losses": losses.available,
+    "optimizers": optimizers.available,
+    "schedules": schedules.available,
+    "stops": stop.available,
+    "wirings": lambda: by_docstring({name: getattr(wiring, name) for name in wiring.__all__}),
+}
 
 
 def installation() -> dict[str, Any]:

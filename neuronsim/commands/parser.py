@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuronsim import __version__
+from neuronsim.commands.info import KINDS
 from neuronsim.errors import suggest
 
 _EXIT_CODES = """\
@@ -56,8 +57,9 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_info(commands: Any) -> None:
-    info = _command(commands, "info", "this installation, or a network file")
-    info.add_argument("network", metavar="NETWORK", nargs="?", help="a .safetensors or .json file")
+    info = _command(commands, "info", "this installation, a network file, or what there is of a kind")
+    kinds = ", ".join(KINDS)
+    info.add_argument("what", metavar="WHAT", nargs="?", help=f"a .safetensors or .json file, or one of: {kinds}")
 
 
 def _add_report(commands: Any) -> None:

@@ -7,3 +7,7 @@ from neuronsim.data.scaling import MinMaxScaler, Standardizer
 from neuronsim.data.sets import load
 
 __all__ = ["Dataset", "MinMaxScaler", "Standardizer", "load", "read_csv", "read_idx"]
+
+
+def __dir__() -> list[str]:
+    return __all__

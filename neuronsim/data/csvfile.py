@@ -1,5 +1,7 @@
 """CSV files of numbers, read strictly: whatever is no number is refused with its line and column."""
 
+from __future__ import annotations
+
 import csv
 import os
 from array import array

@@ -1,5 +1,7 @@
 """A data set: samples, targets, what the columns are called, and its division into training and test."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,7 +59,7 @@ class Dataset:
         samples = f"{len(self.X)} samples + {tests} for testing"
         return f"<Dataset {self.name}: {samples}, {self.X.shape[1]} features, {what}>"
 
-    def split(self, test: float = 0.2, rng: int | None = 0) -> "Dataset":
+    def split(self, test: float = 0.2, rng: int | None = 0) -> Dataset:
         """The samples shuffled and divided into training and test data.
 
         Parameters
@@ -85,7 +87,7 @@ class Dataset:
         held_out, kept = order[:n_test], order[n_test:]
         return replace(self, X=self.X[kept], T=self.T[kept], X_test=self.X[held_out], T_test=self.T[held_out])
 
-    def one_hot(self) -> "Dataset":
+    def one_hot(self) -> Dataset:
         """The same data with one target column per class, 1 for the sample's class and 0 for the others.
 
         Raises

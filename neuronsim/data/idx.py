@@ -1,5 +1,7 @@
 """IDX files, the format of MNIST: a magic number, the sizes, then the numbers, big-endian; gzipped or not."""
 
+from __future__ import annotations
+
 import gzip
 import math
 import os

@@ -1,5 +1,7 @@
 """Scalers that learn their statistics from the training data alone (L0), and can be undone."""
 
+from __future__ import annotations
+
 from typing import Self
 
 import numpy as np

@@ -5,6 +5,8 @@ Generated samples are the same bits on every machine: points on circles and spir
 draws.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from importlib import import_module

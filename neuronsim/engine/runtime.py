@@ -111,9 +111,10 @@ class Runtime:
         """z, y or delta of a neuron, if the last call made it known."""
         values = getattr(self.signals, what, None)
         if values is None:
-            calls = "step() or gradients()" if what == "delta" else "step(), or forward() with one sample,"
-            returned = "; gradients() returns it: .delta" if what == "delta" else ""
-            raise NotKnownError(f"{asked or what} is not known yet: call {calls} first{returned}")
+            how = "call step(), or forward() with one sample, first"
+            if what == "delta":
+                how = "step(x, t) makes it known, with learning_rate=0 and no change; gradients(X, T).delta returns it"
+            raise NotKnownError(f"{asked or what} is not known: {how}. Batches, fits and edits forget it")
         return float(values[neuron])
 
     def __getstate__(self) -> dict[str, Any]:

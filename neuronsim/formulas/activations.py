@@ -10,8 +10,34 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuronsim.basics.listing import Listing, by_docstring
 from neuronsim.errors import SettingError, choose
 from neuronsim.formulas.compiled import compile_function, registered
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "available",
+    "elu",
+    "gaussian",
+    "gelu",
+    "hard_sigmoid",
+    "identity",
+    "leaky_relu",
+    "prelu",
+    "register",
+    "relu",
+    "scaled_tanh",
+    "selu",
+    "sigmoid",
+    "silu",
+    "sine",
+    "softplus",
+    "softsign",
+    "step",
+    "tanh",
+]
+
 
 INITIAL_SLOPE = 0.25
 FIRST_USER_CODE = 64
@@ -61,6 +87,7 @@ class Activation:
 
 
 def identity(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z, as it is: for outputs that may be any number."""
     return z
 
 
@@ -69,6 +96,7 @@ def identity_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def sigmoid(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """1 / (1 + e^-z), between 0 and 1 (L1)."""
     if z >= 0.0:
         return 1.0 / (1.0 + math.exp(-z))
     e = math.exp(z)
@@ -81,6 +109,7 @@ def sigmoid_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def tanh(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """tanh z, between -1 and 1 (L1)."""
     return math.tanh(z)
 
 
@@ -89,6 +118,7 @@ def tanh_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def scaled_tanh(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """1.7159 tanh(2 z / 3) (LeCun 1998)."""
     return _TANH_SCALE * math.tanh(2.0 * z / 3.0)
 
 
@@ -97,6 +127,7 @@ def scaled_tanh_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def relu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z where positive, else 0 (L1)."""
     return 0.0 if z <= 0.0 else z
 
 
@@ -105,6 +136,7 @@ def relu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def leaky_relu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z where positive, else 0.01 z."""
     return z if z > 0.0 else _LEAK * z
 
 
@@ -113,6 +145,7 @@ def leaky_relu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def prelu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z where positive, else slope · z, where each neuron learns its slope."""
     return z if z > 0.0 else slope * z
 
 
@@ -126,6 +159,7 @@ def prelu_slope_derivative(z: float) -> float:
 
 
 def elu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z where positive, else e^z - 1."""
     return z if z > 0.0 else math.expm1(z)
 
 
@@ -134,6 +168,7 @@ def elu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def selu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """1.0507 z where positive, else 1.7581 (e^z - 1) (Klambauer 2017)."""
     return _SELU_SCALE * (z if z > 0.0 else _SELU_ALPHA * math.expm1(z))
 
 
@@ -142,6 +177,7 @@ def selu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def softplus(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """log(1 + e^z)."""
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
@@ -150,6 +186,7 @@ def softplus_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def softsign(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z / (1 + |z|)."""
     return math.copysign(1.0, z) if math.isinf(z) else z / (1.0 + abs(z))
 
 
@@ -159,6 +196,7 @@ def softsign_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def gelu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z Φ(z), Φ being the normal distribution's (Hendrycks 2016)."""
     return 0.0 if z == -math.inf else z * _normal_cdf(z)
 
 
@@ -169,6 +207,7 @@ def gelu_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def silu(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z · sigmoid(z), also called swish."""
     return 0.0 if z == -math.inf else z * sigmoid(z)
 
 
@@ -188,6 +227,7 @@ def sine_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def gaussian(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """e^(-z²)."""
     return math.exp(-z * z)
 
 
@@ -196,6 +236,7 @@ def gaussian_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def hard_sigmoid(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """z / 6 + 1/2, cut off at 0 and 1."""
     if z <= -3.0:
         return 0.0
     return 1.0 if z >= 3.0 else z / 6.0 + 0.5
@@ -208,6 +249,7 @@ def hard_sigmoid_derivative(z: float, slope: float = INITIAL_SLOPE) -> float:
 
 
 def step(z: float, slope: float = INITIAL_SLOPE) -> float:
+    """1 where z is positive, else 0; nothing is learned through it (L1)."""
     return _left_or_right(z, 0.0, 1.0)
 
 
@@ -340,3 +382,14 @@ def _compare_with_differences(name: str, f: Callable[..., float], derivative: Ca
             f"the derivative of {name!r} is not that of f: at z = {where:.4g} it gives "
             f"{derivative(where):.9g}, central differences of f give {numeric:.9g}"
         )
+
+
+def available() -> Listing:
+    """Every activation with its formula, a line each."""
+    functions = {name: activation.function for name, activation in ACTIVATIONS.items()}
+    softmax = {"softmax": "e^z_i / Σ_j e^z_j over all softmax outputs, which add up to 1 (L2)."}
+    return Listing(by_docstring(functions) | softmax)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,5 +1,7 @@
 """Three ways to optimise a plain function (L0, L4): random search, numerical gradients, gradient descent."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

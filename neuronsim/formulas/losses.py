@@ -13,9 +13,27 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from neuronsim.basics.listing import Listing, by_docstring
 from neuronsim.errors import SettingError, choose
 from neuronsim.formulas.activations import SOFTMAX, softplus
 from neuronsim.formulas.compiled import compile_function, registered
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "absolute_error",
+    "available",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "half_squared_error",
+    "huber",
+    "l2_norm",
+    "mean_squared_error",
+    "register",
+    "softmax",
+    "squared_error",
+]
+
 
 Vector = Sequence[float]
 
@@ -56,6 +74,7 @@ def total(terms: Iterable[float], start: float = 0.0) -> float:
 
 
 def half_squared_error(y: Vector, t: Vector) -> float:
+    """½ Σ (y - t)² (L0, L3); the one that is taken where none is named."""
     return total(0.5 * (b - a) * (b - a) for a, b in zip(y, t, strict=True))
 
 
@@ -64,6 +83,7 @@ def half_squared_error_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def squared_error(y: Vector, t: Vector) -> float:
+    """Σ (y - t)²."""
     return total((b - a) * (b - a) for a, b in zip(y, t, strict=True))
 
 
@@ -72,6 +92,7 @@ def squared_error_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def mean_squared_error(y: Vector, t: Vector) -> float:
+    """Σ (y - t)² / n over the n outputs."""
     return squared_error(y, t) / len(y)
 
 
@@ -80,6 +101,7 @@ def mean_squared_error_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def absolute_error(y: Vector, t: Vector) -> float:
+    """Σ |y - t|."""
     return total(abs(b - a) for a, b in zip(y, t, strict=True))
 
 
@@ -88,6 +110,7 @@ def absolute_error_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def l2_norm(y: Vector, t: Vector) -> float:
+    """√ Σ (y - t)²."""
     return math.hypot(*(a - b for a, b in zip(y, t, strict=True)))
 
 
@@ -97,6 +120,7 @@ def l2_norm_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def binary_cross_entropy(y: Vector, t: Vector) -> float:
+    """-Σ t log y + (1 - t) log(1 - y): outputs that are probabilities, each of its own."""
     return total(-_times_log(b, a) - _times_log(1.0 - b, 1.0 - a) for a, b in zip(y, t, strict=True))
 
 
@@ -105,6 +129,7 @@ def binary_cross_entropy_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def cross_entropy(y: Vector, t: Vector) -> float:
+    """-Σ t log y: one of several classes; taken where the outputs are softmax (L2)."""
     return total(-_times_log(b, a) for a, b in zip(y, t, strict=True))
 
 
@@ -113,6 +138,7 @@ def cross_entropy_derivative(y: Vector, t: Vector) -> list[float]:
 
 
 def huber(y: Vector, t: Vector) -> float:
+    """½ e² where the error e = |y - t| is at most 1, else e - ½."""
     return total(0.5 * e * e if e <= 1.0 else e - 0.5 for e in (abs(b - a) for a, b in zip(y, t, strict=True)))
 
 
@@ -359,3 +385,12 @@ def _compare_with_differences(name: str, value: Any, derivative: Any) -> None:
                 f"the derivative of {name!r} is not that of its value: at y = {y:.4g}, t = {t:.4g} it gives "
                 f"{given:.9g}, central differences of the value give {numeric:.9g}"
             )
+
+
+def available() -> Listing:
+    """Every loss of one sample with its formula, a line each."""
+    return by_docstring({name: loss.value for name, loss in LOSSES.items()})
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,7 +13,11 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from neuronsim.basics.checked import real
+from neuronsim.basics.listing import Listing, by_docstring
 from neuronsim.errors import SettingError, choose
+
+__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "Momentum", "Nesterov", "Optimizer", "RMSprop", "Rprop", "available"]
+
 
 State = list[float]  # what an optimiser keeps for one parameter
 
@@ -86,7 +90,13 @@ class SGD(Optimizer):
 
 @dataclass(frozen=True)
 class Momentum(Optimizer):
-    """v := β v - μ g, w := w + v (L3)."""
+    """v := β v - μ g, w := w + v (L3).
+
+    Attributes
+    ----------
+    momentum : float
+        β, in [0, 1).
+    """
 
     momentum: float = _within("[0, 1)", 0.9)
 
@@ -101,7 +111,13 @@ class Momentum(Optimizer):
 
 @dataclass(frozen=True)
 class Nesterov(Optimizer):
-    """v := β v - μ g, w := w + β v - μ g."""
+    """v := β v - μ g, w := w + β v - μ g.
+
+    Attributes
+    ----------
+    momentum : float
+        β, in [0, 1).
+    """
 
     momentum: float = _within("[0, 1)", 0.9)
 
@@ -116,7 +132,15 @@ class Nesterov(Optimizer):
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """s := α s + (1 - α) g², w := w - μ g / (√s + ε)."""
+    """s := α s + (1 - α) g², w := w - μ g / (√s + ε).
+
+    Attributes
+    ----------
+    alpha : float
+        α, in [0, 1).
+    eps : float
+        ε, 0 or more.
+    """
 
     alpha: float = _within("[0, 1)", 0.99)
     eps: float = _within("[0, inf)", 1e-8)
@@ -132,7 +156,15 @@ class RMSprop(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Running means of g and g², each divided by 1 - β^t; w := w - μ m̂ / (√ŝ + ε)."""
+    """Running means of g and g², each divided by 1 - β^t; w := w - μ m̂ / (√ŝ + ε).
+
+    Attributes
+    ----------
+    beta1, beta2 : float
+        Of the two running means, in [0, 1).
+    eps : float
+        ε, 0 or more.
+    """
 
     beta1: float = _within("[0, 1)", 0.9)
     beta2: float = _within("[0, 1)", 0.999)
@@ -152,7 +184,17 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay: weights first shrink by 1 - μ·weight_decay."""
+    """Adam with decoupled weight decay: weights first shrink by 1 - μ·weight_decay.
+
+    Attributes
+    ----------
+    beta1, beta2 : float
+        Of the two running means, in [0, 1).
+    eps : float
+        ε, 0 or more.
+    weight_decay : float
+        0 or more; the ``weight_decay`` of ``fit`` goes before it.
+    """
 
     weight_decay: float = _within("[0, inf)", 0.01)
 
@@ -170,6 +212,13 @@ class Rprop(Optimizer):
 
     The state is (the previous gradient, the step size). The step size starts as the learning rate, which is
     not read again; a rate of 0 leaves the parameter alone.
+
+    Attributes
+    ----------
+    eta_minus, eta_plus : float
+        What a step size is multiplied by: below 1 where the sign has changed, above 1 where it has stayed.
+    step_min, step_max : float
+        The bounds of a step size.
     """
 
     eta_minus: float = _within("(0, inf)", 0.5)
@@ -278,3 +327,12 @@ def _divide(a: float, b: float) -> float:
     if b != 0.0:
         return a / b
     return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a)
+
+
+def available() -> Listing:
+    """Every optimiser with its update, a line each."""
+    return by_docstring(OPTIMIZERS)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,7 +13,10 @@ import numpy as np
 
 from neuronsim.basics.arrays import Floats, Integers
 from neuronsim.basics.checked import real, whole
+from neuronsim.basics.listing import Listing, by_docstring
 from neuronsim.errors import SettingError, choose, suggest
+
+__all__ = ["SCHEDULES", "Constant", "Cosine", "Exponential", "InverseTime", "Schedule", "Step", "WarmUp", "available"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,15 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same rate always."""
+    """The same rate always.
+
+    Attributes
+    ----------
+    rate : float
+        0 or more.
+    per : {"epoch", "step"}
+        What k counts, from 0.
+    """
 
     rate: float
 
@@ -78,7 +89,19 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """rate · factor^⌊k / every⌋."""
+    """rate · factor^⌊k / every⌋.
+
+    Attributes
+    ----------
+    rate : float
+        The rate at the start, 0 or more.
+    every : int
+        So many counts have the same rate.
+    factor : float
+        What the rate is multiplied by then.
+    per : {"epoch", "step"}
+        What k counts, from 0.
+    """
 
     rate: float
     every: int
@@ -92,7 +115,17 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Exponential(Schedule):
-    """rate · gamma^k."""
+    """rate · gamma^k.
+
+    Attributes
+    ----------
+    rate : float
+        The rate at the start, 0 or more.
+    gamma : float
+        What the rate is multiplied by at each count.
+    per : {"epoch", "step"}
+        What k counts, from 0.
+    """
 
     rate: float
     gamma: float
@@ -105,7 +138,17 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class InverseTime(Schedule):
-    """rate / (1 + decay · k)."""
+    """rate / (1 + decay · k).
+
+    Attributes
+    ----------
+    rate : float
+        The rate at the start, 0 or more.
+    decay : float
+        0 or more.
+    per : {"epoch", "step"}
+        What k counts, from 0.
+    """
 
     rate: float
     decay: float
@@ -118,7 +161,19 @@ class InverseTime(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """From rate to final along half a cosine over ``total`` counts, then final."""
+    """From rate to final along half a cosine over ``total`` counts, then final.
+
+    Attributes
+    ----------
+    rate : float
+        The rate at the start, 0 or more.
+    total : int
+        The length of the way down.
+    final : float
+        The rate from there on.
+    per : {"epoch", "step"}
+        What k counts, from 0.
+    """
 
     rate: float
     total: int
@@ -136,6 +191,15 @@ class WarmUp(Schedule):
     """The rates of ``then``, times (k + 1) / steps for the first ``steps`` counts.
 
     ``then`` counts from the start as well, in its own unit; here ``per`` is "step" unless given.
+
+    Attributes
+    ----------
+    steps : int
+        The length of the way up.
+    then : float or Schedule
+        The rates that are reached.
+    per : {"step", "epoch"}
+        What k counts, from 0.
     """
 
     steps: int
@@ -247,3 +311,12 @@ def _polynomial(square: Floats, terms: list[float]) -> Floats:
 def _rate(value: Any) -> float:
     message = "{name} is {value!r}; it must be a finite number, at least 0, or a schedule "
     return real("the learning rate", value, message=f"{message}({', '.join(SCHEDULES)})")
+
+
+def available() -> Listing:
+    """Every schedule with its rate at the count k, a line each."""
+    return by_docstring(SCHEDULES)
+
+
+def __dir__() -> list[str]:
+    return __all__

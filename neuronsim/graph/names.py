@@ -213,6 +213,9 @@ class Names:
 class NameList(Sequence[str]):
     """The names of some rows, made one by one when looked at."""
 
+    #: So many names at most a notebook offers after ``net["``.
+    MOST_OFFERED = 100_000
+
     def __init__(self, names: Names, rows: Sequence[int] | NDArray[np.integer]) -> None:
         self._names = names
         self._rows = rows

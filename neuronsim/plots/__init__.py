@@ -36,3 +36,7 @@ __all__ = [
     "step_html",
     "trace",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

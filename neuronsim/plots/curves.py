@@ -1,5 +1,7 @@
 """The picture of a training run: losses by epoch, and the accuracy beside them."""
 
+from __future__ import annotations
+
 import math
 import sys
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """A run as a film: the network, step by step, above its loss."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """The picture of a network or a step: neurons coloured by what they hold, edges by weight, skip edges as curves."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,5 +1,7 @@
 """How large errors are in each level, step by step: where they fade on their way back, or explode."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -23,7 +23,12 @@ _MOST_VECTOR_EDGES, _MOST_VECTOR_EDGES_OF_A_STEP = 400, 60
 
 
 def network_html(net: Network) -> str:
-    """A network's picture, and in words what ``print`` says."""
+    """A network's picture, and in words what ``print`` says.
+
+    Parameters
+    ----------
+    net : Network
+    """
     return _picture_of(net, _MOST_VECTOR_EDGES) + f"<pre>{escape(str(net))}</pre>"
 
 
@@ -46,7 +51,12 @@ def _image(picture: Picture, words: str, kind: str) -> str:
 
 
 def run_html(run: Run) -> str:
-    """A run's ending, settings and losses, and its losses as a small picture."""
+    """A run's ending, settings and losses, and its losses as a small picture.
+
+    Parameters
+    ----------
+    run : Run
+    """
     losses = run.history.get("loss", [])
     rows = [("ended", f"{run.status}: {run.reason}" if run.reason else run.status)]
     rows.append(("epochs, steps", f"{run.n_epochs:,}, {run.n_steps:,}"))
@@ -66,7 +76,12 @@ def run_html(run: Run) -> str:
 
 
 def step_html(step: StepResult) -> str:
-    """A step's loss, the neurons with the largest errors, and its network coloured by them."""
+    """A step's loss, the neurons with the largest errors, and its network coloured by them.
+
+    Parameters
+    ----------
+    step : Step
+    """
     errors = np.atleast_2d(np.asarray(step.delta, np.float64))
     with np.errstate(all="ignore"):
         mean = errors.mean(axis=0)

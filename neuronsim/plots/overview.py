@@ -1,5 +1,7 @@
 """A network, its training and what it learned, side by side."""
 
+from __future__ import annotations
+
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 

@@ -1,5 +1,7 @@
 """What a network with two inputs has made of the plane: its output as colour, the samples on top."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

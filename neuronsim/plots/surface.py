@@ -1,5 +1,7 @@
 """The loss over two parameters: the landscape in which gradients lead downhill (L1)."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

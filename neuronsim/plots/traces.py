@@ -1,5 +1,7 @@
 """The picture of a trace: what a monitor recorded of one neuron or edge, step by step."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

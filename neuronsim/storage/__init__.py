@@ -3,6 +3,8 @@
 Everything that makes a network comes back bit for bit, weights not drawn yet included.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,16 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Network:
     """Read the network in a file that ``net.save`` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        Its ending, ``.safetensors`` or ``.json``, says in which form it is.
+
+    Returns
+    -------
+    Network
+        With the same bits.
 
     Raises
     ------

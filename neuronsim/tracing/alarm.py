@@ -1,5 +1,7 @@
 """`Alarm`: a condition that every step of a run is held against, inside the compiled loops."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

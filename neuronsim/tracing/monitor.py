@@ -3,6 +3,8 @@
 What is watched is recorded inside the compiled loops, into arrays made before the run, and changes no bit of it.
 """
 
+from __future__ import annotations
+
 import csv
 import os
 from collections.abc import Iterable, Sequence
@@ -201,7 +203,10 @@ class Monitor:
         """How many records there are."""
         return 0 if self._records is None else len(self._records.step)
 
-    def __getitem__(self, what: Any) -> "Series":
+    def _ipython_key_completions_(self) -> list[Any]:
+        return [*self.neurons, *self.edges]
+
+    def __getitem__(self, what: Any) -> Series:
         """The records of one neuron, ``watch["h1"]``, or one edge, ``watch["i1", "h1"]``, by name or id."""
         self._known  # noqa: B018
         ids = tuple(map(self._id, what)) if isinstance(what, tuple) else self._id(what)
@@ -257,7 +262,13 @@ class Monitor:
         return table[np.broadcast_to(self.present[which][:, None, :], table.shape)]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write `array` as CSV, numbers with all their digits."""
+        """Write `array` as CSV, numbers with all their digits.
+
+        Parameters
+        ----------
+        path : str or path
+            Written whole or not at all.
+        """
         names = self._table(slice(0)).dtype.names or ()
         with replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

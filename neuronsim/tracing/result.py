@@ -126,7 +126,13 @@ class StepResult:
         return len(self.losses)
 
     def sample(self, k: int) -> Self:
-        """The step as the k-th sample of the batch saw it; the parameters after it are the whole batch's."""
+        """The step as the k-th sample of the batch saw it; the parameters after it are the whole batch's.
+
+        Parameters
+        ----------
+        k : int
+            Its place in the batch, from 0; ``step.samples[k]`` is its row of X.
+        """
         if not 0 <= k < len(self):
             raise SettingError(f"sample {k} of a step with {len(self)}; they count from 0")
         if not self.is_batch:

@@ -25,6 +25,8 @@ from neuronsim.training.settings import FitSettings, Resolved
 from neuronsim.training.trainer import Trainer
 from neuronsim.training.watching import WatchedRun, Watcher, Watching
 
+_FRACTION = "{name}={value!r}: validation takes a pair (X, T), or a fraction of the samples in {interval} to hold out"
+
 R = TypeVar("R", bound=RunResult)
 
 
@@ -110,11 +112,12 @@ def _division(
     runtime: Runtime, data: tuple[Array, Array], given: FitSettings, seed: int
 ) -> tuple[Order, tuple[Array, Array] | None]:
     """Which samples are trained on, in which order; and X and T of the validation, if there is one."""
-    n, shuffle, validation = len(data[0]), bool(given.shuffle), given.validation
+    n, shuffle = len(data[0]), bool(given.shuffle)
+    validation: Any = given.validation
     if isinstance(validation, bool | np.bool_):
         raise DataError(f"validation={validation}: give a pair (X, T), or a fraction of the samples to hold out")
     if is_real(validation):
-        order = order_of(n, seed, shuffle, real("validation", validation, "(0, 1)"))
+        order = order_of(n, seed, shuffle, real("validation", validation, "(0, 1)", _FRACTION))
         return order, (data[0][order.held_out], data[1][order.held_out])
     order = order_of(n, seed, shuffle)
     if validation is None:

@@ -1,6 +1,7 @@
 """The arguments of ``fit``, as given and as understood."""
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,8 @@ class FitSettings:
 
     loss: str | Loss | None = None
     reduction: str = "mean"
-    optimizer: Any = "sgd"
-    learning_rate: Any = 0.01
+    optimizer: str | Optimizer = "sgd"
+    learning_rate: float | Schedule | Mapping[str, Any] = 0.01
     momentum: float | None = None
     batch_size: int | None = 1
     epochs: int = 1
@@ -39,12 +40,12 @@ class FitSettings:
     weight_decay: float = 0.0
     clip_norm: float | None = None
     clip_value: float | None = None
-    validation: Any = None
+    validation: tuple[Any, Any] | float | None = None
     evaluate: bool = False
-    stop: Any = ()
+    stop: Rule | Iterable[Rule] = ()
     monitors: Any = ()
     progress: bool | None = None
-    snapshots: Any = "auto"
+    snapshots: str | bool | int = "auto"
     checkpoint: str | os.PathLike[str] | None = None
     resume: bool = False
     threads: int | None = None

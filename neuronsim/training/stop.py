@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from neuronsim.basics.checked import real, whole
+from neuronsim.basics.listing import Listing, by_docstring
 from neuronsim.errors import SettingError, suggest
+
+__all__ = ["STOPS", "GradientNorm", "Plateau", "Rule", "Seconds", "StepSize", "TargetLoss", "available"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class GradientNorm(Rule):
-    """Stop when ‖∇L‖ over all data is at most ``tolerance``."""
+    """Stop when ‖∇L‖ over all data is at most ``tolerance``.
+
+    Attributes
+    ----------
+    tolerance : float
+        0 or more.
+    """
 
     tolerance: float
     name: ClassVar[str] = "gradient_norm"
@@ -68,7 +77,13 @@ class GradientNorm(Rule):
 
 @dataclass(frozen=True)
 class StepSize(Rule):
-    """Stop when an epoch moved all parameters together by less than ``tolerance``."""
+    """Stop when an epoch moved all parameters together by less than ``tolerance``.
+
+    Attributes
+    ----------
+    tolerance : float
+        0 or more; the length of the parameters' change, all taken as one vector.
+    """
 
     tolerance: float
     name: ClassVar[str] = "step_size"
@@ -87,6 +102,16 @@ class Plateau(Rule):
     A monitored accuracy should rise, everything else should fall. NaN is never a new best. With ``restore_best`` the
     network gets back the parameters after the best epoch, whether the rule or the last epoch ends the run; `Run.at`
     goes on showing the steps as they were made.
+
+    Attributes
+    ----------
+    patience : int
+        Epochs.
+    min_delta : float
+        What a new best must be better by.
+    monitor : str
+        A column of the history: "loss", "data_loss", "val_loss", "val_accuracy".
+    restore_best : bool
     """
 
     patience: int
@@ -122,7 +147,14 @@ class Plateau(Rule):
 
 @dataclass(frozen=True)
 class TargetLoss(Rule):
-    """Stop when the monitored value has reached ``value``: at most, or for an accuracy at least."""
+    """Stop when the monitored value has reached ``value``: at most, or for an accuracy at least.
+
+    Attributes
+    ----------
+    value : float
+    monitor : str
+        A column of the history.
+    """
 
     value: float
     monitor: str = "loss"
@@ -141,7 +173,13 @@ class TargetLoss(Rule):
 
 @dataclass(frozen=True)
 class Seconds(Rule):
-    """Stop after ``limit`` seconds."""
+    """Stop after ``limit`` seconds.
+
+    Attributes
+    ----------
+    limit : float
+        From the start of the run on.
+    """
 
     limit: float
     name: ClassVar[str] = "seconds"
@@ -214,3 +252,12 @@ def check_monitors(rules: Iterable[Rule], history: Collection[str]) -> None:
 
 def _should_rise(monitor: str) -> bool:
     return monitor.endswith("accuracy")
+
+
+def available() -> Listing:
+    """Every stopping rule, a line each."""
+    return by_docstring(STOPS)
+
+
+def __dir__() -> list[str]:
+    return __all__
