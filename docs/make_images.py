@@ -42,6 +42,21 @@ def spirals() -> None:
     save(ns.plot.overview(net, run, data.X, data.T), "spirals.png", dpi=80)
 
 
+def gallery() -> None:
+    """The other pictures of docs/gallery.md."""
+    data = ns.data.load("spirals", n=400, noise=0.02, turns=1.25, rng=0)
+    net = ns.wiring.random_dag(2, 48, 2, in_degree=8, activation="gelu", output="softmax", rng=0)
+    run = net.fit(data.X, data.T, optimizer="adam", learning_rate=0.01, batch_size=16, epochs=60, rng=0)
+    save(ns.plot.errors(run).figure, "errors.png", dpi=80)
+    data = ns.data.load("moons", n=200, noise=0.1, rng=0)
+    net = ns.wiring.layered([2, 5, 2], output="softmax", rng=0)
+    watch = ns.Monitor("h1.0", ["y", "delta"], every=20)
+    net.fit(data.X, data.T, learning_rate=0.1, epochs=20, monitors=watch, rng=0)
+    save(ns.plot.trace(watch, "h1.0").figure, "trace.png", dpi=80)
+    weights = [("x0", "h1.0"), ("x1", "h1.0")]
+    save(ns.plot.loss_surface(net, data.X, data.T, weights, span=4.0).figure, "surface.png", dpi=80)
+
+
 def save(figure: Figure, name: str, dpi: float) -> None:
     """In 256 colours: a README's pictures are small files."""
     buffer = io.BytesIO()
@@ -53,3 +68,4 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     step()
     spirals()
+    gallery()

@@ -1,5 +1,6 @@
 """What the documentation says of the code: files that it names exist, links lead somewhere, the house stands so."""
 
+import ast
 import importlib.util
 import re
 import subprocess
@@ -61,3 +62,17 @@ def test_files_that_are_named_exist():
     assert ways
     places = [ROOT / "neuronsim" / way for way in ways if not way.startswith("tests")]
     assert [str(place) for place in places if not (place.exists() or place.with_suffix(".py").exists())] == []
+
+
+def test_the_tests_that_hold_the_guarantees_exist():
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", text)
+    assert len(named) > 30
+    for file, way in named:
+        body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+        for name in way.split("::"):
+            (found,) = [node for node in body if getattr(node, "name", None) == name]
+            body = found.body
+    promises = re.findall(r"^- \*\*.*?(?=^- |^$)", text, re.MULTILINE | re.DOTALL)
+    assert len(promises) > 18
+    assert [promise for promise in promises if "Held by `tests/" not in promise] == []

@@ -28,5 +28,12 @@ def test_ci_and_hooks_run_the_readme_s_test_command() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+def test_ci_builds_the_site_strictly() -> None:
+    """Its extra is installed as anybody would, and a warning is an error."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "docs" in project["optional-dependencies"]
+    assert "pip install -e '.[docs]' && python -m sphinx -W" in (ROOT / ".ci" / "run").read_text()
+
+
 def test_types_are_shipped() -> None:
     assert (Path(neuronsim.__file__).parent / "py.typed").exists()

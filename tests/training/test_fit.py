@@ -729,7 +729,7 @@ class TestContinuing:
         X, T = data_of(net)
         net.forward(X[0])
         net.fit(X, T)
-        with pytest.raises(ns.errors.NotKnownError, match="not known yet"):
+        with pytest.raises(ns.errors.NotKnownError, match="z is not known"):
             _ = net["h1"].z
 
     def test_data_are_left_alone(self):
