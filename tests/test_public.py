@@ -80,7 +80,7 @@ def test_what_there_is_stands_on_a_line_each(kind: str, capsys: pytest.CaptureFi
 
 
 def test_python_tells_the_same() -> None:
-    assert repr(ns.losses.available()).startswith("half_squared_error    ½ Σ (y - t)²")
+    assert repr(ns.losses.available()).split("\n")[0].split()[:3] == ["half_squared_error", "½", "Σ"]
     assert list(ns.stop.available()) == list(ns.stop.STOPS)
     assert ns.activations.available().keys() == ns.activations.ACTIVATIONS.keys()
 

@@ -16,4 +16,4 @@ class Listing(dict[str, str]):
 def by_docstring(table: Mapping[str, Any]) -> Listing:
     """The entries of a table of classes or functions, each with the first line of its docstring."""
     sentences = {name: (inspect.getdoc(entry) or "").partition("\n")[0] for name, entry in table.items()}
-    return Listing({name: sentence.replace("``", "") for name, sentence in sentences.items()})
+    return Listing({name: sentence.replace("``", "") or "one of your own" for name, sentence in sentences.items()})

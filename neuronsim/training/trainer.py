@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.border import accuracy
-from neuronsim.engine.finite import first_parameter
+from neuronsim.engine.finite import NotFinite, first_parameter
 from neuronsim.engine.session import Session
 from neuronsim.formulas.losses import advice_outside
 from neuronsim.graph.parameters import ParameterRef
@@ -219,17 +219,24 @@ class Trainer:
         rows = order[done * size : (done + 1) * size]
         if self.watching is not None:
             self.watching.judge(*self.session.data, self.session.loss, rows, self.run.n_steps)
-        where = self._first_not_finite(order, done, rows)
+        X, T = self.session.data
+        found = self.engine.first_not_finite(X[rows], T[rows], self.session.loss)
+        self.advice = self._advice_on(found, rows)
+        where = self._in_words(found, order, done)
         self.run.status = "diverged"
         self.run.reason = f"diverged at step {self.run.n_steps} (epoch {epoch}): {where}"
 
-    def _first_not_finite(self, order: Array, step: int, rows: Array) -> str:
-        """What is not finite in the step that failed, in words; see `neuronsim.engine.finite`."""
-        X, T = self.session.data
-        graph, found = self.engine.graph, self.engine.first_not_finite(X[rows], T[rows], self.session.loss)
-        if found is not None and found.what == "loss":
-            outputs = self.engine.forward(X[rows[found.row : found.row + 1]], threads=1)[0]
-            self.advice = advice_outside(self.session.loss, outputs.tolist()) or self.advice
+    def _advice_on(self, found: NotFinite | None, rows: Array) -> str:
+        """What to try: outputs that the loss takes, where it takes logarithms of others."""
+        if found is None or found.what != "loss":
+            return self.advice
+        row = rows[found.row : found.row + 1]
+        outputs = self.engine.forward(self.session.data[0][row], threads=1)[0]
+        return advice_outside(self.session.loss, outputs.tolist()) or self.advice
+
+    def _in_words(self, found: NotFinite | None, order: Array, step: int) -> str:
+        """What is not finite in the step that failed; see `neuronsim.engine.finite`."""
+        graph = self.engine.graph
         if found is not None and found.neuron is not None:
             name = graph.name(found.neuron)
             return f"the first value that is not finite is {found.what} = {found.value} of neuron {name!r}"

@@ -7,6 +7,8 @@ import os
 import platform
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 
@@ -41,8 +43,33 @@ def _known_to_numpy(features: str) -> str:
     return " ".join(f for f in features.split() if f in __cpu_dispatch__ and __cpu_features__.get(f))
 
 
+#: The runs of other processors compile everything for them: a minute each, which begins before the first test does.
+OTHERS = [(processor, threads, "workqueue") for processor in ("sse", "avx2") for threads in (1, 2)]
+_begun: dict[tuple[str, int, str], Future[str]] = {}
+
+
+def begin() -> None:
+    """Make the runs of other processors one after the other, beside the other tests; `tests/kernels/conftest.py` calls."""
+
+    def run_all() -> None:
+        for key in OTHERS:
+            try:
+                _begun[key].set_result(made(*key))
+            except BaseException as problem:
+                _begun[key].set_exception(problem)
+
+    _begun.update((key, Future()) for key in OTHERS)
+    threading.Thread(target=run_all, daemon=True).start()
+
+
 @cache
 def digest(processor: str, threads: int, layer: str) -> str:
+    """What a run prints."""
+    key = processor, threads, layer
+    return _begun[key].result() if key in _begun else made(*key)
+
+
+def made(processor: str, threads: int, layer: str) -> str:
     settings = dict(PROCESSORS[processor])
     if disabled := _known_to_numpy(settings.pop("NPY_DISABLE_CPU_FEATURES", "")):
         settings["NPY_DISABLE_CPU_FEATURES"] = disabled
