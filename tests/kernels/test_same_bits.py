@@ -49,7 +49,7 @@ _begun: dict[tuple[str, int, str], Future[str]] = {}
 
 
 def begin() -> None:
-    """Make the runs of other processors one after the other, beside the other tests; `tests/kernels/conftest.py` calls."""
+    """Make the runs of other processors one after the other, beside the other tests; conftest.py calls."""
 
     def run_all() -> None:
         for key in OTHERS:
