@@ -21,13 +21,13 @@ def step() -> None:
     net.add_neuron("o2", {"h1": 0.50, "h2": 0.55}, activation="sigmoid", bias=0.60)
     net.set_outputs("o1", "o2")
     net.freeze(biases=True)
-    net.step([0.05, 0.10], [0.01, 0.99], learning_rate=0.5)
-    ns.plot.network(net).save(IMAGES / "step.png", dpi=80)
+    step = net.step([0.05, 0.10], [0.01, 0.99], learning_rate=0.5)
+    ns.plot.network(step).save(IMAGES / "step.png", dpi=80)
 
 
-def spirals() -> None:
+def spirals() -> ns.Run:
     """A random graph that has learned two spirals."""
-    data = ns.data.load("spirals", n=400, noise=0.02, turns=1.25, rng=0).split(0.25, rng=0)
+    data = ns.data.load("spirals", n=400, noise=0.02, turns=1.25, rng=0)
     net = ns.wiring.random_dag(2, 48, 2, in_degree=8, activation="gelu", output="softmax", rng=0)
     run = net.fit(
         data.X,
@@ -36,18 +36,16 @@ def spirals() -> None:
         learning_rate=0.01,
         batch_size=16,
         epochs=60,
-        validation=(data.X_test, data.T_test),
+        validation=0.2,
         rng=0,
     )
     save(ns.plot.overview(net, run, data.X, data.T), "spirals.png", dpi=80)
+    return run
 
 
 def gallery() -> None:
     """The other pictures of docs/gallery.md."""
-    data = ns.data.load("spirals", n=400, noise=0.02, turns=1.25, rng=0)
-    net = ns.wiring.random_dag(2, 48, 2, in_degree=8, activation="gelu", output="softmax", rng=0)
-    run = net.fit(data.X, data.T, optimizer="adam", learning_rate=0.01, batch_size=16, epochs=60, rng=0)
-    save(ns.plot.errors(run).figure, "errors.png", dpi=80)
+    save(ns.plot.errors(spirals()).figure, "errors.png", dpi=80)
     data = ns.data.load("moons", n=200, noise=0.1, rng=0)
     net = ns.wiring.layered([2, 5, 2], output="softmax", rng=0)
     watch = ns.Monitor("h1.0", ["y", "delta"], every=20)
@@ -67,5 +65,4 @@ def save(figure: Figure, name: str, dpi: float) -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     step()
-    spirals()
     gallery()
