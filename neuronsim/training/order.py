@@ -53,5 +53,7 @@ def order_of(n_samples: int, seed: int, shuffle: bool, fraction: float = 0.0) ->
             f"validation={fraction} of {n_samples} samples leaves none to train on or none to look at; "
             "give more samples, or a pair (X, T)"
         )
-    mixed = seeds.generator(seed, seeds.SPLITS).permutation(n_samples) if n_held_out else np.arange(n_samples)
+    if not n_held_out:
+        return Order(seed, shuffle, np.arange(n_samples), np.empty(0, np.int64))
+    mixed = seeds.generator(seed, seeds.SPLITS).permutation(n_samples)
     return Order(seed, shuffle, np.sort(mixed[n_held_out:]), np.sort(mixed[:n_held_out]))
