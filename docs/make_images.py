@@ -29,16 +29,7 @@ def spirals() -> ns.Run:
     """A random graph that has learned two spirals."""
     data = ns.data.load("spirals", n=400, noise=0.02, turns=1.25, rng=0)
     net = ns.wiring.random_dag(2, 48, 2, in_degree=8, activation="gelu", output="softmax", rng=0)
-    run = net.fit(
-        data.X,
-        data.T,
-        optimizer="adam",
-        learning_rate=0.01,
-        batch_size=16,
-        epochs=60,
-        validation=0.2,
-        rng=0,
-    )
+    run = net.fit(data.X, data.T, optimizer="adam", learning_rate=0.01, batch_size=16, epochs=60, validation=0.2, rng=0)
     save(ns.plot.overview(net, run, data.X, data.T), "spirals.png", dpi=80)
     return run
 

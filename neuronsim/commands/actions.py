@@ -11,7 +11,7 @@ from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
-from neuronsim.errors import NeuronsimError
+from neuronsim.errors import NeuronsimError, SettingError, suggest
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
@@ -22,7 +22,8 @@ from neuronsim.verifying.verdict import Verdict
 def new(options: argparse.Namespace) -> int:
     """Write an experiment file to begin with."""
     targets = options.targets.split(",") if options.targets else [-1]
-    experiment.new(options.file, options.data, options.wiring, targets=targets, classes=options.classes)
+    given = {"targets": targets, "features": options.features, "classes": options.classes}
+    experiment.new(options.file, options.data, options.wiring, **given)
     show({"experiment": options.file} if options.json else f"{options.file}\nneuronsim run {options.file}")
     return OK
 
@@ -109,6 +110,9 @@ def info(options: argparse.Namespace) -> int:
         lines = (f"{name.replace('_', ' '):<{width}}  {value}" for name, value in facts.items())
         show(facts if options.json else "\n".join(lines))
         return OK
+    if not Path(options.what).suffix:
+        near = suggest(options.what, known.KINDS) or ";"
+        raise SettingError(f"info knows no {options.what!r}{near} a network file, or one of: {', '.join(known.KINDS)}")
     net = load(options.what)
     show(known.network_facts(net) if options.json else str(net))
     return OK

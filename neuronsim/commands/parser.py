@@ -43,6 +43,9 @@ def _add_new(commands: Any) -> None:
     new.add_argument(
         "--targets", metavar="NAME,…", help="the columns of the CSV file that are targets (default: the last)"
     )
+    new.add_argument(
+        "--features", metavar="NAME,…", type=_names, help="the columns to predict from (default: all but the targets)"
+    )
     new.add_argument("--classes", action="store_true", help="its one target column holds classes, by number or name")
     new.add_argument("--wiring", metavar="NAME", default="layered", help="how it is wired (default: layered)")
 

@@ -21,6 +21,14 @@ from neuronsim.errors import FileError, SettingError, UnknownNameError, suggest
 _DELIMITERS = ",;\t|: "
 
 
+class _Wanted(NamedTuple):
+    """Which columns are asked for, by name or position; features None: all others."""
+
+    targets: Sequence[str | int]
+    features: Sequence[str | int] | None
+    classes: bool
+
+
 class _Table(NamedTuple):
     names: tuple[str, ...]
     values: NDArray[np.float64]  # (n_rows, n_columns)
@@ -32,6 +40,7 @@ def read_csv(
     path: str | os.PathLike[str],
     targets: Sequence[str | int] | str | int = (),
     *,
+    features: Sequence[str | int] | str | int | None = None,
     header: bool | None = None,
     delimiter: str = ",",
     classes: bool = False,
@@ -43,8 +52,10 @@ def read_csv(
     path : str or path
         The file, in UTF-8.
     targets : str, int or sequence of them
-        The columns that become T, by name, or by position from 0 (negative from the end); the others, in
-        their order, become X.
+        The columns that become T, by name, or by position from 0 (negative from the end).
+    features : str, int, sequence of them or None
+        The columns that become X, in this order; None: all others. What stands in columns that are neither is not
+        looked at.
     header : bool or None
         Whether the first line holds names. None: it does where none of its cells is a number. Without a
         header columns are called ``c0``, ``c1``, ….
@@ -65,7 +76,7 @@ def read_csv(
         The file is missing or unreadable, a line is too short or too long, a cell is blank
         or no finite number.
     UnknownNameError
-        A target is no column of the file.
+        A target or a feature is no column of the file.
     """
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter not in _DELIMITERS:
         allowed = ", ".join(map(repr, _DELIMITERS))
@@ -73,11 +84,10 @@ def read_csv(
     targets = [targets] if isinstance(targets, str | int) else targets
     if classes and len(targets) != 1:
         raise SettingError(f"classes=True takes one target column, not {len(targets)}")
-    table = _read_table(file_path(path), header, delimiter, targets if classes else ())
-    chosen = _positions(path, table.names, targets)
-    others = [k for k in range(len(table.names)) if k not in chosen]
-    if not others:
-        raise SettingError(f"all columns of {path} are targets; leave at least one for X")
+    features = [features] if isinstance(features, str | int) else features
+    wanted = _Wanted(targets, features, classes)
+    table = _read_table(file_path(path), header, delimiter, wanted)
+    chosen, others = _chosen(path, table.names, wanted)
     T: NDArray[np.float64] | NDArray[np.int32] = table.values[:, chosen]
     labels: tuple[str, ...] = ()
     if classes:
@@ -93,9 +103,27 @@ def read_csv(
     )
 
 
-def _positions(path: str | os.PathLike[str], names: tuple[str, ...], targets: Sequence[str | int]) -> list[int]:
+def _chosen(path: str | os.PathLike[str], names: tuple[str, ...], wanted: _Wanted) -> tuple[list[int], list[int]]:
+    """The positions of the targets and of the features."""
+    chosen = _positions(path, names, wanted.targets)
+    if wanted.features is None:
+        others = [k for k in range(len(names)) if k not in chosen]
+        if not others:
+            raise SettingError(f"all columns of {path} are targets; leave at least one for X")
+        return chosen, others
+    others = _positions(path, names, wanted.features, "features")
+    both = [names[k] for k in others if k in chosen]
+    if both or not others:
+        why = f"column {both[0]!r} is a target, too" if both else "they are none"
+        raise SettingError(f"features of {path}: {why}; name the columns that become X")
+    return chosen, others
+
+
+def _positions(
+    path: str | os.PathLike[str], names: tuple[str, ...], columns: Sequence[str | int], what: str = "targets"
+) -> list[int]:
     found: list[int] = []
-    for target in targets:
+    for target in columns:
         if isinstance(target, str) and target in names:
             position = names.index(target)
         elif isinstance(target, int) and -len(names) <= target < len(names):
@@ -104,7 +132,7 @@ def _positions(path: str | os.PathLike[str], names: tuple[str, ...], targets: Se
             near = suggest(target, names) if isinstance(target, str) else ""
             raise UnknownNameError(f"no column {target!r} in {path}{near or ';'} columns: {', '.join(names)}")
         if position in found:
-            raise SettingError(f"column {names[position]!r} is named twice among the targets; once is enough")
+            raise SettingError(f"column {names[position]!r} is named twice among the {what}; once is enough")
         found.append(position)
     return found
 
@@ -126,10 +154,10 @@ def _classes(path: str | os.PathLike[str], table: _Table, column: str) -> tuple[
     return T, tuple(str(k) for k in range(int(T.max()) + 1))
 
 
-def _read_table(path: Path, header: bool | None, delimiter: str, classes: Sequence[str | int]) -> _Table:
+def _read_table(path: Path, header: bool | None, delimiter: str, wanted: _Wanted) -> _Table:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(path, file, header, delimiter, classes)
+            return _parse(path, file, header, delimiter, wanted)
     except FileNotFoundError:
         raise FileError(f"there is no file {path}; check the path and the directory") from None
     except OSError as problem:
@@ -138,7 +166,7 @@ def _read_table(path: Path, header: bool | None, delimiter: str, classes: Sequen
         raise FileError(f"{path} is not UTF-8 text: {problem.reason} at byte {problem.start}") from None
 
 
-def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str, classes: Sequence[str | int]) -> _Table:
+def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str, wanted: _Wanted) -> _Table:
     rows = _rows(path, file, delimiter)
     line, first = next(rows, (0, []))
     if not first:
@@ -147,13 +175,17 @@ def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str, classe
     names = _names(path, line, first) if named else tuple(f"c{k}" for k in range(len(first)))
     values = array("d")
     lines: list[int] = []
-    labelled, labels = _positions(path, names, classes), list[str]()
+    chosen, others = _chosen(path, names, wanted)
+    labelled, labels = chosen if wanted.classes else [], list[str]()
+    ignored = [k for k in range(len(names)) if k not in chosen and k not in others]
     of_numbers = rows if named else chain([(line, first)], rows)
     for line, cells in of_numbers:
         if len(cells) != len(names):
             raise FileError(
                 f"{path}, line {line}: {counted(len(cells), 'cell')}, the file has {counted(len(names), 'column')}"
             )
+        for k in ignored:
+            cells[k] = "0"
         for k in labelled:
             labels.append(cells[k].strip())
             cells[k] = "0" if labels[-1] else ""
@@ -206,13 +238,12 @@ def _numbers(path: Path, line: int, cells: list[str], names: tuple[str, ...]) ->
     for cell, name in zip(cells, names, strict=True):
         number = _number(cell)
         if number is None or not -np.inf < number < np.inf:
-            what = "is blank" if not cell.strip() else f"{cell!r} is no finite number"
-            names_classes = (
-                "" if number is not None or not cell.strip() else "; a target column of names needs classes=True"
-            )
-            raise FileError(
-                f"{path}, line {line}, column {name!r}: {what}; fill it in, or leave the line out{names_classes}"
-            )
+            what, advice = "is blank", "fill it in, or leave the line out"
+            if cell.strip():
+                what = f"{cell!r} is no finite number"
+            if cell.strip() and number is None:
+                advice = "a target column of names needs classes=True; features= takes the columns of numbers alone"
+            raise FileError(f"{path}, line {line}, column {name!r}: {what}; {advice}")
         numbers.append(number)
     return numbers
 

@@ -94,7 +94,8 @@ def _in_words(errors: dict[str, float] | None) -> str:
     """The errors of the first targets."""
     if not errors:
         return ""
-    shown = ", ".join(f"{name} {error:.4g}" for name, error in list(errors.items())[:4])
+    numbers = {name: f"{error:.4g}" if error < 1e4 else f"{error:,.0f}" for name, error in errors.items()}
+    shown = ", ".join(f"{name} {number}" for name, number in list(numbers.items())[:4])
     return f"; rms error: {shown}" + (", …" if len(errors) > 4 else "")
 
 

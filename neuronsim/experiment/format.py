@@ -94,7 +94,12 @@ def make_monitor(table: dict[str, Any]) -> Monitor:
 def make(key: str, table: dict[str, Any]) -> Any:
     """``{ name = "adam", beta1 = 0.8 }`` of ``training.optimizer``, say, as the object itself."""
     objects = keys.OBJECTS[key]
-    name = table.get(objects.chooser)
+    if objects.chooser not in table:
+        raise SettingError(
+            f"training.{key} has {', '.join(table) or 'nothing'}, but no {objects.chooser!r}, which says what "
+            f"{objects.kind} it is: {', '.join(objects.classes)}"
+        )
+    name = table[objects.chooser]
     cls = choose(objects.kind, name, objects.classes)
     check_table(f"training.{key}", table, objects.keys(cls.name))
     if key == "learning_rate":

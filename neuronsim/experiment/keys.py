@@ -143,6 +143,13 @@ CSV = (
                 example=-1,
             ),
             Key(
+                "features",
+                "the columns that become X, by name or position; the rest of the file is not looked at",
+                str | int | list[str | int],
+                without="all but the targets",
+                example=[0, 1],
+            ),
+            Key(
                 "header", "whether the first line holds names", bool, without="if none of it is a number", example=True
             ),
             Key("delimiter", "the character between cells"),

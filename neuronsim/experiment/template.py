@@ -30,6 +30,7 @@ def new(
     wiring: str = "layered",
     *,
     targets: Iterable[str | int] = (-1,),
+    features: Iterable[str | int] | None = None,
     classes: bool = False,
 ) -> None:
     """Write an experiment file that runs as it is; a file that is there is left as it is.
@@ -44,8 +45,10 @@ def new(
         A function of ``ns.wiring``.
     targets : iterable of str or int
         The columns of the CSV file to be predicted.
+    features : iterable of str or int, optional
+        Those to predict from; None: all others.
     classes : bool
-        Whether the one target column of the CSV file holds class numbers.
+        Whether the one target column of the CSV file holds classes.
 
     Raises
     ------
@@ -59,8 +62,10 @@ def new(
     source: dict[str, Any] = {"name": data}
     if Path(data).suffix or Path(data).is_file():
         columns = list(targets)
-        samples = read_csv(data, columns, classes=classes)
+        others = None if features is None else list(features)
+        samples = read_csv(data, columns, features=others, classes=classes)
         source = {"csv": _relative(data, path), "targets": columns} | ({"classes": True} if classes else {})
+        source |= {} if others is None else {"features": others}
     else:
         samples = load(data)
     text = template(path.name, samples, source, wiring)

@@ -231,7 +231,8 @@ function nameText(r) {
   const { x, y, radius, inside, columns, apart } = picture, c = columns.findIndex(column => column.level === N.level[r]), { gap } = columns[c];
   const end = c === 0 ? -1 : c === columns.length - 1 ? 1 : 0, side = end || (gap < 2 * radius + 16 ? 1 : 0);
   const most = Math.min(LONGEST, end ? LONGEST : Math.floor((side ? apart - 2 * radius - 12 : apart) / LETTER));
-  if (!inside && (most < 3 || side && (gap < 12 || !end && N.ids.length > 100))) return null;
+  const cut = name => name.length > most && most < 6;
+  if (!inside && (most < 2 || cut(N.names[r]) || side && (gap < 12 || !end && N.ids.length > 100))) return null;
   const place = inside ? { x: x[r], y: y[r] } : side ? { x: x[r] + side * (radius + 5), y: y[r], style: `text-anchor:${side < 0 ? "end" : "start"}` } : { x: x[r], y: y[r] - radius - 8 };
   return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, fitted(N.names[r], most));
 }
@@ -247,7 +248,7 @@ function levelWords(level) {
 
 /** Above each level its size, below it what is left out and the means; where levels are close, only some have room for words. */
 function columnWords() {
-  const { columns, height, apart } = picture, every = Math.ceil(92 / apart);
+  const { columns, height, apart } = picture, every = Math.ceil(118 / apart);
   const text = (column, y, size, ...words) => el("text", { class: "column", x: column.x, y, "font-size": size }, ...words);
   return columns.map((column, c) => {
     const left = column.n - column.rows.length, words = levelWords(column.level), alone = c === 0 || column === columns.at(-1);

@@ -14,7 +14,16 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFor
 from numpy.typing import ArrayLike
 
 from neuronsim.errors import DataError
-from neuronsim.plots.figures import INK, Picture, finite_or_nan, new_axes, spans_decades, style_curves, style_right_axis
+from neuronsim.plots.figures import (
+    INK,
+    Picture,
+    check_drawn,
+    finite_or_nan,
+    new_axes,
+    spans_decades,
+    style_curves,
+    style_right_axis,
+)
 from neuronsim.run import Run
 
 _LOSSES = {
@@ -58,6 +67,7 @@ def history(run: Run, ax: Axes | None = None) -> HistoryPicture:
     DataError
         If no epoch was completed.
     """
+    check_drawn(run, "history", Run)
     epochs = run.history.get("epoch", [])
     if not epochs:
         raise DataError(f"the run has no complete epoch to draw (status: {run.status})")

@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from neuronsim.basics.arrays import Floats
+from neuronsim.errors import SettingError
 
 # Orange below zero, blue above: told apart with every common form of colour blindness.
 SIGNED = LinearSegmentedColormap.from_list(
@@ -55,6 +56,13 @@ class Picture:
 
     def _repr_png_(self) -> bytes | None:
         return encoded(self.ax, "png", 100) if self.own else None
+
+
+def check_drawn(given: object, function: str, *kinds: type) -> None:
+    """Raise SettingError for what a function of ``ns.plot`` does not draw."""
+    if not isinstance(given, kinds):
+        wanted = " or ".join(f"a {kind.__name__}" for kind in kinds).replace("StepResult", "Step")
+        raise SettingError(f"plot.{function} draws {wanted}, not {given!r:.60} ({type(given).__name__})")
 
 
 def encoded(axes: Axes, kind: str, dpi: float) -> bytes:

@@ -21,7 +21,15 @@ from PIL import Image
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
-from neuronsim.plots.figures import INK, finite_or_nan, new_figure, spans_decades, style_curves, zero_centred
+from neuronsim.plots.figures import (
+    INK,
+    check_drawn,
+    finite_or_nan,
+    new_figure,
+    spans_decades,
+    style_curves,
+    zero_centred,
+)
 from neuronsim.plots.graph import draw
 from neuronsim.plots.view import View, view
 from neuronsim.run import Run
@@ -66,6 +74,7 @@ def animation(
     NotKnownError
         If the run kept no snapshots.
     """
+    check_drawn(run, "animation", Run)
     path = Path(path)
     writer = _writer(path, fps)
     replay = run.replay

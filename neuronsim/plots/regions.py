@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from neuronsim.basics.arrays import Array, Floats, Integers
 from neuronsim.errors import DataError
 from neuronsim.network import Network
-from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, literally, new_axes
+from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, check_drawn, literally, new_axes
 
 _RESOLUTION = 200
 _MARKERS = "os^Dv<>P"
@@ -56,6 +56,7 @@ def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None 
     DataError
         If there are not two inputs, or no samples to show the region of.
     """
+    check_drawn(net, "decision_boundary", Network)
     points = np.asarray(X, np.float64)
     if net.n_inputs != 2 or points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise DataError(

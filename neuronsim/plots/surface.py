@@ -18,7 +18,7 @@ from neuronsim.basics.arrays import Array, Floats, Reals
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.network import Network
-from neuronsim.plots.figures import INK, Picture, literally, new_axes, spans_decades, write
+from neuronsim.plots.figures import INK, Picture, check_drawn, literally, new_axes, spans_decades, write
 
 _RESOLUTION = 41
 _N_LEVELS = 13
@@ -81,6 +81,7 @@ def loss_surface(
     DataError
         If the loss is finite nowhere.
     """
+    check_drawn(net, "loss_surface", Network)
     copy = net.copy()
     (along_x, i, name_x), (along_y, j, name_y) = _two(copy, parameters)
     here = float(along_x[i]), float(along_y[j])

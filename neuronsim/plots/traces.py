@@ -11,7 +11,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuronsim.errors import DataError
-from neuronsim.plots.figures import INK, Picture, finite_or_nan, literally, new_axes, style_curves, style_right_axis
+from neuronsim.plots.figures import (
+    INK,
+    Picture,
+    check_drawn,
+    finite_or_nan,
+    literally,
+    new_axes,
+    style_curves,
+    style_right_axis,
+)
 from neuronsim.tracing.monitor import Monitor, Series
 
 # By field: its label, its colour. Errors and changes are smaller than signals by far: they get an axis of their own.
@@ -59,6 +68,7 @@ def trace(watch: Monitor, what: Any, ax: Axes | None = None) -> TracePicture:
     DataError
         If the run made no step.
     """
+    check_drawn(watch, "trace", Monitor)
     series = watch[what]
     if not len(watch):
         raise DataError("the run made no step: there is nothing to draw")

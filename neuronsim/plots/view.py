@@ -11,6 +11,7 @@ from neuronsim.errors import SettingError, suggest
 from neuronsim.graph.folding import relevance
 from neuronsim.graph.graph import Graph
 from neuronsim.network import Network
+from neuronsim.plots.figures import check_drawn
 from neuronsim.tracing.result import StepResult
 
 FIELDS = {
@@ -68,6 +69,7 @@ class View:
 
 def view(shown: Network | StepResult, color: str | None) -> View:
     """What a picture of a network or a step shows; neither is changed."""
+    check_drawn(shown, "network", Network, StepResult)
     field = "bias" if color == "b" else color
     if field is not None and field not in FIELDS:
         near = suggest(str(color), FIELDS)

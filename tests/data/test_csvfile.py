@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronsim.data import read_csv
-from neuronsim.errors import FileError, SettingError, UnknownNameError
+from neuronsim.errors import FileError, NeuronsimError, SettingError, UnknownNameError
 
 
 class TestCsv:
@@ -79,6 +79,21 @@ class TestCsv:
         file.write_bytes(b"a,b\n1,\xff\n")
         with pytest.raises(FileError, match="not UTF-8"):
             read_csv(file)
+
+    def test_features_that_are_chosen(self, tmp_path: Path) -> None:
+        """The columns that nobody asked for may hold anything."""
+        path = tmp_path / "homes.csv"
+        path.write_text("area,kind,rooms,price,city\n10,flat,2,100,\n20,house,3,200,Rome\n")
+        data = read_csv(path, "price", features=["rooms", "area"])
+        assert (data.features, data.targets) == (("rooms", "area"), ("price",))
+        assert data.X.tolist() == [[2, 10], [3, 20]]
+        assert read_csv(path, "kind", features=0, classes=True).classes == ("flat", "house")
+        with pytest.raises(FileError, match=r"line 2, column 'kind': 'flat' is no finite number; .*features= takes"):
+            read_csv(path, "price")
+        wrong = [(["price"], "a target, too"), ([], "they are none"), (["rom"], "did you mean 'rooms'")]
+        for features, message in wrong:
+            with pytest.raises(NeuronsimError, match=message):
+                read_csv(path, "price", features=features)
 
     def test_unknown_target(self, tmp_path: Path) -> None:
         file = self.write(tmp_path, "temp,t\n1,2\n")

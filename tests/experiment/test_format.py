@@ -82,6 +82,8 @@ class TestReading:
             ({"optimizer": {"name": "adma"}}, "unknown optimizer 'adma'; did you mean 'adam'"),
             ({"optimizer": {"name": "adam", "beta3": 1}}, "unknown key 'training.optimizer.beta3'"),
             ({"stop": {"name": "plateau"}}, "training.stop lacks 'patience'"),
+            ({"stop": {"rule": "plateau"}}, "training.stop has rule, but no 'name', which says what stopping rule"),
+            ({"learning_rate": {"rate": 1}}, "training.learning_rate has rate, but no 'schedule', which says what"),
             ({"learning_rate": {"schedule": "cosin"}}, "unknown schedule 'cosin'; did you mean 'cosine'"),
         ],
     )

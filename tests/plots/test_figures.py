@@ -1,10 +1,15 @@
 """What pictures share: axes that are given, figures of their own, and that nothing global is touched."""
 
+from collections.abc import Callable
+
 import matplotlib as mpl
+import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from pictures import run_of, small
 
+from neuronsim import plots
+from neuronsim.errors import SettingError
 from neuronsim.plots import decision_boundary, history, network, network_html
 from neuronsim.plots.figures import SIGNED, zero_centred
 
@@ -53,3 +58,19 @@ def test_pictures_do_not_load_pyplot() -> None:
 
     code = "import sys, neuronsim.plots; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.network(3), r"plot\.network draws a Network or a Step, not 3 \(int\)"),
+        (lambda: plots.history(small()), r"plot\.history draws a Run, not <Network.*\(Network\)"),
+        (lambda: plots.trace(small(), "h1"), r"plot\.trace draws a Monitor"),
+        (lambda: plots.animation(small(), "a.gif"), r"plot\.animation draws a Run"),
+        (lambda: plots.decision_boundary([1], [], []), r"plot\.decision_boundary draws a Network"),
+        (lambda: plots.loss_surface(None, [], [], []), r"plot\.loss_surface draws a Network, not None"),
+    ],
+)
+def test_what_is_not_drawn_is_said(draw: Callable[[], object], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        draw()
