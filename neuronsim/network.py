@@ -649,7 +649,7 @@ class Network:
         progress: bool | None = None,
         snapshots: str | bool | int = "auto",
         checkpoint: str | os.PathLike[str] | None = None,
-        resume: bool = False,
+        resume: bool | Run = False,
         threads: int | None = None,
     ) -> Run:
         """Train from the parameters as they are (L3, L4).
@@ -692,8 +692,12 @@ class Network:
         snapshots : "auto", False or int
             How many bytes the states may take that are kept for ``run.at``; "auto" is a quarter of the free memory, at
             most 256 MB. X and T are referred to, not copied.
-        checkpoint, resume : None, False
-            For a later version, which will resume runs; anything else is refused.
+        checkpoint : None
+            For a later version, which will write them; anything else is refused.
+        resume : Run, optional
+            Go on from this run: optimiser state, schedule, order of samples, history. Two fits of 5 epochs are one of
+            10, bit for bit. Data, batch size and optimiser must be the same, all else may differ. After edits of the
+            wiring, parameters that are still there keep their state, by name, and new ones begin with none.
         threads : int, optional
             None: as many as the work is worth. The bits do not depend on it.
 

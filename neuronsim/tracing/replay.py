@@ -6,6 +6,7 @@ come from far it leaves marks on the way, √gap apart, so that going back step 
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ class Replay:
     mean : bool
         Whether gradients are means over a batch, or sums.
     steps_per_epoch, n_steps : int
+    first_step : int
+        That of a run which goes on from another one: steps before it are the other's.
     diverged : bool
         Whether the run ended because the step after its last one left the finite numbers: `failed` is that step.
 
@@ -61,6 +64,7 @@ class Replay:
         self._recording = recording = run.recording
         self._step_type = step_type  # of the steps that it makes
         self.n_steps = run.n_steps
+        self.first_step = run.recording.snapshots.first
         self.diverged = run.status == "diverged"
         self.graph: Graph = recording.graph
         self.X, self.T = recording.X, recording.T
@@ -78,9 +82,22 @@ class Replay:
         self._snapshots = recording.snapshots
         self._marks: dict[int, State] = {}
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-        self._here = 0  # the session's arrays are those before this step
-        self._state: State | None = self._snapshots.states[0]  # a copy of them, where there is one
+        self._here = self.first_step  # the session's arrays are those before this step
+        self._state: State | None = self._snapshots.states[self.first_step]  # a copy of them, where there is one
+        self._session.restore(self._state)
         self._last: StepResult | None = None
+
+    @cached_property
+    def before(self) -> "Replay | None":
+        """That of the run which this one goes on from; None where there is none, or the wiring was edited since."""
+        earlier = self.run.resumed
+        if earlier is None or earlier.recording is None or earlier.carry is None:
+            return None
+        return Replay(earlier, self._step_type) if earlier.carry.same_wiring(self._recording.graph) else None
+
+    def _of(self, step: int) -> "Replay":
+        """The replay that makes a step."""
+        return self if step >= self.first_step or self.before is None else self.before._of(step)
 
     # ── what each step had ──
 
@@ -105,11 +122,13 @@ class Replay:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        return float(self.schedule.rates(step, 1, self.epoch(step))[0])
+        return float(self._of(step).schedule.rates(step, 1, self.epoch(step))[0])
 
     def at(self, step: int) -> StepResult:
         """Any step, 0 ≤ step < n_steps."""
         q = self._checked(step, self.n_steps)
+        if q < self.first_step:
+            return self._of(q).at(q)
         if self._last is None or self._last.number != q:
             self._last = self._make(q)
         return self._last
@@ -120,11 +139,14 @@ class Replay:
         if start < stop:
             self._checked(start, self.n_steps)
             self._checked(stop - 1, self.n_steps)
-        return (self._make(q) for q in range(start, stop))
+        return (self._of(q)._make(q) for q in range(start, stop))
 
     def parameters(self, step: int) -> Parameters:
         """Weights, biases and slopes before a step; those before step ``n_steps`` are the final ones."""
-        self._seek(self._checked(step, self.n_steps + 1))
+        q = self._checked(step, self.n_steps + 1)
+        if q < self.first_step:
+            return self._of(q).parameters(q)
+        self._seek(q)
         return Parameters(*self._copies()[:3])
 
     def signals(self, step: int) -> StepResult:
@@ -154,6 +176,11 @@ class Replay:
         """A step below ``end``, and data as they were."""
         if not is_whole(step):
             raise SettingError(f"a step is a whole number, not {step!r}")
+        if 0 <= step < self.first_step and self._of(int(step)) is self:
+            raise SettingError(
+                f"step {step:,} was made by the run that this one goes on from, before the wiring was edited or "
+                f"without snapshots: ask that one; this one begins with step {self.first_step:,}"
+            )
         if not 0 <= step < end:
             span = f"steps go from 0 to {end - 1:,}" if end else "it made no step"
             failed = "; run.replay.failed() is the one at which it diverged" if self.diverged else ""
@@ -220,7 +247,7 @@ class Replay:
                 raise self._other_data()
 
     def _other_data(self) -> DataError:
-        self._load(0, self._snapshots.states[0])
+        self._load(self.first_step, self._snapshots.states[self.first_step])
         self._marks.clear()
         self._last = None
         return DataError(

@@ -1,5 +1,6 @@
 """``fit``: every argument checked before anything changes, then training, which Ctrl-C ends between two chunks."""
 
+import math
 import signal
 import threading
 import warnings
@@ -19,6 +20,7 @@ from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.training import snapshots, stop
+from neuronsim.training.carry import Carry, carried
 from neuronsim.training.order import Order, order_of
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
@@ -52,6 +54,7 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
             is_complete = trainer.train(interrupted, bar)
         if run.recording is not None:
             run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
+        run.carry = carried(trainer.session, run.n_steps, trainer.order, trainer.best)
         if is_complete:
             trainer.restore_best()
     if run.status == "diverged":
@@ -72,12 +75,22 @@ def _prepare(
     x, t, loss = runtime.data(X, T, given.loss)
     columns = settings.columns(has_classes(loss))
     stop.check_monitors(settings.stop, columns)
-    seed = seeds.seed_of(given.rng)
+    before = _run_before(given)
+    seed = seeds.seed_of(given.rng) if before is None else before.order.seed
     order, validation = _division(runtime, (x, t), given, seed)
     trained = order.trained if len(order.held_out) else None
     session = Session(engine, x, t, loss, _session_settings(settings, order.n_samples), trained)
+    if before is not None:
+        before.check(session, order)
+        before.hand_over(session)
     schedule, most_bytes = settings.learning_rate, settings.snapshots
-    understood = {"rng": seed, "loss": loss.name, "optimizer": settings.optimizer, "learning_rate": schedule}
+    understood = {
+        "resume": before is not None,
+        "rng": seed,
+        "loss": loss.name,
+        "optimizer": settings.optimizer,
+        "learning_rate": schedule,
+    }
     run = result_type(
         seed,
         vars(given) | understood,
@@ -85,13 +98,38 @@ def _prepare(
         unrecorded=snapshots.refusal(most_bytes, session.arrays()),
         held_out=order.held_out,
     )
+    if before is not None:
+        _go_on(run, before, given.resume)
     if not run.unrecorded:
-        run.recording = snapshots.begin_recording(session, schedule, order, most_bytes)
-    n_steps = settings.epochs * session.steps_per_epoch
-    watching = _watching(WatchedRun(engine, n_steps, len(x), session.batch_size), given.monitors)
+        run.recording = snapshots.begin_recording(session, schedule, order, most_bytes, run.n_steps)
+    first_epoch = run.n_steps // session.steps_per_epoch
+    n_steps = (first_epoch + settings.epochs) * session.steps_per_epoch
+    watched = WatchedRun(engine, n_steps, len(x), session.batch_size, run.n_steps)
+    watching = _watching(watched, given.monitors)
     if watching is not None:
         session.watch(watching.recorder, watching.wants_inputs)
-    return Trainer(session, run, settings, order, validation, watching), run
+    best = None if before is None else before.best
+    return Trainer(session, run, settings, order, validation, watching, best=best), run
+
+
+def _run_before(given: FitSettings) -> Carry | None:
+    """The end of the run to go on from, if there is one."""
+    if given.resume is False or given.resume is None:
+        return None
+    run = given.resume
+    if not isinstance(run, RunResult) or run.carry is None:
+        raise SettingError(f"resume takes a run, what fit returned, not {run!r:.60}")
+    if given.rng is not None and seeds.seed_of(given.rng) != run.seed:
+        raise SettingError(f"rng={given.rng!r}: the run to go on from has the seed {run.seed}; leave rng out")
+    return run.carry
+
+
+def _go_on(run: RunResult, before: Carry, earlier: RunResult) -> None:
+    """Count steps and epochs from where the earlier run ended; what it did not look at is not known."""
+    run.n_steps, run.resumed = before.n_steps, earlier
+    unknown = [math.nan] * earlier.n_epochs
+    for name, column in run.history.items():
+        column.extend(earlier.history.get(name, unknown))
 
 
 def _session_settings(settings: Resolved, n_samples: int) -> SessionSettings:

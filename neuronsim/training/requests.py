@@ -13,7 +13,7 @@ from neuronsim.kernels.lanes import WIDTH
 from neuronsim.kernels.watch import signals
 from neuronsim.kernels.watch.alarms import ALARM, TOGETHER, Alarms, firing_type, judged_type
 from neuronsim.kernels.watch.conditions import INSTRUCTION
-from neuronsim.kernels.watch.monitors import MONITOR, Monitors, item_type
+from neuronsim.kernels.watch.monitors import MONITOR, NEVER, Monitors, item_type
 
 NEURON_FIELDS = {"z": signals.Z, "y": signals.Y, "delta": signals.DELTA, "b": signals.B, "db": signals.DB}
 EDGE_FIELDS = {"w": signals.W, "gradient": signals.GRADIENT, "dw": signals.DW}
@@ -84,14 +84,16 @@ class AlarmRequest:
     capacity: int
 
 
-def lay_out_monitors(engine: Engine, requests: Sequence[MonitorRequest]) -> Monitors:
-    """Tables and arrays of all monitors; nothing is recorded yet."""
+def lay_out_monitors(engine: Engine, requests: Sequence[MonitorRequest], first_step: int = 0) -> Monitors:
+    """Tables and arrays of all monitors of a run that begins with a step; nothing is recorded yet."""
     table = np.zeros(len(requests), MONITOR)
     items = [_items(engine, request) for request in requests]
     for column in ("every", "capacity", "size"):
         table[column] = [min(getattr(request, column), _MOST) for request in requests]
-    table["next"] = [0 if r.every else r.steps[0] for r in requests]
     table["cursor"], table["steps_end"] = _ranges(len(r.steps) for r in requests)
+    past = [0 if r.every else int(np.searchsorted(r.steps, first_step)) for r in requests]
+    table["cursor"] += np.array(past, np.int64)
+    table["next"] = [_next_step(r, k, first_step) for r, k in zip(requests, past, strict=True)]
     table["item"], table["items_end"] = _ranges(map(len, items))
     table["chosen"], table["chosen_end"] = _ranges(len(r.chosen) for r in requests)
     table["values"], values_end = _ranges(table["capacity"] * table["size"])
@@ -106,6 +108,13 @@ def lay_out_monitors(engine: Engine, requests: Sequence[MonitorRequest]) -> Moni
         record_samples=np.empty(records_end.max(initial=0), np.int64),
         lanes=np.zeros(WIDTH[engine.dtype], engine.dtype),
     )
+
+
+def _next_step(request: MonitorRequest, past: int, first_step: int) -> int:
+    """The first step from ``first_step`` on that is recorded, where so many of its listed ones are past."""
+    if request.every:
+        return -(-first_step // request.every) * request.every
+    return int(request.steps[past]) if past < len(request.steps) else NEVER
 
 
 def lay_out_alarms(engine: Engine, requests: Sequence[AlarmRequest]) -> Alarms:

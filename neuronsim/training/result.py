@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from neuronsim.basics.arrays import Integers
+from neuronsim.training.carry import Carry
 from neuronsim.training.snapshots import Recording
 
 
@@ -35,6 +36,10 @@ class RunResult:
         Why there are none.
     held_out : int64 array
         The rows of X that ``validation=0.2`` kept from training, ascending; empty without.
+    resumed : RunResult or None
+        The run that it goes on from; steps and epochs are counted from the first run's.
+    carry : Carry or None
+        What the next run needs to go on.
     """
 
     seed: int
@@ -46,6 +51,8 @@ class RunResult:
     recording: Recording | None = field(default=None, repr=False)
     unrecorded: str = field(default="it was not made by fit", repr=False)
     held_out: Integers = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
+    resumed: "RunResult | None" = field(default=None, repr=False)
+    carry: Carry | None = field(default=None, repr=False)
 
     @property
     def n_epochs(self) -> int:

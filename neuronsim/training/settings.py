@@ -20,9 +20,6 @@ from neuronsim.training.stop import Rule
 
 _NO_LIMIT = "{name}={value!r}: a positive number is needed, or None for no limit"
 
-# Later versions record and resume; until then these arguments take their defaults only.
-_RESERVED = {"checkpoint": None, "resume": False}
-
 
 @dataclass(frozen=True)
 class FitSettings:
@@ -47,7 +44,7 @@ class FitSettings:
     progress: bool | None = None
     snapshots: str | bool | int = "auto"
     checkpoint: str | os.PathLike[str] | None = None
-    resume: bool = False
+    resume: Any = False
     threads: int | None = None
 
     def columns(self, has_classes: bool) -> list[str]:
@@ -66,10 +63,8 @@ class FitSettings:
         SettingError
             For an argument that can't be.
         """
-        for name, allowed in _RESERVED.items():
-            given = getattr(self, name)
-            if given is not allowed and given != allowed:
-                raise SettingError(f"{name}={given!r}: this version does not record or resume runs")
+        if self.checkpoint is not None or self.resume is True:
+            raise SettingError("this version writes no checkpoints yet; resume=run goes on from a run in memory")
         for name in ("shuffle", "evaluate"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise SettingError(f"{name}={getattr(self, name)!r}: True or False is needed")

@@ -61,8 +61,9 @@ class Snapshots:
     keeps between a half of what fits and all of it. The first is always kept, and the last if two fit.
     """
 
-    def __init__(self, start: State, most_bytes: int) -> None:
-        self.states: dict[int, State] = {0: sealed(start)}
+    def __init__(self, start: State, most_bytes: int, first_step: int = 0) -> None:
+        self.first = first_step
+        self.states: dict[int, State] = {first_step: sealed(start)}
         self.interval = 1
         self.capacity = max(1, min(most_bytes // bytes_of(start), MOST_SNAPSHOTS))
         self._due = time.perf_counter() + LEAST_SECONDS
@@ -76,7 +77,7 @@ class Snapshots:
         self.states[step] = sealed(state)
         while len(self.states) > self.capacity:
             self.interval *= 2
-            last = -self.interval
+            last = self.first - self.interval
             for kept in list(self.states):
                 if kept < last + self.interval:
                     del self.states[kept]
@@ -167,7 +168,7 @@ def refusal(most_bytes: int, state: State) -> str:
     )
 
 
-def begin_recording(session: Session, schedule: Schedule, order: Order, most_bytes: int) -> Recording:
+def begin_recording(session: Session, schedule: Schedule, order: Order, most_bytes: int, first_step: int) -> Recording:
     """Begin a recording of a session that has not made a step yet, with snapshots in so many bytes.
 
     The graph and the state are copied.
@@ -182,7 +183,7 @@ def begin_recording(session: Session, schedule: Schedule, order: Order, most_byt
         schedule=schedule,
         order=order,
         session=session.settings,
-        snapshots=Snapshots(start, most_bytes),
+        snapshots=Snapshots(start, most_bytes, first_step),
         fingerprints=(fingerprint(X), fingerprint(T)),
     )
 

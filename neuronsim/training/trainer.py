@@ -48,22 +48,25 @@ class Trainer:
     advice: str = "a smaller learning_rate, clip_norm=1, or scaled data"  # where the run diverges
     best: tuple[int, list[Array]] | None = None  # an epoch, and the parameters after it
     begin: float = field(default_factory=time.perf_counter)
+    seconds_before: float = 0.0  # of the runs that it goes on from
 
     def __post_init__(self) -> None:
         self.engine = self.session.engine
         n_threads, asked = self.session.n_threads, self.settings.threads is not None
+        self.seconds_before = max(self.run.history["seconds"], default=0.0)
+        self.first_epoch = self.run.n_steps // self.session.steps_per_epoch
         self.pace = Pace([n_threads] if asked else sorted({n_threads, 1}, reverse=True))
 
     @property
     def seconds(self) -> float:
         """Since the run began."""
-        return time.perf_counter() - self.begin
+        return self.seconds_before + time.perf_counter() - self.begin
 
     def train(self, interrupted: threading.Event, bar: Any) -> bool:
         """All epochs, until something ends them; whether it was a stopping rule, or the last epoch."""
         self.run.reason = f"all {self.settings.epochs} epochs done"
         asks_how_far = any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
-        for epoch in range(self.settings.epochs):
+        for epoch in range(self.first_epoch, self.first_epoch + self.settings.epochs):
             before = [values.copy() for values in self.engine.parameters] if asks_how_far else None
             if not self._train_epoch(epoch, interrupted, bar):
                 return False
@@ -99,14 +102,17 @@ class Trainer:
         figures = [
             f"{word} {self.run.history[name][-1]:.4g}" for name, word in shown.items() if name in self.run.history
         ]
-        bar.set_postfix_str(", ".join([f"epoch {epoch + 1:,} of {self.settings.epochs:,}", *figures]), refresh=False)
+        bar.set_postfix_str(
+            ", ".join([f"epoch {epoch + 1:,} of {self.first_epoch + self.settings.epochs:,}", *figures]), refresh=False
+        )
 
     def _train_epoch(self, epoch: int, interrupted: threading.Event, bar: Any) -> bool:
         """All steps of an epoch; False where the run ended within it."""
         order = self.order.epoch(epoch)
         n_steps = self.session.steps_per_epoch
-        self.session.loss_sum[0] = 0.0
-        done = 0
+        done = self.run.n_steps - epoch * n_steps  # an earlier run may have ended within the epoch
+        if not done:
+            self.session.loss_sum[0] = 0.0
         while done < n_steps:
             made, finite = self._timed_chunk(order, done, epoch)
             done += made

@@ -27,12 +27,15 @@ class WatchedRun:
         Of the network as it is trained.
     n_steps, n_samples, batch_size : int
         Steps of the whole run, samples of the data, and of a step.
+    first_step : int
+        Above 0 where the run goes on from another one.
     """
 
     engine: Engine
     n_steps: int
     n_samples: int
     batch_size: int
+    first_step: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Watching:
         self._alarms = [r for r in self._requests if isinstance(r, AlarmRequest)]
         self.recorder = Recorder(
             clock=np.zeros(1, CLOCK),
-            monitors=lay_out_monitors(self.engine, self._monitors),
+            monitors=lay_out_monitors(self.engine, self._monitors, watched.first_step),
             alarms=lay_out_alarms(self.engine, self._alarms),
             n_inputs=self.engine.graph.n_inputs,
         )

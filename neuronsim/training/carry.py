@@ -1,0 +1,134 @@
+"""What a run hands to the one that goes on from it: how far it is, and what the optimiser keeps of each parameter.
+
+Parameters are known by name: after an edit of the wiring those that are still there keep their state, and new ones
+begin as in a first run.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuronsim.basics.arrays import Array, Integers
+from neuronsim.engine.session import Session
+from neuronsim.errors import DataError, SettingError
+from neuronsim.formulas.optimizers import Optimizer
+from neuronsim.graph.graph import Graph
+from neuronsim.graph.names import Names
+from neuronsim.kernels.arguments import Parameters
+from neuronsim.training.order import Order
+
+
+@dataclass(frozen=True, eq=False)
+class Carry:
+    """The end of a run.
+
+    Attributes
+    ----------
+    n_steps : int
+        Updates made, those of runs before it included.
+    order : Order
+        Of the samples.
+    batch_size : int
+    optimizer : Optimizer
+    names : Names
+        Of the neurons, by id.
+    row_start, sources : int arrays
+        The edges, as the graph has them.
+    states : tuple of Parameters
+        What the optimiser keeps; empty arrays where it keeps nothing.
+    powers, loss_sum : float64 arrays
+        Running products, and the losses of an epoch that is not complete.
+    best : (int, list of arrays) or None
+        An epoch and the parameters after it, which a rule may want back.
+    """
+
+    n_steps: int
+    order: Order
+    batch_size: int
+    optimizer: Optimizer
+    names: Names
+    row_start: Array
+    sources: Array
+    states: tuple[Parameters, Parameters]
+    powers: Array
+    loss_sum: Array
+    best: tuple[int, list[Array]] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps an epoch has."""
+        return -(-self.order.n_samples // self.batch_size)
+
+    def same_wiring(self, graph: Graph) -> bool:
+        """Whether a graph has the same neurons and edges, in the same places."""
+        return (
+            np.array_equal(self.row_start, graph.row_start)
+            and np.array_equal(self.sources, graph.sources)
+            and list(self.names) == list(graph.names)
+        )
+
+    def check(self, session: Session, order: Order) -> None:
+        """Raise SettingError or DataError where a session can't go on from here."""
+        settings = session.settings
+        if settings.optimizer != self.optimizer:
+            raise SettingError(
+                f"resume: the run had {self.optimizer!r}, not {settings.optimizer!r}; its state is of that"
+            )
+        if settings.batch_size != self.batch_size:
+            raise SettingError(f"resume: the run had batch_size={self.batch_size}, not {settings.batch_size}")
+        for what, had, has in (
+            ("samples to train on", self.order.n_samples, order.n_samples),
+            ("samples held out", len(self.order.held_out), len(order.held_out)),
+        ):
+            if had != has:
+                raise DataError(f"resume: the run had {had:,} {what}, not {has:,}; give the same data and validation")
+        if order.shuffle != self.order.shuffle:
+            raise SettingError(f"resume: the run had shuffle={self.order.shuffle}")
+
+    def hand_over(self, session: Session) -> None:
+        """Give a session, which has made no step, the state of the parameters that are still there."""
+        learning, graph = session.learning, session.engine.graph
+        learning.powers[...] = self.powers
+        session.loss_sum[...] = self.loss_sum
+        same = self.same_wiring(graph)
+        neurons = np.arange(graph.n_neurons) if same else self._neurons(graph)
+        edges = np.arange(graph.n_edges) if same else self._edges(graph, neurons)
+        for now, before in zip((learning.first_state, learning.second_state), self.states, strict=True):
+            for values, old, places in zip(now, before, (edges, neurons, neurons), strict=True):
+                if values.size:
+                    kept = places >= 0
+                    values[kept] = old[places[kept]]
+
+    def _neurons(self, graph: Graph) -> Integers:
+        """The id that each neuron had; -1 of a new one."""
+        found = (self.names.row(name) for name in graph.names)
+        return np.array([-1 if row is None else row for row in found], np.int64)
+
+    def _edges(self, graph: Graph, neurons: Integers) -> Integers:
+        """The position that each edge had; -1 of a new one. Edges are ordered by sink, then by source."""
+        sinks = np.repeat(np.arange(len(self.row_start) - 1), np.diff(self.row_start))
+        known = sinks << 32 | self.sources.astype(np.int64)
+        source, sink = neurons[graph.sources], neurons[graph.sinks()]
+        wanted = sink << 32 | source
+        places = np.searchsorted(known, wanted)
+        at = np.minimum(places, max(len(known) - 1, 0))
+        found = (source >= 0) & (sink >= 0) & (known[at] == wanted if len(known) else False)
+        return np.where(found, at, -1)
+
+
+def carried(session: Session, n_steps: int, order: Order, best: tuple[int, list[Array]] | None) -> Carry:
+    """The end of a session's run."""
+    learning, graph = session.learning, session.engine.graph
+    return Carry(
+        n_steps=n_steps,
+        order=order,
+        batch_size=session.batch_size,
+        optimizer=session.settings.optimizer,
+        names=graph.names.copy(),
+        row_start=graph.row_start.copy(),
+        sources=graph.sources.copy(),
+        states=(learning.first_state, learning.second_state),
+        powers=learning.powers,
+        loss_sum=session.loss_sum,
+        best=best,
+    )
