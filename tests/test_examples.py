@@ -151,3 +151,10 @@ def test_the_notebook_prints_again_what_it_holds(capsys) -> None:
         ):  # shown without pyplot, in a fresh kernel too
             assert eval(cell["source"][-1], names)._repr_png_().startswith(b"\x89PNG")
     assert (EXAMPLES / "one_error.ipynb").stat().st_size < 1_000_000
+
+
+def test_growing(run) -> None:
+    out = run("growing", 3)
+    kept, rebuilt = map(float, re.search(r"median loss: kept (\S+), rebuilt ([0-9.]+);", out).groups())
+    assert kept < rebuilt / 3
+    assert "kept is lower for 2 of 3 seeds" in out
