@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neuronsim.network import Network
     from neuronsim.run import Run
     from neuronsim.storage import load
+    from neuronsim.storage.runs import load_run
     from neuronsim.tracing.alarm import Alarm
     from neuronsim.tracing.monitor import Monitor
     from neuronsim.training import stop
@@ -42,6 +43,7 @@ _NAMES = {
     "Run": "run",
     "gradient_descent": "formulas.descent",
     "load": "storage",
+    "load_run": "storage.runs",
     "numerical_gradient": "formulas.descent",
     "random_search": "formulas.descent",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "errors",
     "gradient_descent",
     "load",
+    "load_run",
     "losses",
     "numerical_gradient",
     "optimizers",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neuronsim.analysis.ledger import Ledger
     from neuronsim.analysis.paths import Paths
     from neuronsim.graph.selection import Selection
+    from neuronsim.network import Network
     from neuronsim.step import Step
     from neuronsim.tracing.replay import Replay
 
@@ -207,6 +208,53 @@ class Run(RunResult):
         from neuronsim.page import write
 
         return write(self, path, steps=steps, neurons=neurons, title=title)
+
+    @property
+    def network(self) -> Network:
+        """The network after the run, whatever was done with it since: a copy of its own.
+
+        Raises
+        ------
+        NotKnownError
+            If the run kept no snapshots.
+        """
+        from neuronsim.network import Network
+
+        replay, best = self.replay, None if self.carry is None else self.carry.best
+        graph = replay.recorded_graph.copy()
+        kept = None if self.restored is None or best is None else best[1]
+        after = replay.parameters(self.n_steps) if kept is None else kept
+        for values, new in zip((graph.weights, graph.biases, graph.slopes), after, strict=True):
+            values[...] = new
+        return Network.from_graph(graph)
+
+    def save(self, directory: str | os.PathLike[str], *, data: bool = True, overwrite: bool = False) -> Path:
+        """Write the run into a directory, for `neuronsim.load_run`: any step can be made again on another day.
+
+        Parameters
+        ----------
+        directory : str or path
+            Made if need be.
+        data : bool
+            Whether X and T are written, too; without, they are given to ``load_run`` again.
+        overwrite : bool
+            Whether a run that is there may be replaced.
+
+        Returns
+        -------
+        Path
+            The directory.
+
+        Raises
+        ------
+        NotKnownError
+            If the run kept no snapshots.
+        FileError
+            If there is a run already, or the directory cannot be written.
+        """
+        from neuronsim.storage.runs import save_run
+
+        return save_run(self, directory, data=data, overwrite=overwrite)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_replay": None}

@@ -117,8 +117,10 @@ def _run_before(given: FitSettings) -> Carry | None:
     if given.resume is False or given.resume is None:
         return None
     run = given.resume
-    if not isinstance(run, RunResult) or run.carry is None:
+    if not isinstance(run, RunResult):
         raise SettingError(f"resume takes a run, what fit returned, not {run!r:.60}")
+    if run.carry is None:
+        raise SettingError(f"resume: nothing can go on from this run: {run.unrecorded}")
     if given.rng is not None and seeds.seed_of(given.rng) != run.seed:
         raise SettingError(f"rng={given.rng!r}: the run to go on from has the seed {run.seed}; leave rng out")
     return run.carry

@@ -40,6 +40,8 @@ class RunResult:
         The run that it goes on from; steps and epochs are counted from the first run's.
     carry : Carry or None
         What the next run needs to go on.
+    restored : int or None
+        The epoch whose parameters a rule put back at the end.
     """
 
     seed: int
@@ -53,6 +55,7 @@ class RunResult:
     held_out: Integers = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
     resumed: "RunResult | None" = field(default=None, repr=False)
     carry: Carry | None = field(default=None, repr=False)
+    restored: int | None = field(default=None, repr=False)
 
     @property
     def n_epochs(self) -> int:

@@ -94,6 +94,7 @@ class Trainer:
         epoch, kept = self.best
         for values, best in zip(self.engine.parameters, kept, strict=True):
             values[...] = best
+        self.run.restored = epoch
         self.run.reason += f"; the parameters are those after epoch {epoch}, the best one"
 
     def _show(self, bar: Any, epoch: int) -> None:
