@@ -692,12 +692,15 @@ class Network:
         snapshots : "auto", False or int
             How many bytes the states may take that are kept for ``run.at``; "auto" is a quarter of the free memory, at
             most 256 MB. X and T are referred to, not copied.
-        checkpoint : None
-            For a later version, which will write them; anything else is refused.
-        resume : Run, optional
-            Go on from this run: optimiser state, schedule, order of samples, history. Two fits of 5 epochs are one of
-            10, bit for bit. Data, batch size and optimiser must be the same, all else may differ. After edits of the
-            wiring, parameters that are still there keep their state, by name, and new ones begin with none.
+        checkpoint : str or path, optional
+            A directory in which the run keeps where it is, every 10 seconds and at its end. With ``resume=True`` the
+            same call goes on from there, after a crash or a kill, and ends with the same bits; monitors and alarms
+            begin anew.
+        resume : Run or bool
+            True: see ``checkpoint``. A run: go on from it, with its optimiser state, schedule, order of samples and
+            history: two fits of 5 epochs are one of 10, bit for bit. Data, batch size and optimiser must be the same,
+            all else may differ. After edits of the wiring, parameters that are still there keep their state, by name,
+            and new ones begin with none.
         threads : int, optional
             None: as many as the work is worth. The bits do not depend on it.
 
@@ -726,7 +729,12 @@ class Network:
             monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
             threads=threads,
         )  # fmt: skip
-        return fit(self.runtime, X, T, settings, Run)
+        keeper = None
+        if checkpoint is not None:
+            from neuronsim.storage.checkpoints import Checkpoints
+
+            keeper = Checkpoints(checkpoint, goes_on=resume is True)
+        return fit(self.runtime, X, T, settings, Run, keeper)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a ``.safetensors`` or ``.json`` file, which `neuronsim.load` reads: the same bits come back.

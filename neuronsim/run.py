@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from neuronsim.errors import NotKnownError
 from neuronsim.training.result import RunResult
 
 if TYPE_CHECKING:
@@ -220,11 +221,10 @@ class Run(RunResult):
         """
         from neuronsim.network import Network
 
-        replay, best = self.replay, None if self.carry is None else self.carry.best
-        graph = replay.recorded_graph.copy()
-        kept = None if self.restored is None or best is None else best[1]
-        after = replay.parameters(self.n_steps) if kept is None else kept
-        for values, new in zip((graph.weights, graph.biases, graph.slopes), after, strict=True):
+        if self.recording is None or self.carry is None:
+            raise NotKnownError(f"the network after this run was not kept: {self.unrecorded}")
+        graph = self.recording.graph.copy()
+        for values, new in zip((graph.weights, graph.biases, graph.slopes), self.carry.parameters, strict=True):
             values[...] = new
         return Network.from_graph(graph)
 

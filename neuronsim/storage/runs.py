@@ -28,7 +28,7 @@ from neuronsim.basics.atomic import replacing
 from neuronsim.basics.checked import real, whole
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.learning import SessionSettings
-from neuronsim.engine.session import Session
+from neuronsim.engine.session import Session, State
 from neuronsim.errors import DataError, FileError, NeuronsimError, NotKnownError
 from neuronsim.formulas.losses import LOSSES, Loss
 from neuronsim.formulas.optimizers import OPTIMIZERS
@@ -41,11 +41,12 @@ from neuronsim.storage import binary
 from neuronsim.storage.state import network_of, state_of
 from neuronsim.training.carry import Carry
 from neuronsim.training.order import Order
+from neuronsim.training.result import RunResult
 from neuronsim.training.snapshots import Recording, Snapshots, fingerprint, sealed
 
 FORMAT = 1
 _KIND = "neuronsim run"
-_FILES = ("network", "start", "states")
+FILES = ("network", "start", "states")
 
 
 def save_run(run: Run, directory: str | os.PathLike[str], *, data: bool = True, overwrite: bool = False) -> Path:
@@ -61,19 +62,34 @@ def save_run(run: Run, directory: str | os.PathLike[str], *, data: bool = True, 
         (folder / "run.json").unlink(missing_ok=True)  # what it speaks of is about to change
     except OSError as problem:
         raise FileError(f"{folder} cannot be written: {problem.strerror or problem}") from None
-    binary_of(run.network, folder / "network.safetensors")
-    binary_of(Network.from_graph(recording.graph.copy()), folder / "start.safetensors")
-    _write(folder / "states.safetensors", _states(recording, carry))
-    written = {name: _digest(folder / f"{name}.safetensors") for name in _FILES}
+    write_arrays(folder, recording, carry, recording.snapshots.states)
+    written = {name: digest(folder / f"{name}.safetensors") for name in FILES}
     if data:
         _write(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
-        written["data"] = _digest(folder / "data.safetensors")
+        written["data"] = digest(folder / "data.safetensors")
     if run.resumed is not None and run.resumed.recording is not None and isinstance(run.resumed, Run):
         save_run(run.resumed, folder / "before", data=False, overwrite=overwrite)
-    facts = {"kind": _KIND, "format": FORMAT, **_facts(run, recording, carry), "digests": written}
+    write_facts(folder, run, recording, carry, written)
+    return folder
+
+
+def write_arrays(folder: Path, recording: Recording, carry: Carry, states: dict[int, State]) -> None:
+    """The networks before and after, and states by step."""
+    start, end = recording.graph.copy(), recording.graph.copy()
+    for values, new in zip((end.weights, end.biases, end.slopes), carry.parameters, strict=True):
+        values[...] = new
+    binary_of(Network.from_graph(end), folder / "network.safetensors")
+    binary_of(Network.from_graph(start), folder / "start.safetensors")
+    _write(folder / "states.safetensors", _states(states, carry))
+
+
+def write_facts(
+    folder: Path, run: RunResult, recording: Recording, carry: Carry, written: dict[str, str], ended: bool = True
+) -> None:
+    """``run.json``, which makes the other files a run."""
+    facts = {"kind": _KIND, "format": FORMAT, **_facts(run, recording, carry), "ended": ended, "digests": written}
     with replacing(folder / "run.json") as beside:
         beside.write_text(json.dumps(facts, indent=1, allow_nan=False, default=repr) + "\n", encoding="utf-8")
-    return folder
 
 
 def load_run(directory: str | os.PathLike[str], *, data: tuple[ArrayLike, ArrayLike] | None = None) -> Run:
@@ -126,15 +142,15 @@ def _write(path: Path, arrays: dict[str, Array]) -> None:
             raise OSError(None, str(problem)) from problem
 
 
-def _states(recording: Recording, carry: Carry) -> dict[str, Array]:
+def _states(states: dict[int, State], carry: Carry) -> dict[str, Array]:
     """Snapshots by step, the end, and the best parameters."""
-    found = {f"before.{q}.{k}": v for q, state in recording.snapshots.states.items() for k, v in enumerate(state)}
+    found = {f"before.{q}.{k}": v for q, state in states.items() for k, v in enumerate(state)}
     end = (*carry.states[0], *carry.states[1], carry.powers, carry.loss_sum)
     found |= {f"end.{k}": values for k, values in enumerate(end)}
     return found | {f"best.{k}": values for k, values in enumerate([] if carry.best is None else carry.best[1])}
 
 
-def _facts(run: Run, recording: Recording, carry: Carry) -> dict[str, Any]:
+def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]:
     """Everything that is no array, and the numbers that are few."""
     settings = asdict(recording.session) | {"optimizer": {"name": recording.session.optimizer.name}}
     settings["optimizer"] |= asdict(recording.session.optimizer)
@@ -142,7 +158,7 @@ def _facts(run: Run, recording: Recording, carry: Carry) -> dict[str, Any]:
         "seed": run.seed,
         "status": run.status,
         "reason": run.reason,
-        "n_steps": run.n_steps,
+        "n_steps": carry.n_steps,
         "first_step": recording.snapshots.first,
         "restored": run.restored,
         "history": {name: [_as_text(v) for v in column] for name, column in run.history.items()},
@@ -151,7 +167,7 @@ def _facts(run: Run, recording: Recording, carry: Carry) -> dict[str, Any]:
         "session": settings,
         "shuffle": recording.order.shuffle,
         "held_out": recording.order.held_out.tolist(),
-        "fingerprints": [digest.hex() for digest in recording.fingerprints],
+        "fingerprints": [mark.hex() for mark in recording.fingerprints],
         "best": None if carry.best is None else carry.best[0],
         "settings": {name: _plain(value) for name, value in run.settings.items() if name != "monitors"},
     }
@@ -162,12 +178,19 @@ def _as_text(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
+def _as_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(f"{value!r} in the history")
+    return float(value) if isinstance(value, str) else value
+
+
 def _plain(value: Any) -> Any:
     """Settings that are no numbers or words are kept as they print."""
     return value if isinstance(value, str | int | float | bool | None) else repr(value)[:200]
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -191,9 +214,9 @@ def _read_facts(folder: Path) -> dict[str, Any]:
 
 
 def _run(folder: Path, facts: dict[str, Any], data: tuple[ArrayLike, ArrayLike] | None) -> Run:
-    for name, digest in facts["digests"].items():
+    for name, known in facts["digests"].items():
         path = folder / f"{Path(name).name}.safetensors"
-        if not path.is_file() or _digest(path) != digest:
+        if not path.is_file() or digest(path) != known:
             raise FileError(f"{path} is missing or damaged: it is not what run.json says")
     start = network_of(binary.read(folder / "start.safetensors"))
     arrays = load_file(folder / "states.safetensors")
@@ -203,12 +226,13 @@ def _run(folder: Path, facts: dict[str, Any], data: tuple[ArrayLike, ArrayLike] 
         seed=whole("seed", facts["seed"], 0),
         settings=facts["settings"]
         | {"optimizer": settings.optimizer, "learning_rate": from_settings(facts["schedule"])},
-        history={name: [float(v) for v in column] for name, column in facts["history"].items()},
+        history={name: [_as_number(v) for v in column] for name, column in facts["history"].items()},
         n_steps=whole("n_steps", facts["n_steps"], 0),
         status=str(facts["status"]),
         reason=str(facts["reason"]),
         held_out=np.array(facts["held_out"], np.int64),
         restored=facts["restored"],
+        ended=bool(facts["ended"]),
     )
     found = _data(folder, facts, start, loss, data)
     if found is None:
@@ -216,7 +240,9 @@ def _run(folder: Path, facts: dict[str, Any], data: tuple[ArrayLike, ArrayLike] 
         return run
     session = Session(Engine(start.graph), *found, loss, settings)
     order = _order(run, len(found[0]), bool(facts["shuffle"]))
-    run.carry = _carry(facts, start.graph, session, order, arrays)
+    end = binary.read(folder / "network.safetensors").arrays
+    parameters = _like(session.arrays()[:3], [end.weights, end.biases, end.slopes], "network")
+    run.carry = _carry(facts, start.graph, session, order, arrays, Parameters(*parameters))
     run.recording = _recording(facts, start.graph, session, order, arrays)
     if (folder / "before" / "run.json").exists():
         run.resumed = load_run(folder / "before", data=found)
@@ -272,14 +298,19 @@ def _data(
 
 def _checked(arrays: dict[str, Array], names: list[str], like: list[Array]) -> list[Array]:
     """Arrays of a file, of the types and shapes that the network asks for."""
-    found = [arrays[name] for name in names]
-    for name, values, expected in zip(names, found, like, strict=True):
+    return _like(like, [arrays[name] for name in names], "states")
+
+
+def _like(like: list[Array], found: list[Array], what: str) -> list[Array]:
+    for values, expected in zip(found, like, strict=True):
         if values.shape != expected.shape or values.dtype != expected.dtype:
-            raise FileError(f"states.safetensors: {name} is {values.shape} {values.dtype}, not {expected.shape}")
+            raise FileError(f"{what}.safetensors has {values.shape} {values.dtype} for {expected.shape}")
     return found
 
 
-def _carry(facts: dict[str, Any], graph: Graph, session: Session, order: Order, arrays: dict[str, Array]) -> Carry:
+def _carry(
+    facts: dict[str, Any], graph: Graph, session: Session, order: Order, arrays: dict[str, Array], now: Parameters
+) -> Carry:
     parameters, end = session.arrays()[:3], session.arrays()[3:]
     found = _checked(arrays, [f"end.{k}" for k in range(len(end))], end)
     best = None
@@ -294,6 +325,7 @@ def _carry(facts: dict[str, Any], graph: Graph, session: Session, order: Order, 
         row_start=graph.row_start,
         sources=graph.sources,
         states=(Parameters(*found[:3]), Parameters(*found[3:6])),
+        parameters=now,
         powers=found[6],
         loss_sum=found[7],
         best=best,
@@ -319,5 +351,5 @@ def _recording(
         order=order,
         session=session.settings,
         snapshots=snapshots,
-        fingerprints=tuple(bytes.fromhex(digest) for digest in facts["fingerprints"]),  # type: ignore[arg-type]
+        fingerprints=tuple(bytes.fromhex(mark) for mark in facts["fingerprints"]),  # type: ignore[arg-type]
     )

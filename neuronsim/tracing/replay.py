@@ -87,11 +87,6 @@ class Replay:
         self._session.restore(self._state)
         self._last: StepResult | None = None
 
-    @property
-    def recorded_graph(self) -> Graph:
-        """The wiring of the run, with the parameters at its own first step."""
-        return self._recording.graph
-
     @cached_property
     def before(self) -> "Replay | None":
         """That of the run which this one goes on from; None where there is none, or the wiring was edited since."""

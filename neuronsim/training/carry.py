@@ -36,6 +36,8 @@ class Carry:
         The edges, as the graph has them.
     states : tuple of Parameters
         What the optimiser keeps; empty arrays where it keeps nothing.
+    parameters : Parameters
+        As they were then.
     powers, loss_sum : float64 arrays
         Running products, and the losses of an epoch that is not complete.
     best : (int, list of arrays) or None
@@ -50,6 +52,7 @@ class Carry:
     row_start: Array
     sources: Array
     states: tuple[Parameters, Parameters]
+    parameters: Parameters
     powers: Array
     loss_sum: Array
     best: tuple[int, list[Array]] | None = None
@@ -117,8 +120,12 @@ class Carry:
 
 
 def carried(session: Session, n_steps: int, order: Order, best: tuple[int, list[Array]] | None) -> Carry:
-    """The end of a session's run."""
+    """Where a session's run is now; the arrays are copies."""
     learning, graph = session.learning, session.engine.graph
+    first, second, now = (
+        Parameters(*(values.copy() for values in part))
+        for part in (learning.first_state, learning.second_state, learning.parameters)
+    )
     return Carry(
         n_steps=n_steps,
         order=order,
@@ -127,8 +134,9 @@ def carried(session: Session, n_steps: int, order: Order, best: tuple[int, list[
         names=graph.names.copy(),
         row_start=graph.row_start.copy(),
         sources=graph.sources.copy(),
-        states=(learning.first_state, learning.second_state),
-        powers=learning.powers,
-        loss_sum=session.loss_sum,
+        states=(first, second),
+        parameters=now,
+        powers=learning.powers.copy(),
+        loss_sum=session.loss_sum.copy(),
         best=best,
     )

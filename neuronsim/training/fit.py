@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,12 +20,13 @@ from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
+from neuronsim.formulas.schedules import Schedule
 from neuronsim.training import snapshots, stop
-from neuronsim.training.carry import Carry, carried
+from neuronsim.training.carry import Carry
 from neuronsim.training.order import Order, order_of
 from neuronsim.training.result import RunResult
 from neuronsim.training.settings import FitSettings, Resolved
-from neuronsim.training.trainer import Trainer
+from neuronsim.training.trainer import Keeper, Trainer
 from neuronsim.training.watching import WatchedRun, Watcher, Watching
 
 _FRACTION = "{name}={value!r}: validation takes a pair (X, T), or a fraction of the samples in {interval} to hold out"
@@ -32,7 +34,14 @@ _FRACTION = "{name}={value!r}: validation takes a pair (X, T), or a fraction of 
 R = TypeVar("R", bound=RunResult)
 
 
-def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, result_type: type[R]) -> R:
+def fit(
+    runtime: Runtime,
+    X: ArrayLike,
+    T: ArrayLike,
+    settings: FitSettings,
+    result_type: type[R],
+    keeper: Keeper | None = None,
+) -> R:
     """Train a network from its parameters as they are, in place (L3, L4); ``Network.fit`` says how.
 
     Parameters
@@ -43,7 +52,12 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
         `RunResult`, or a class of it that people hold; monitors are handed that object.
     """
     with runtime.turns.training:
-        trainer, run = _prepare(runtime, X, T, settings, result_type)
+        kept = _kept(runtime, X, T, settings, keeper)
+        if isinstance(kept, result_type) and kept.carry is not None and _is_complete(kept, settings):
+            _take(runtime, kept.carry)
+            return kept
+        trainer, run = _prepare(runtime, X, T, settings, result_type, kept)
+        trainer.keeper = keeper
         runtime.forget()
         with (
             trainer.engine.at_most(settings.threads),
@@ -54,9 +68,11 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
             is_complete = trainer.train(interrupted, bar)
         if run.recording is not None:
             run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
-        run.carry = carried(trainer.session, run.n_steps, trainer.order, trainer.best)
         if is_complete:
             trainer.restore_best()
+        run.carry = trainer.carry()
+        if keeper is not None:
+            keeper.write(run, run.carry, True)
     if run.status == "diverged":
         warnings.warn(
             f"training {run.reason}; the network holds the state before that step. Try {trainer.advice}",
@@ -66,8 +82,34 @@ def fit(runtime: Runtime, X: ArrayLike, T: ArrayLike, settings: FitSettings, res
     return run
 
 
+def _kept(runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, keeper: Keeper | None) -> RunResult | None:
+    """The run of which a checkpoint is there, if it is asked for."""
+    given.resolved()
+    if keeper is not None and not given.snapshots:
+        raise SettingError("a checkpoint needs snapshots: leave snapshots=False out")
+    if keeper is None or given.resume is not True:
+        return None
+    x, t, _ = runtime.data(X, T, given.loss)
+    kept = keeper.latest(x, t)
+    if kept is not None and kept.carry is not None and not kept.carry.same_wiring(runtime.graph):
+        raise DataError(f"the checkpoint in {given.checkpoint} is of another network: its neurons or edges differ")
+    return kept
+
+
+def _is_complete(kept: RunResult, given: FitSettings) -> bool:
+    """Whether a checkpoint is of a run that has ended as this call would."""
+    return kept.ended and (kept.status in ("stopped", "diverged") or kept.n_epochs >= given.epochs)
+
+
+def _take(runtime: Runtime, carry: Carry) -> None:
+    """Give the network the parameters of a checkpoint."""
+    runtime.forget()
+    for values, kept in zip(runtime.engine().parameters, carry.parameters, strict=True):
+        values[...] = kept
+
+
 def _prepare(
-    runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, result_type: type[R]
+    runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, result_type: type[R], kept: RunResult | None
 ) -> tuple[Trainer, R]:
     """Check every argument, before anything changes."""
     settings = given.resolved()
@@ -75,7 +117,8 @@ def _prepare(
     x, t, loss = runtime.data(X, T, given.loss)
     columns = settings.columns(has_classes(loss))
     stop.check_monitors(settings.stop, columns)
-    before = _run_before(given)
+    earlier = given.resume if kept is None else kept
+    before = _run_before(given, earlier)
     seed = seeds.seed_of(given.rng) if before is None else before.order.seed
     order, validation = _division(runtime, (x, t), given, seed)
     trained = order.trained if len(order.held_out) else None
@@ -99,24 +142,39 @@ def _prepare(
         held_out=order.held_out,
     )
     if before is not None:
-        _go_on(run, before, given.resume)
-    if not run.unrecorded:
-        run.recording = snapshots.begin_recording(session, schedule, order, most_bytes, run.n_steps)
+        _go_on(run, before, earlier)
     first_epoch = run.n_steps // session.steps_per_epoch
+    if kept is not None:  # the same call again: its epochs are those of the whole run
+        settings = replace(settings, epochs=settings.epochs - first_epoch)
     n_steps = (first_epoch + settings.epochs) * session.steps_per_epoch
-    watched = WatchedRun(engine, n_steps, len(x), session.batch_size, run.n_steps)
-    watching = _watching(watched, given.monitors)
+    watching = _watching(WatchedRun(engine, n_steps, len(x), session.batch_size, run.n_steps), given.monitors)
     if watching is not None:
         session.watch(watching.recorder, watching.wants_inputs)
+    if kept is not None and before is not None:
+        _take(runtime, before)
+    if not run.unrecorded:
+        run.recording = _recording(session, schedule, order, most_bytes, run, kept)
     best = None if before is None else before.best
     return Trainer(session, run, settings, order, validation, watching, best=best), run
 
 
-def _run_before(given: FitSettings) -> Carry | None:
+def _recording(
+    session: Session, schedule: Schedule, order: Order, most_bytes: int, run: RunResult, kept: RunResult | None
+) -> snapshots.Recording:
+    """From here on; or from the start of the run of a checkpoint that had the same settings: then it is one run."""
+    same = None if kept is None else kept.recording
+    if same is None or (same.schedule, same.session, same.loss) != (schedule, session.settings, session.loss):
+        return snapshots.begin_recording(session, schedule, order, most_bytes, run.n_steps)
+    run.resumed, first = None, same.snapshots.first
+    states = snapshots.Snapshots(same.snapshots.states[first], most_bytes, first)
+    states.states[run.n_steps] = snapshots.sealed(session.state())
+    return replace(same, snapshots=states)
+
+
+def _run_before(given: FitSettings, run: Any) -> Carry | None:
     """The end of the run to go on from, if there is one."""
-    if given.resume is False or given.resume is None:
+    if run is False or run is None or run is True:  # True: there is no checkpoint yet
         return None
-    run = given.resume
     if not isinstance(run, RunResult):
         raise SettingError(f"resume takes a run, what fit returned, not {run!r:.60}")
     if run.carry is None:

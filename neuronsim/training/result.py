@@ -42,6 +42,8 @@ class RunResult:
         What the next run needs to go on.
     restored : int or None
         The epoch whose parameters a rule put back at the end.
+    ended : bool
+        False of a checkpoint that was written on the way.
     """
 
     seed: int
@@ -56,6 +58,7 @@ class RunResult:
     resumed: "RunResult | None" = field(default=None, repr=False)
     carry: Carry | None = field(default=None, repr=False)
     restored: int | None = field(default=None, repr=False)
+    ended: bool = field(default=True, repr=False)
 
     @property
     def n_epochs(self) -> int:

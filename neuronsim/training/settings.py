@@ -63,8 +63,10 @@ class FitSettings:
         SettingError
             For an argument that can't be.
         """
-        if self.checkpoint is not None or self.resume is True:
-            raise SettingError("this version writes no checkpoints yet; resume=run goes on from a run in memory")
+        if self.resume is True and self.checkpoint is None:
+            raise SettingError("resume=True goes on from checkpoint=directory; resume=run from a run in memory")
+        if self.checkpoint is not None and not isinstance(self.resume, bool):
+            raise SettingError("resume=run goes on from a run in memory; with checkpoint= give resume=True or False")
         for name in ("shuffle", "evaluate"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise SettingError(f"{name}={getattr(self, name)!r}: True or False is needed")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -23,6 +23,7 @@ from neuronsim.engine.session import Session
 from neuronsim.formulas.losses import advice_outside
 from neuronsim.graph.parameters import ParameterRef
 from neuronsim.training import stop
+from neuronsim.training.carry import Carry, carried
 from neuronsim.training.order import Order
 from neuronsim.training.pace import Pace
 from neuronsim.training.result import RunResult
@@ -30,8 +31,20 @@ from neuronsim.training.settings import Resolved
 from neuronsim.training.watching import Watching
 
 CHUNK_SECONDS = 0.1
+# Between two checkpoints; a power cut costs no more than that.
+CHECKPOINT_SECONDS = 10.0
 # Rates of more steps, 8 bytes each, would be fresh memory for each chunk: 5 ns of a tiny network's 60 a sample.
 MOST_STEPS = 2**17
+
+
+class Keeper(Protocol):
+    """Where checkpoints of a run are kept."""
+
+    def latest(self, X: Array, T: Array) -> RunResult | None:
+        """The run as its newest whole checkpoint has it, with these data; None if there is none."""
+
+    def write(self, run: RunResult, carry: Carry, ended: bool) -> None:
+        """Keep where the run is now; what was kept before stays until this is whole."""
 
 
 @dataclass
@@ -46,6 +59,7 @@ class Trainer:
     watching: Watching | None
     chunk: int = 1
     advice: str = "a smaller learning_rate, clip_norm=1, or scaled data"  # where the run diverges
+    keeper: Keeper | None = None
     best: tuple[int, list[Array]] | None = None  # an epoch, and the parameters after it
     begin: float = field(default_factory=time.perf_counter)
     seconds_before: float = 0.0  # of the runs that it goes on from
@@ -53,6 +67,7 @@ class Trainer:
     def __post_init__(self) -> None:
         self.engine = self.session.engine
         n_threads, asked = self.session.n_threads, self.settings.threads is not None
+        self.kept_at = self.begin
         self.seconds_before = max(self.run.history["seconds"], default=0.0)
         self.first_epoch = self.run.n_steps // self.session.steps_per_epoch
         self.pace = Pace([n_threads] if asked else sorted({n_threads, 1}, reverse=True))
@@ -64,7 +79,7 @@ class Trainer:
 
     def train(self, interrupted: threading.Event, bar: Any) -> bool:
         """All epochs, until something ends them; whether it was a stopping rule, or the last epoch."""
-        self.run.reason = f"all {self.settings.epochs} epochs done"
+        self.run.reason = f"all {self.first_epoch + self.settings.epochs} epochs done"
         asks_how_far = any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
         for epoch in range(self.first_epoch, self.first_epoch + self.settings.epochs):
             before = [values.copy() for values in self.engine.parameters] if asks_how_far else None
@@ -79,7 +94,19 @@ class Trainer:
             if why is not None:
                 self.run.status, self.run.reason = "stopped", why
                 break
+            self._keep_checkpoint()
         return True
+
+    def carry(self) -> Carry:
+        """What a run that goes on from here needs."""
+        return carried(self.session, self.run.n_steps, self.order, self.best)
+
+    def _keep_checkpoint(self) -> None:
+        """Write a checkpoint, unless the last one is young: the history speaks of complete epochs only."""
+        now = time.perf_counter()
+        if self.keeper is not None and now - self.kept_at >= CHECKPOINT_SECONDS:
+            self.keeper.write(self.run, self.carry(), False)
+            self.kept_at = time.perf_counter()
 
     def _keep_best(self, epoch: int) -> None:
         """Copy the parameters after an epoch that is the best so far, for a rule that wants them back."""
@@ -123,6 +150,8 @@ class Trainer:
                 return False
             if self._is_ended(interrupted, done == n_steps):
                 return done == n_steps
+            if done < n_steps:
+                self._keep_checkpoint()
         return True
 
     def _timed_chunk(self, order: Array, done: int, epoch: int) -> tuple[int, bool]:

@@ -157,8 +157,8 @@ def test_what_was_not_looked_at_is_not_known() -> None:
         ({"shuffle": False}, "the run had shuffle=True"),
         ({"validation": 0.5}, "4 samples to train on, not 2"),
         ({"resume": "run"}, "resume takes a run, what fit returned, not 'run'"),
-        ({"resume": True}, "resume=run goes on from a run in memory"),
-        ({"checkpoint": "there"}, "writes no checkpoints yet"),
+        ({"resume": True}, "resume=run from a run in memory"),
+        ({"checkpoint": "there"}, "with checkpoint= give resume=True or False"),
     ],
 )
 def test_refused(settings: dict, message: str) -> None:
