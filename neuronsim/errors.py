@@ -28,6 +28,7 @@ from typing import TypeVar
 __all__ = [
     "BusyError",
     "CheckError",
+    "CheckpointWarning",
     "CompileWarning",
     "CycleError",
     "DataError",
@@ -134,6 +135,10 @@ class CheckError(NeuronsimError, AssertionError):
 
 class DivergenceWarning(RuntimeWarning):
     """Training left the finite numbers; the network holds the state before that step."""
+
+
+class CheckpointWarning(RuntimeWarning):
+    """A checkpoint could not be written; the run goes on."""
 
 
 class CompileWarning(RuntimeWarning):

@@ -30,11 +30,11 @@ def new(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Train as an experiment file says, and write a run directory."""
-    if options.resume:
-        return wrong_usage("--resume is not possible in this version: runs write no checkpoints yet")
     plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
     if options.output:
-        outcome = experiment.run(plan, options.output, overwrite=options.overwrite)
+        outcome = experiment.run(plan, options.output, overwrite=options.overwrite, resume=options.resume)
+    elif options.resume and (Path("runs") / plan.name).exists():
+        outcome = experiment.run(plan, Path("runs") / plan.name, resume=True)
     else:
         with _new_directory(plan.name) as directory:
             outcome = experiment.run(plan, directory)

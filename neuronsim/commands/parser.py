@@ -56,7 +56,9 @@ def _add_run(commands: Any) -> None:
     run.add_argument("-o", "--output", metavar="DIR", help="the run directory (default: a new one in runs/)")
     run.add_argument("--overwrite", action="store_true", help="replace the run that is in DIR")
     _add_overrides(run)
-    run.add_argument("--resume", action="store_true", help=argparse.SUPPRESS)
+    run.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint in DIR (default: runs/NAME), if there is one"
+    )
 
 
 def _add_info(commands: Any) -> None:

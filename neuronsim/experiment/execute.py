@@ -3,6 +3,7 @@
 import csv
 import os
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -99,7 +100,9 @@ def _in_words(errors: dict[str, float] | None) -> str:
     return f"; rms error: {shown}" + (", …" if len(errors) > 4 else "")
 
 
-def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite: bool = False) -> Outcome:
+def run(
+    experiment: Experiment, directory: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False
+) -> Outcome:
     """Train, test and write the run directory.
 
     Parameters
@@ -109,9 +112,12 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
     directory : str or path
         Made if need be, and claimed for this run before it trains. Gets ``network.safetensors`` first, then
         ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``, ``history.png`` (of at least one
-        epoch), and ``trace.safetensors`` where the experiment has a ``[trace]``.
+        epoch), and ``trace.safetensors`` where the experiment has a ``[trace]``; ``checkpoint`` while it trains.
     overwrite : bool
         Whether a run that is there may be replaced, which it is when this one has been trained.
+    resume : bool
+        Whether to go on from the checkpoint in the directory, if there is one: to the same bits as without a break.
+        A ``[trace]`` then holds what came after it.
 
     Raises
     ------
@@ -124,11 +130,16 @@ def run(experiment: Experiment, directory: str | os.PathLike[str], *, overwrite:
     net, prepared, arguments = _ready(experiment)
     data = prepared.data
     with ExitStack() as claims:
-        claims.enter_context(_claimed(directory, experiment, overwrite))
+        kept = directory / "checkpoint"
+        if resume and kept.exists():
+            overwrite = True
+        else:
+            claims.enter_context(_claimed(directory, experiment, overwrite))
+            claims.enter_context(_set_aside(kept))
         # a Ctrl-C that comes after the training must not cost the network
         trained = claims.enter_context(_interrupted_later())
         began = time.perf_counter()
-        done = net.fit(data.X, data.T, snapshots=False, **arguments)
+        done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
         trained.set()
         seconds = time.perf_counter() - began
         _write(directory, experiment, net, done, arguments["monitors"])
@@ -228,9 +239,30 @@ def _claimed(directory: Path, experiment: Experiment, overwrite: bool) -> Iterat
     try:
         yield
     except BaseException:
-        if not (directory / "network.safetensors").exists():
+        if not any((directory / name).exists() for name in ("network.safetensors", "checkpoint")):
             _take_away(made, None if overwrite else described)
         raise
+
+
+@contextmanager
+def _set_aside(checkpoint: Path) -> Iterator[None]:
+    """A checkpoint of the run that is replaced goes with it, and stays if that one stays."""
+    aside = checkpoint.with_name("checkpoint.old")
+    if not checkpoint.exists():
+        yield
+        return
+    try:
+        checkpoint.rename(aside)
+    except OSError as problem:
+        raise FileError(f"{checkpoint} cannot be moved: {problem.strerror or problem}") from None
+    try:
+        yield
+    except BaseException:
+        if not checkpoint.exists():
+            aside.rename(checkpoint)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _take_away(made: list[Path], file: Path | None) -> None:

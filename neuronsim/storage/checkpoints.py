@@ -1,10 +1,11 @@
 """Checkpoints of a run: two directories in turn, so that one is whole whenever the process ends."""
 
 import os
+import warnings
 from pathlib import Path
 
 from neuronsim.basics.arrays import Array
-from neuronsim.errors import FileError
+from neuronsim.errors import CheckpointWarning, FileError
 from neuronsim.storage.runs import FILES, digest, load_run, write_arrays, write_facts
 from neuronsim.training.carry import Carry
 from neuronsim.training.result import RunResult
@@ -48,17 +49,24 @@ class Checkpoints:
         return run
 
     def write(self, run: RunResult, carry: Carry, ended: bool) -> None:
-        """Write where the run is in the place of the older checkpoint."""
+        """Write where the run is in the place of the older checkpoint; a full disk costs the checkpoint, not the run.
+
+        Warns
+        -----
+        CheckpointWarning
+            If it could not be written.
+        """
         recording, folder = run.recording, self.folder / _PLACES[self._turn]
         if recording is None:
             return
+        first = recording.snapshots.first
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "run.json").unlink(missing_ok=True)
-        except OSError as problem:
-            raise FileError(f"{folder} cannot be written: {problem.strerror or problem}") from None
-        first = recording.snapshots.first
-        write_arrays(folder, recording, carry, {first: recording.snapshots.states[first]})
-        written = {name: digest(folder / f"{name}.safetensors") for name in FILES}
-        write_facts(folder, run, recording, carry, written, ended)
-        self._turn = 1 - self._turn
+            write_arrays(folder, recording, carry, {first: recording.snapshots.states[first]})
+            written = {name: digest(folder / f"{name}.safetensors") for name in FILES}
+            write_facts(folder, run, recording, carry, written, ended)
+        except (FileError, OSError) as problem:
+            warnings.warn(f"no checkpoint in {folder}: {problem}; the run goes on", CheckpointWarning, stacklevel=2)
+        else:
+            self._turn = 1 - self._turn

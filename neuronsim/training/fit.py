@@ -56,23 +56,18 @@ def fit(
         if isinstance(kept, result_type) and kept.carry is not None and _is_complete(kept, settings):
             _take(runtime, kept.carry)
             return kept
-        trainer, run = _prepare(runtime, X, T, settings, result_type, kept)
-        trainer.keeper = keeper
+        trainer, run = _prepare(runtime, X, T, settings, result_type, kept, keeper)
         runtime.forget()
-        with (
-            trainer.engine.at_most(settings.threads),
-            _interrupts() as interrupted,
-            trainer.bar(settings.progress) as bar,
-            trainer.watched(),
-        ):
-            is_complete = trainer.train(interrupted, bar)
-        if run.recording is not None:
-            run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
-        if is_complete:
-            trainer.restore_best()
-        run.carry = trainer.carry()
-        if keeper is not None:
-            keeper.write(run, run.carry, True)
+        with trainer.engine.at_most(settings.threads), _interrupts() as interrupted:
+            with trainer.bar(settings.progress) as bar, trainer.watched():
+                is_complete = trainer.train(interrupted, bar)
+            if run.recording is not None:
+                run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
+            if is_complete:
+                trainer.restore_best()
+            run.carry = trainer.carry()
+            if keeper is not None:
+                keeper.write(run, run.carry, True)
     if run.status == "diverged":
         warnings.warn(
             f"training {run.reason}; the network holds the state before that step. Try {trainer.advice}",
@@ -85,8 +80,6 @@ def fit(
 def _kept(runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, keeper: Keeper | None) -> RunResult | None:
     """The run of which a checkpoint is there, if it is asked for."""
     given.resolved()
-    if keeper is not None and not given.snapshots:
-        raise SettingError("a checkpoint needs snapshots: leave snapshots=False out")
     if keeper is None or given.resume is not True:
         return None
     x, t, _ = runtime.data(X, T, given.loss)
@@ -109,7 +102,13 @@ def _take(runtime: Runtime, carry: Carry) -> None:
 
 
 def _prepare(
-    runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, result_type: type[R], kept: RunResult | None
+    runtime: Runtime,
+    X: ArrayLike,
+    T: ArrayLike,
+    given: FitSettings,
+    result_type: type[R],
+    kept: RunResult | None,
+    keeper: Keeper | None,
 ) -> tuple[Trainer, R]:
     """Check every argument, before anything changes."""
     settings = given.resolved()
@@ -127,6 +126,8 @@ def _prepare(
         before.check(session, order)
         before.hand_over(session)
     schedule, most_bytes = settings.learning_rate, settings.snapshots
+    if keeper is not None:  # which keeps the start, too
+        most_bytes = max(most_bytes, snapshots.bytes_of(session.arrays()))
     understood = {
         "resume": before is not None,
         "rng": seed,
@@ -155,7 +156,7 @@ def _prepare(
     if not run.unrecorded:
         run.recording = _recording(session, schedule, order, most_bytes, run, kept)
     best = None if before is None else before.best
-    return Trainer(session, run, settings, order, validation, watching, best=best), run
+    return Trainer(session, run, settings, order, validation, watching, keeper=keeper, best=best), run
 
 
 def _recording(

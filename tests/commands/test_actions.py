@@ -160,7 +160,6 @@ class TestRun:
             (["--set", "training.learning_rate=-1"], 3, "training.learning_rate is -1"),
             (["--set", "network.sizes=[3, 1]"], 3, "2 columns"),
             (["-o", "xor.toml/out"], 3, "xor.toml"),
-            (["--resume"], 2, "--resume is not possible"),
         ],
     )
     def test_errors_are_one_sentence(

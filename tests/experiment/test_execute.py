@@ -35,6 +35,7 @@ class TestRunning:
         out = tmp_path / "deep" / "out"
         experiment.run(experiment.read(write()), out)
         assert sorted(path.name for path in out.iterdir()) == [
+            "checkpoint",
             "experiment.toml", "history.csv", "history.png", "network.safetensors",
         ]  # fmt: skip
         with (out / "history.csv").open(newline="") as file:
@@ -127,10 +128,10 @@ class TestTheDirectory:
     def test_a_run_that_is_there_is_kept(self, write: Any, tmp_path: Path) -> None:
         plan, out = experiment.read(write()), tmp_path / "out"
         experiment.run(plan, out)
-        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
         with pytest.raises(ns.errors.FileError, match=r"there is a run in .*out already.*--overwrite"):
             experiment.run(plan, out)
-        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
         other = experiment.read(write(), ["training.epochs=2"])
         experiment.run(other, out, overwrite=True)
         assert tomllib.loads((out / "experiment.toml").read_text())["training"]["epochs"] == 2
@@ -144,10 +145,10 @@ class TestTheDirectory:
             experiment.run(refused, tmp_path / "deep" / "out", overwrite=overwrite)
         assert not (tmp_path / "deep").exists()
         experiment.run(experiment.read(write()), tmp_path / "good")
-        before = {path.name: path.read_bytes() for path in (tmp_path / "good").iterdir()}
+        before = {path: path.read_bytes() for path in (tmp_path / "good").rglob("*") if path.is_file()}
         with pytest.raises(ns.errors.NeuronsimError):
             experiment.run(refused, tmp_path / "good", overwrite=overwrite)
-        assert {path.name: path.read_bytes() for path in (tmp_path / "good").iterdir()} == before
+        assert {path: path.read_bytes() for path in (tmp_path / "good").rglob("*") if path.is_file()} == before
 
     def test_the_network_is_kept_where_the_rest_cannot_be(
         self, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -173,7 +174,12 @@ class TestTheDirectory:
         monkeypatch.setattr(ns.Network, "save", interrupted)
         with pytest.raises(KeyboardInterrupt):
             experiment.run(experiment.read(write()), tmp_path / "out")
-        assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".toml", ".csv", ".png", ".safetensors"}
+        assert {path.suffix for path in (tmp_path / "out").iterdir() if path.is_file()} == {
+            ".toml",
+            ".csv",
+            ".png",
+            ".safetensors",
+        }
 
 
 CLASSES = """

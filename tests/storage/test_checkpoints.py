@@ -13,7 +13,8 @@ import pytest
 from nets import OPTIMIZERS, awkward_net, bits, data_of, fix_chunks, history_of
 
 import neuronsim as ns
-from neuronsim.errors import DataError, FileError, NeuronsimError, SettingError
+from neuronsim.errors import CheckpointWarning, DataError, FileError, NeuronsimError, SettingError
+from neuronsim.storage import checkpoints
 from neuronsim.training import trainer
 
 SCRIPT = """
@@ -71,9 +72,7 @@ class Ended(Exception):
 
 def cut(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """The process ends when so many checkpoints have been written."""
-    from neuronsim.storage.checkpoints import Checkpoints
-
-    whole, count = Checkpoints.write, 0
+    whole, count = checkpoints.Checkpoints.write, 0
 
     def write(self: Any, *given: Any) -> None:
         nonlocal count
@@ -82,7 +81,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
         if count == after:
             raise Ended
 
-    monkeypatch.setattr(Checkpoints, "write", write)
+    monkeypatch.setattr(checkpoints.Checkpoints, "write", write)
 
 
 @pytest.mark.parametrize("after", [1, 4, 7])
@@ -141,11 +140,7 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         ("given", "message"),
-        [
-            ({"rng": 5}, "has the seed 0; leave rng out"),
-            ({"batch_size": 2}, "the run had batch_size=1, not 2"),
-            ({"snapshots": False}, "a checkpoint needs snapshots"),
-        ],
+        [({"rng": 5}, "has the seed 0; leave rng out"), ({"batch_size": 2}, "the run had batch_size=1, not 2")],
     )
     def test_another_call(self, given: dict[str, Any], message: str, tmp_path: Path) -> None:
         net = awkward_net()
@@ -180,6 +175,18 @@ class TestRefused:
             (tmp_path / place / "states.safetensors").write_bytes(b"cut off")
         with pytest.raises(FileError, match="missing or damaged"):
             nets[1].fit(X, T, rng=0, epochs=3, checkpoint=tmp_path, resume=True)
+
+    def test_a_full_disk_costs_the_checkpoint_alone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        def full(*given: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        net = awkward_net()
+        X, T = data_of(net, 13)
+        monkeypatch.setattr(checkpoints, "write_arrays", full)
+        with pytest.warns(CheckpointWarning, match="No space left on device; the run goes on"):
+            run = net.fit(X, T, rng=0, checkpoint=tmp_path / "there")
+        assert run.status == "finished"
+        assert bits(net) == bits(awkward_fitted(X, T, rng=0))
 
     def test_resume_alone(self) -> None:
         with pytest.raises(SettingError, match="resume=True goes on from checkpoint=directory"):

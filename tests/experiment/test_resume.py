@@ -1,0 +1,86 @@
+"""An experiment that was ended goes on from its checkpoint, to the same bits."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from experiments import XOR
+
+from neuronsim import experiment
+from neuronsim.commands import main as cli
+from neuronsim.errors import FileError, SettingError
+from neuronsim.storage import checkpoints
+from neuronsim.training import trainer
+
+LONG = XOR.replace("epochs = 4", "epochs = 40")
+
+
+class Ended(Exception):
+    """Instead of a kill."""
+
+
+def content(directory: Path) -> dict[str, bytes]:
+    """What a run leaves behind, without what depends on the clock."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.suffix in (".safetensors", ".toml")}
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the next run end after its third checkpoint."""
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+    whole, count = checkpoints.Checkpoints.write, 0
+
+    def write(self: Any, *given: Any) -> None:
+        nonlocal count
+        whole(self, *given)
+        count += 1
+        if count == 3:
+            raise Ended
+
+    monkeypatch.setattr(checkpoints.Checkpoints, "write", write)
+
+
+def test_to_the_same_bits(write: Any, tmp_path: Path, ended: Any) -> None:
+    file = write(LONG)
+    with pytest.raises(Ended):
+        experiment.run(experiment.read(file), tmp_path / "out")
+    assert not (tmp_path / "out" / "network.safetensors").exists()
+    assert (tmp_path / "out" / "experiment.toml").exists()
+    with pytest.raises(FileError, match="there is a run in"):
+        experiment.run(experiment.read(file), tmp_path / "out")
+    outcome = experiment.run(experiment.read(file), tmp_path / "out", resume=True)
+    whole = experiment.run(experiment.read(file), tmp_path / "whole")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+    assert (outcome.epochs, outcome.n_steps, outcome.loss) == (whole.epochs, whole.n_steps, whole.loss)
+
+
+def test_from_the_shell(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = str(write(LONG))
+    name = Path(file).stem
+    assert cli.main(["run", file, "--resume"]) == 0  # nothing there yet
+    assert cli.main(["run", file, "--resume", "--set", "training.epochs=60"]) == 0
+    assert "finished after 60 epochs" in capsys.readouterr().out
+    assert [path.name for path in Path("runs").iterdir()] == [name]
+    assert cli.main(["run", file, "-o", f"runs/{name}", "--resume", "--seed", "9", "--set", "training.epochs=70"]) == 3
+    assert "leave rng out" in capsys.readouterr().err
+
+
+def test_a_replaced_run_takes_its_checkpoint_along(write: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    experiment.run(experiment.read(write(LONG)), out)
+    before = content(out), sorted(path.name for path in (out / "checkpoint").rglob("*"))
+    refused = experiment.read(
+        write(LONG.replace("epochs = 40", 'epochs = 40\noptimizer = "rprop"\nweight_decay = 0.1'))
+    )
+    with pytest.raises(SettingError, match="weight_decay"):
+        experiment.run(refused, out, overwrite=True)
+    assert (content(out), sorted(path.name for path in (out / "checkpoint").rglob("*"))) == before
+    experiment.run(experiment.read(write(LONG.replace("epochs = 40", "epochs = 50"))), out, overwrite=True)
+    assert (
+        experiment.run(experiment.read(write(LONG.replace("epochs = 40", "epochs = 50"))), out, resume=True).epochs
+        == 50
+    )
+    assert not (out / "checkpoint.old").exists()
