@@ -217,7 +217,7 @@ def test_processes_that_compile_at_once(tmp_path: Path):
     both = [place.start(), place.start()]
     for process in both:
         assert place.lines(process)[:3] == RIGHT
-    # a caller kept by one process may look for the leaf of the other, which has replaced it: both are compiled once more
+    # a caller of one process may stand beside a leaf of the other: both are then compiled once more
     assert place.run()[:3] == RIGHT
     assert place.run() == [*RIGHT, *LOADED]
 
