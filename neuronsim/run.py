@@ -99,7 +99,7 @@ class Run(RunResult):
 
         return blame(self.replay, neurons, step)
 
-    def ledger(self, *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
+    def ledger(self, *what: Any, start: int | None = None, stop: int | None = None) -> Ledger:
         """One parameter's change, booked to the samples, classes, epochs and steps that made it.
 
         Parameters
@@ -107,7 +107,8 @@ class Run(RunResult):
         *what : str, int or pair of them
             An edge, ``ledger("i1", "h1")``, or a neuron, ``ledger("h1")``: its bias.
         start, stop : int, optional
-            Steps ``start`` to ``stop - 1``; None: to the last.
+            Steps ``start`` to ``stop - 1``; None: from the first (after an edit of the wiring: the first after it) to
+            the last.
 
         Returns
         -------
@@ -120,7 +121,7 @@ class Run(RunResult):
         return ledger(self.replay, *what, start=start, stop=stop)
 
     def first(
-        self, condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
+        self, condition: str, *, neurons: Any = None, start: int | None = None, stop: int | None = None
     ) -> Occurrence | None:
         """The first step, sample and neuron at which a condition such as ``"isnan(z) | (abs(delta) > 10)"`` holds.
 
@@ -131,7 +132,8 @@ class Run(RunResult):
         neurons : str, int or several, optional
             Only these, by names, ids or globs; of edges, those into them. None: all but inputs.
         start, stop : int, optional
-            Steps ``start`` to ``stop - 1``; None: to the end, and the step at which the run diverged, if it did.
+            Steps ``start`` to ``stop - 1``; None: from the first (after an edit of the wiring: the first after it) to
+            the end, and the step at which the run diverged, if it did.
         """
         from neuronsim.analysis.first import first
 

@@ -3,11 +3,14 @@
 import ast
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from neuronsim.commands import parser
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,6 +54,19 @@ def test_rooms_stand_on_what_they_import(make_house):
 def test_links_lead_somewhere(page):
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link.split("#")[0]).exists()] == []
+
+
+@every_page
+def test_commands_that_are_named_can_be_given(page):
+    """In backticks and in shell blocks; a file that is named need not exist."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:bash|sh|shell|console)\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    lines += re.findall(r"`(neuronsim [^`]+)`", text)
+    commands = [words for line in lines for words in re.findall(r"(?:^|&& |\$ )neuronsim ([a-z][^|&;>#…]*)", line)]
+    for words in map(shlex.split, commands):
+        if len(words) > 1:  # "neuronsim new" alone names the command
+            assert parser.read(words).command == words[0]
 
 
 def test_files_that_are_named_exist():

@@ -178,6 +178,11 @@ class _Search:
         self.levels = _levels(self)
 
     @cached_property
+    def coarse(self) -> list[int]:
+        """A few steps from the first to ``q``, evenly spread."""
+        return self.replay.spread(self.q + 1, COARSE_STEPS)
+
+    @cached_property
     def _then(self) -> Probe:
         """For parameters of earlier steps."""
         return Probe(self.replay, self.rows)
@@ -250,7 +255,7 @@ def _bad(search: _Search, origin: overflow.Origin, y: Reals, where: str, sample:
 def _growth(search: _Search) -> tuple[str, ...]:
     """How the largest weight grew, by a few steps."""
     found = []
-    for q in _coarse(search.q):
+    for q in search.coarse:
         weights = np.abs(search.replay.parameters(q).weights)
         if len(weights):
             found.append(f"{number(float(weights.max()))} before step {q:,}")
@@ -327,7 +332,7 @@ def _dead(search: _Search) -> Iterator[Finding]:
 
 def _since(search: _Search, k: int) -> tuple[int, int]:
     """The last step looked at with relu ``k`` alive, -1 if none, and the first one from which on it is dead."""
-    steps = _coarse(search.q)
+    steps = search.coarse
     alive = next((q for q in reversed(steps) if not search.dead(q)[k]), -1)
     dead = min((q for q in steps if q > alive), default=search.q)
     while 0 <= alive < dead - 1 and len(search.seen) < MOST_STEPS:
@@ -343,7 +348,9 @@ def _dead_group(search: _Search, alive: int, since: int, ids: list[int]) -> Find
     details = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
     advice = "a smaller learning_rate, clip_norm=1, or leaky_relu"
     if alive < 0:
-        when, advice = "from the start", "other initial weights or biases (init='he'), scaled data, or leaky_relu"
+        begin = search.replay.begin
+        when = f"from step {begin:,} on, the first after an edit" if begin else "from the start"
+        advice = "other initial weights or biases (init='he'), scaled data, or leaky_relu"
     elif since - alive > 1:
         when = f"since some step from {alive:,} to {since - 1:,}"
     else:
@@ -416,9 +423,3 @@ def _flat_beyond(code: int) -> float:
         middle = 0.5 * (low + high)
         low, high = (low, middle) if derivative(middle) <= FLAT * derivative(0.0) else (middle, high)
     return high
-
-
-def _coarse(q: int) -> list[int]:
-    """A few steps from 0 to ``q``, evenly spread."""
-    steps: list[int] = evenly_spread(q + 1, COARSE_STEPS).tolist()
-    return steps

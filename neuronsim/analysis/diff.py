@@ -99,12 +99,16 @@ def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False)
         raise SettingError(f"tolerance={tolerance!r}: a number of at least 0 is needed")
     _check_wiring(a.graph, b.graph)
     n = min(a.n_steps, b.n_steps)
-    begin, end, looked_at = 0, n, f"all signals of {n:,} steps"
+    start = max(a.begin, b.begin)
+    begin, end, looked_at = start, n, f"all signals of {n - start:,} steps"
     if not every_step:
-        begin, end, looked_at = _narrowed(a, b, n, tolerance)
+        begin, end, looked_at = _narrowed(a, b, start, n, tolerance)
     causes = tuple(_causes(a, b))
     order = a.graph.plan().order
-    step, found = 0, None if n else _in_parameters(a.graph, a.parameters(0), b.parameters(0), tolerance)
+    step, found = (
+        start,
+        None if n > start else _in_parameters(a.graph, a.parameters(start), b.parameters(start), tolerance),
+    )
     for this, that in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
         step, found = this.number, _first_in(this, that, order, tolerance)
         if found is not None:
@@ -122,14 +126,14 @@ class _Found(NamedTuple):
     values: tuple[float, float] = (np.nan, np.nan)
 
 
-def _narrowed(a: Replay, b: Replay, n: int, tolerance: float) -> tuple[int, int, str]:
+def _narrowed(a: Replay, b: Replay, start: int, n: int, tolerance: float) -> tuple[int, int, str]:
     """The steps that hold the first difference, from … to before …."""
 
     def differ_before(q: int) -> bool:
         return _in_parameters(a.graph, a.parameters(q), b.parameters(q), tolerance) is not None
 
-    same, differs, looked = -1, None, 0
-    for q in sorted({0, *(2**k for k in range(n.bit_length())), n}):
+    same, differs, looked = start - 1, None, 0
+    for q in sorted({start, *(start + 2**k for k in range((n - start).bit_length())), n}):
         looked += 1
         if differ_before(q):
             differs = q
@@ -140,19 +144,19 @@ def _narrowed(a: Replay, b: Replay, n: int, tolerance: float) -> tuple[int, int,
         looked += 1
         same, differs = (same, middle) if differ_before(middle) else (middle, differs)
     looked_at = f"the parameters before {looked} of them"
-    end = n if differs is None else max(differs, min(1, n))
-    begin = n if differs is None else max(differs - 1, 0)
-    begin = min([begin, *_other_inputs(a, b, end)])
+    end = n if differs is None else max(differs, min(start + 1, n))
+    begin = n if differs is None else max(differs - 1, start)
+    begin = min([begin, *_other_inputs(a, b, start, end)])
     walked = f" and all signals of steps {begin:,} to {end - 1:,}" if begin < end else ""
     return begin, end, looked_at + walked
 
 
-def _other_inputs(a: Replay, b: Replay, end: int) -> Iterator[int]:
-    """The first step, if any, before ``end`` that reads other samples in the two runs."""
+def _other_inputs(a: Replay, b: Replay, start: int, end: int) -> Iterator[int]:
+    """The first step, if any, from ``start`` to before ``end`` that reads other samples in the two runs."""
     same_order = a.batch_size == b.batch_size and all(_same(a.rows(q), b.rows(q)) for q in (0, a.steps_per_epoch))
     if same_order and _same(a.X, b.X) and _same(a.T, b.T):
         return
-    for q in range(end):
+    for q in range(start, end):
         rows, others = a.rows(q), b.rows(q)
         if not (_same(a.X[rows], b.X[others]) and _same(a.T[rows], b.T[others])):
             yield q
@@ -246,7 +250,8 @@ def _causes(a: Replay, b: Replay) -> Iterator[str]:
             unequal = this != that
             rows = unequal.any(axis=1) if unequal.ndim == 2 else unequal
             yield f"{name}: {np.count_nonzero(rows):,} of {len(rows):,} rows, the first is row {int(rows.argmax())}"
-    for name, start, its in zip(ARRAYS, a.parameters(0), b.parameters(0), strict=True):
+    begin = max(a.begin, b.begin)
+    for name, start, its in zip(ARRAYS, a.parameters(begin), b.parameters(begin), strict=True):
         unequal = _differ(start, its, 0.0)
         if unequal.any():
             yield f"start: {np.count_nonzero(unequal):,} of the {name} differ before step 0"

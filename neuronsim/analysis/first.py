@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neuronsim.analysis.probe import step_number
+from neuronsim.analysis.probe import first_number, step_number
 from neuronsim.basics.arrays import Array
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import given
@@ -55,9 +55,9 @@ class Occurrence(Explained):
 
 
 def first(
-    replay: Replay, condition: str, *, neurons: Any = None, start: int = 0, stop: int | None = None
+    replay: Replay, condition: str, *, neurons: Any = None, start: int | None = None, stop: int | None = None
 ) -> Occurrence | None:
-    """Walk from ``start`` on until the condition holds; None if it does not before ``stop``.
+    """Walk from ``start`` on, None is the first step, until the condition holds; None if it does not before ``stop``.
 
     Within a step, the earliest sample of the batch, and of it the first neuron in running order; `Run.first` says what
     is asked for.
@@ -69,7 +69,7 @@ def first(
     columns: Array = order[np.isin(order, chosen)]
     if parsed.on_edges:
         columns = np.flatnonzero(np.isin(graph.sinks(), columns))
-    for step in _steps(replay, parsed, step_number(replay, start, "start"), stop):
+    for step in _steps(replay, parsed, first_number(replay, start), stop):
         with np.errstate(all="ignore"):
             values = {field: _READ[field](step)[..., columns] for field in parsed.fields}
         holds = np.atleast_2d(parsed.evaluate(values))

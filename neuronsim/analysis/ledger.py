@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsim.analysis.probe import classes, step_number
+from neuronsim.analysis.probe import classes, first_number, step_number
 from neuronsim.basics.arrays import Reals
 from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import given, number
@@ -186,10 +186,10 @@ class _Booked(NamedTuple):
     decay: float
 
 
-def ledger(replay: Replay, *what: Any, start: int = 0, stop: int | None = None) -> Ledger:
+def ledger(replay: Replay, *what: Any, start: int | None = None, stop: int | None = None) -> Ledger:
     """Replay some steps and book the change of one parameter; `Run.ledger` says what is asked for."""
     parameter = _parameter(replay.graph, what)
-    first, last = step_number(replay, start, "start"), step_number(replay, stop, "stop")
+    first, last = first_number(replay, start), step_number(replay, stop, "stop")
     if first > last:
         raise SettingError(f"start={first} is behind stop={last}")
     before = parameter.value(replay.parameters(first))

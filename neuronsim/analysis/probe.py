@@ -62,6 +62,11 @@ def step_number(replay: Replay, step: Any, what: str = "step") -> int:
     return whole(what, step, 0, replay.n_steps)
 
 
+def first_number(replay: Replay, start: Any) -> int:
+    """The step to begin with; None is the first one that can be made again."""
+    return replay.begin if start is None else step_number(replay, start, "start")
+
+
 def classes(T: NDArray[Any]) -> Integers | None:
     """Each sample's class (n,): class numbers, one-hot rows, or one column of zeros and ones; else None."""
     if T.ndim == 1:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuronsim.analysis.probe import classes
 from neuronsim.basics.arrays import Array
+from neuronsim.basics.words import counted
 from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
 from neuronsim.data.dataset import most_classes
 from neuronsim.errors import DataError, SettingError, choose
@@ -39,16 +40,19 @@ class Prepared:
         (X, T) to look at after each epoch, or None.
     scaler : MinMaxScaler, Standardizer or None
         What T and T_test were scaled by.
+    measured : bool
+        Whether targets are numbers with a unit, not classes by number or by 0 and 1.
     """
 
     data: Dataset
     validation: tuple[Array, Array] | None
     scaler: MinMaxScaler | Standardizer | None = None
+    measured: bool = False
 
     def rms_errors(self, Y: Array, T: Array) -> dict[str, float] | None:
-        """The root mean squared error by target, in the target's own unit; None of classes, by number or by 0 and 1."""
+        """The root mean squared error by target, in the target's own unit; None of classes."""
         names = self.data.targets
-        if self.data.classes or T.ndim != 2 or T.shape[1] != len(names) or classes(T) is not None:
+        if not self.measured or T.shape[1] != len(names):
             return None
         outputs, wanted = (np.asarray(v, np.float64) for v in (Y, T))
         if self.scaler is not None:
@@ -89,6 +93,7 @@ def prepare(
     elif validation is not False and data.T_test is not None:
         X_val, T_val = data.X_test, data.T_test
     for_X, scaler = _scalings(table, data, dtype)
+    measured = not data.classes and data.T.ndim == 2 and classes(data.T) is None
     for_T = _kept if scaler is None else scaler.transform
     return Prepared(
         replace(
@@ -100,6 +105,7 @@ def prepare(
         ),
         None if X_val is None or T_val is None else (for_X(X_val), for_T(T_val)),
         scaler,
+        measured,
     )
 
 
@@ -176,7 +182,22 @@ def _scalings(
         raise SettingError("data.scale_targets is for numbers to be met; class numbers stay as they are")
     unscaled = partial(_divided_by_255, dtype=dtype) if scale == "images" else _kept
     for_X = unscaled if scaler is None else scaler().fit(data.X).transform
-    return for_X, None if target_scaler is None else target_scaler().fit(data.T)
+    return for_X, None if target_scaler is None else _fitted_to_targets(target_scaler(), data)
+
+
+def _fitted_to_targets(scaler: MinMaxScaler | Standardizer, data: Dataset) -> MinMaxScaler | Standardizer:
+    """The scaler, unless a target is constant: it would be lost, in the test data as well."""
+    scaler.fit(data.T)
+    columns = data.T.reshape(len(data.T), -1)
+    constant = np.flatnonzero(columns.min(axis=0) == columns.max(axis=0)).tolist()
+    if constant:
+        name, value = data.targets[constant[0]], float(columns[0, constant[0]])
+        raise DataError(
+            f"target {name!r} is {value:g} in all {counted(len(data.T), 'sample')} to train on: there is nothing to "
+            "learn about it, and no range to scale by; give more samples, another data.test or seed, leave it out, "
+            'or say data.scale_targets = "none"'
+        )
+    return scaler
 
 
 def _kept(array: Array) -> Array:

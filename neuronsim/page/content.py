@@ -8,7 +8,6 @@ import numpy as np
 from neuronsim.analysis.diagnose import Diagnosis
 from neuronsim.basics.arrays import Marks
 from neuronsim.basics.checked import whole
-from neuronsim.basics.spread import evenly_spread
 from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError
 from neuronsim.formulas import activations
@@ -70,7 +69,7 @@ def content(run: Run, steps: Iterable[int] | None = None, neurons: Selection | N
     wanted = _wanted(replay.graph, neurons)
     monitors = _monitors(run)
     diagnosis = run.diagnose()
-    probes = [_at(replay, q) for q in evenly_spread(n_steps, _PROBES).tolist()]
+    probes = [_at(replay, q) for q in replay.spread(n_steps, _PROBES)]
     wanted |= {replay.graph.id(name) for monitor in monitors for name in monitor.neurons}
     wanted |= {k for ids in _named(replay.graph, diagnosis) for k in ids}
     kept = keep(replay.graph, relevance(replay.graph.is_input, [(s.y, s.delta) for s in probes]), wanted)
@@ -96,13 +95,14 @@ def content(run: Run, steps: Iterable[int] | None = None, neurons: Selection | N
         n = max(2, min(MOST_STEPS, (BYTES - len(as_json(found)) - samples.pictures_size) // size))
         uses = samples.uses(n // 3)
         stops = sorted({f["step"] for f in findings if f["step"] is not None})[: n // 4]
-        chosen = with_wanted(with_wanted(spread(n_steps, n), stops, n), uses, n, keep=stops)
+        steps_here = [replay.begin + q for q in spread(n_steps - replay.begin, n)]
+        chosen = with_wanted(with_wanted(steps_here, stops, n), uses, n, keep=stops)
     else:
         allowed = "{name} has {value!r}: whole numbers from {least} to {most:,} are possible"
-        chosen = sorted({whole("steps", q, 0, n_steps - 1, allowed) for q in steps})
+        chosen = sorted({whole("steps", q, replay.begin, n_steps - 1, allowed) for q in steps})
     shown = [_shown(_at(replay, q), kept, samples, uses.get(q)) for q in chosen]
     found["pictures"] = samples.pictures(shown)
-    left_out = _left_out(replay.graph, kept, len(shown), n_steps, len(recorded))
+    left_out = _left_out(replay, kept, len(shown), len(recorded))
     return found | {"steps": without_repetition(shown), "left_out": left_out}
 
 
@@ -155,7 +155,7 @@ def _monitors(run: Run) -> list[Monitor]:
 def _facts(run: Run) -> list[str]:
     """A line about the run."""
     replay, graph = run.replay, run.replay.graph
-    first, last = (f"{replay.rate(q):.6g}" for q in (0, max(0, run.n_steps - 1)))
+    first, last = (f"{replay.rate(q):.6g}" for q in (replay.begin, max(replay.begin, run.n_steps - 1)))
     rate = f"μ = {first}" if first == last else f"μ from {first} to {last}"
     batch = "one sample a step" if replay.batch_size == 1 else f"batches of {replay.batch_size:,}"
     held_out = f", {len(run.held_out):,} of them held out" if len(run.held_out) else ""
@@ -209,11 +209,16 @@ def _others(graph: Graph, left_out: Marks) -> list[str] | None:
     return names if len(names) == len(ids) and sum(map(len, names)) <= _MOST_NAMES else None
 
 
-def _left_out(graph: Graph, kept: Kept, n_shown: int, n_steps: int, n_traces: int) -> list[str]:
+def _left_out(replay: Replay, kept: Kept, n_shown: int, n_traces: int) -> list[str]:
     """What the page does not show, in words."""
-    said = []
+    said, graph = [], replay.graph
+    n_steps = replay.n_steps + replay.diverged - replay.begin
     if n_shown < n_steps:
         said.append(f"{n_shown:,} of {n_steps:,} steps are on this page")
+    if replay.begin:
+        said.append(
+            f"the first {counted(replay.begin, 'step')} were made before an edit of the wiring, and are not here"
+        )
     if kept.folded:
         said.append(
             f"{len(kept.neurons):,} of {graph.n_neurons:,} neurons are drawn, those with the largest mean |δ| and "

@@ -51,7 +51,7 @@ class Samples:
     def uses(self, most: int) -> dict[int, int]:
         """The samples that the first and the last parameters do worst on, by a step close by that trained on each."""
         found: dict[int, int] = {}
-        worst = [[(row, q) for row in self._worst(q)] for q in (0, self.replay.n_steps)]
+        worst = [[(row, q) for row in self._worst(q)] for q in (self.replay.begin, self.replay.n_steps)]
         for row, near in (pair for pairs in zip(*worst, strict=True) for pair in pairs):
             step = self.replay.use(row, near)
             if len(found) < most and step is not None:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neuronsim.basics.atomic import replacing
-from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import (
     INK,
@@ -56,7 +55,7 @@ def animation(
     color : str or None
         As in `network`.
     steps : iterable of int or None
-        Which steps, from 0; None: 60 from first to last.
+        Which steps, from 0; None: 60 from first to last (after an edit of the wiring: from the first after it).
     fps : float
         Frames a second.
 
@@ -78,8 +77,7 @@ def animation(
     path = Path(path)
     writer = _writer(path, fps)
     replay = run.replay
-    spread = evenly_spread(run.n_steps, _N_FRAMES, nearest=True)
-    chosen = sorted({int(q) for q in (spread if steps is None else steps)})
+    chosen = sorted({int(q) for q in (replay.spread(run.n_steps, _N_FRAMES, nearest=True) if steps is None else steps)})
     if not chosen:
         raise DataError("there is no step to draw")
     made, losses = zip(*((view(step, color), step.loss) for step in map(replay.at, chosen)), strict=True)

@@ -59,7 +59,8 @@ def errors(run: Run | Sequence[StepResult], steps: Any = None, ax: Axes | None =
     run : Run or sequence of Step
         What ``net.fit`` returned, which is replayed; or steps, in their order.
     steps : iterable of int or None
-        Which steps of the run, from 0; None: 100 from first to last. Of a run that diverged also the step that failed.
+        Which steps of the run, from 0; None: 100 from first to last (after an edit of the wiring: from
+        the first after it). Of a run that diverged also the step that failed.
     ax : Axes or None
         Where to draw; None: on a new figure.
 
@@ -101,7 +102,7 @@ def _steps(run: Run | Sequence[StepResult], steps: Any) -> Any:
         return run
     replay = run.replay
     if steps is None:
-        chosen = (replay.at(q) for q in evenly_spread(run.n_steps, _MOST_STEPS, nearest=True).tolist())
+        chosen = (replay.at(q) for q in replay.spread(run.n_steps, _MOST_STEPS, nearest=True))
         return [*chosen, replay.failed()] if replay.diverged else chosen
     return (replay.at(int(q)) for q in np.unique(np.asarray(list(steps), np.int64)).tolist())
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.checked import is_whole
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.engine.border import desired
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.session import Session, State
@@ -95,6 +96,16 @@ class Replay:
             return None
         return Replay(earlier, self._step_type) if earlier.carry.same_wiring(self._recording.graph) else None
 
+    @cached_property
+    def begin(self) -> int:
+        """The first step that can be made again: 0, or that of a run which goes on after an edit of the wiring."""
+        return self.first_step if self.before is None else self.before.begin
+
+    def spread(self, stop: int, most: int, *, nearest: bool = False) -> list[int]:
+        """Up to ``most`` of the steps before ``stop`` that can be made again, evenly spread."""
+        steps: list[int] = (self.begin + evenly_spread(stop - self.begin, most, nearest=nearest)).tolist()
+        return steps
+
     def _of(self, step: int) -> "Replay":
         """The replay that makes a step."""
         return self if step >= self.first_step or self.before is None else self.before._of(step)
@@ -118,7 +129,7 @@ class Replay:
             if 0 <= first < self.n_steps:
                 places = np.flatnonzero(self._order_of(epoch) == row)
                 found += (first + places // self.batch_size).tolist()
-        return min((q for q in found if q < self.n_steps), key=lambda q: abs(q - near), default=None)
+        return min((q for q in found if self.begin <= q < self.n_steps), key=lambda q: abs(q - near), default=None)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
@@ -133,8 +144,9 @@ class Replay:
             self._last = self._make(q)
         return self._last
 
-    def walk(self, start: int = 0, stop: int | None = None) -> Iterator[StepResult]:
-        """The steps from ``start`` to before ``stop``, each made once."""
+    def walk(self, start: int | None = None, stop: int | None = None) -> Iterator[StepResult]:
+        """The steps from ``start``, None is `begin`, to before ``stop``, each made once."""
+        start = self.begin if start is None else start
         stop = self.n_steps if stop is None else stop
         if start < stop:
             self._checked(start, self.n_steps)

@@ -37,6 +37,27 @@ class TestData:
         with pytest.raises(SettingError, match="class numbers stay"):
             self.prepare({"name": "moons", "scale_targets": "minmax"}, tmp_path)
 
+    @pytest.mark.parametrize("scale", ["minmax", "standardize"])
+    def test_a_target_that_is_constant_is_not_scaled_away(self, tmp_path: Path, scale: str) -> None:
+        (tmp_path / "a.csv").write_text("a,t,u\n1,3,1\n2,3,2\n3,3,4\n")
+        (tmp_path / "b.csv").write_text("a,t,u\n1,9,5\n")
+        table = {"csv": "a.csv", "targets": ["u", "t"], "test": "b.csv", "scale_targets": scale}
+        with pytest.raises(DataError, match=r"'t' is 3 in all 3 samples .* nothing to learn.*scale_targets = "):
+            self.prepare(table, tmp_path)
+        kept = self.prepare(table | {"scale_targets": "none"}, tmp_path)
+        errors = kept.rms_errors(kept.data.T_test + 1, kept.data.T_test)
+        assert errors == {"u": 1.0, "t": 1.0}
+
+    @pytest.mark.parametrize("scale", ["minmax", "standardize"])
+    def test_two_values_scaled_to_0_and_1_are_no_classes(self, tmp_path: Path, scale: str) -> None:
+        (tmp_path / "a.csv").write_text("a,t\n1,3\n2,9\n3,9\n4,3\n")
+        found = self.prepare({"csv": "a.csv", "targets": ["t"], "scale_targets": scale}, tmp_path)
+        errors = found.rms_errors(found.data.T[[1, 1]], found.data.T[[0, 1]])
+        assert errors == {"t": pytest.approx(np.sqrt(18))}
+        (tmp_path / "c.csv").write_text("a,t\n1,0\n2,1\n")
+        classes = self.prepare({"csv": "c.csv", "targets": ["t"], "scale_targets": scale}, tmp_path)
+        assert classes.rms_errors(classes.data.T, classes.data.T) is None
+
     def test_what_is_looked_at_after_each_epoch(self, tmp_path: Path) -> None:
         table = {"name": "moons", "n": 40, "test": 0.25}
         assert len(self.prepare(table, tmp_path).validation[0]) == 10

@@ -1,6 +1,7 @@
 """A run that goes on from another one: two fits of 5 epochs are one of 10; after edits survivors keep their state."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, NeuronsimError, SettingError
 from neuronsim.formulas.losses import LOSSES
+from neuronsim.page.content import content
 
 dtypes = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
@@ -193,3 +195,49 @@ def test_monitors_count_steps_from_the_first_run(batch_size: int) -> None:
         assert b.step.tolist() == a.step[later].tolist()
         assert b["h1"].y.tobytes() == a["h1"].y[later].tobytes()
     assert rest[2].step.tolist() == list(range(n_steps - 4, n_steps))
+
+
+@pytest.fixture
+def edited() -> ns.Run:
+    """A run of 6 steps that goes on from one of 6, after an edit which added a dead relu."""
+    net = ns.wiring.layered([2, 3, 1], activation="relu", output="identity", rng=0)
+    X, T = data_of(net, 3)
+    first = net.fit(X, T, epochs=2, rng=0)
+    net.add_neuron("late", ["x0", "x1"], activation="relu", bias=-100.0)
+    net.connect("late", "y0")
+    return net.fit(X, T, epochs=2, resume=first)
+
+
+def test_what_looks_at_a_whole_run_begins_with_the_first_step_after_an_edit(edited: ns.Run, tmp_path: Path) -> None:
+    assert (edited.replay.begin, edited.n_steps) == (6, 12)
+    (dead,) = edited.diagnose().of("dead")
+    assert dead.neurons == ("late",)
+    assert "from step 6 on, the first after an edit" in dead.sentence
+    assert edited.first("delta < 1e9").step == 6
+    ledger = edited.ledger("late", "y0")
+    assert (ledger.start, ledger.stop) == (6, 12)
+    assert [step.number for step in edited.replay.walk()] == list(range(6, 12))
+    assert ns.plot.errors(edited).steps.tolist() == list(range(6, 12))
+    assert ns.plot.animation(edited, tmp_path / "film.gif").stat().st_size > 1000
+    assert not edited.diff(edited, every_step=True)
+    assert not edited.diff(edited)
+    for ask in (lambda: edited.first("z > 0", start=0), lambda: edited.ledger("late", start=3), lambda: edited.at(5)):
+        with pytest.raises(SettingError, match="before the wiring was edited"):
+            ask()
+
+
+def test_the_page_of_a_run_after_an_edit(edited: ns.Run, tmp_path: Path) -> None:
+    found = content(edited)
+    assert [step["number"] for step in found["steps"]] == list(range(6, 12))
+    assert "the first 6 steps were made before an edit of the wiring, and are not here" in found["left_out"]
+    assert edited.to_html(tmp_path / "page.html").exists()
+    with pytest.raises(SettingError, match="from 6 to 11"):
+        edited.to_html(tmp_path / "page.html", steps=[0])
+    assert [step["number"] for step in content(edited.resumed)["steps"]] == list(range(6))
+
+
+def test_two_runs_that_differ_after_an_edit(edited: ns.Run) -> None:
+    net, data = edited.network, (edited.recording.X, edited.recording.T)
+    net.weights[...] = edited.replay.parameters(6).weights
+    other = net.fit(*data, epochs=2, resume=edited.resumed)
+    assert (other.replay.begin, edited.diff(other).step) == (6, 6)
