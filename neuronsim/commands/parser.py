@@ -26,7 +26,13 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(
             f"no command {first!r}{suggest(first, commands.choices) or ';'} commands: {', '.join(commands.choices)}"
         )
-    return parser.parse_args(_joined(arguments))
+    options, left = parser.parse_known_args(_joined(arguments))
+    if options.command == "explain" and options.neuron is None and len(left) <= 2:  # argparse wants them before options
+        options.neuron, options.sink = (*left, None, None)[:2]
+        left = [word for word in left if word.startswith("-")]
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return options
 
 
 def _add_demo(commands: Any) -> None:

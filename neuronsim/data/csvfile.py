@@ -242,7 +242,10 @@ def _numbers(path: Path, line: int, cells: list[str], names: tuple[str, ...]) ->
             if cell.strip():
                 what = f"{cell!r} is no finite number"
             if cell.strip() and number is None:
-                advice = "a target column of names needs classes=True; features= takes the columns of numbers alone"
+                advice = (
+                    "a target column of names needs classes=True (in a shell: --classes); features= (--features) takes "
+                    "the columns of numbers alone"
+                )
             raise FileError(f"{path}, line {line}, column {name!r}: {what}; {advice}")
         numbers.append(number)
     return numbers

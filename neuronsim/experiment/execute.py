@@ -231,8 +231,10 @@ def _claimed(directory: Path, experiment: Experiment, overwrite: bool) -> Iterat
             with described.open("x", encoding="utf-8") as file:
                 file.write(toml_text(_as_run(experiment)))
     except FileExistsError:
-        what = f"{directory} is a file" if directory.is_file() else f"there is a run in {directory} already"
-        raise FileError(f"{what}; name another directory, or say that it may be replaced: --overwrite") from None
+        if directory.is_file():
+            raise FileError(f"{directory} is a file, and a run is a directory; name another one") from None
+        advice = "name another directory, or say that it may be replaced: --overwrite"
+        raise FileError(f"there is a run in {directory} already; {advice}") from None
     except (OSError, ValueError) as problem:
         _take_away(made, None)
         raise FileError(f"{directory} cannot be written: {getattr(problem, 'strerror', None) or problem}") from None

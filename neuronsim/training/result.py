@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from neuronsim.basics.arrays import Integers
+from neuronsim.basics.words import counted
 from neuronsim.training.carry import Carry
 from neuronsim.training.snapshots import Recording
 
@@ -67,6 +68,6 @@ class RunResult:
 
     def __repr__(self) -> str:
         if not self.n_epochs:
-            return f"<Run {self.status}: {self.n_steps:,} steps>"
+            return f"<Run {self.status}: {counted(self.n_steps, 'step')}>"
         loss = f"loss {self.history['loss'][0]:.6g} → {self.history['loss'][-1]:.6g}"
-        return f"<Run {self.status}: {self.n_epochs:,} epochs, {self.n_steps:,} steps, {loss}>"
+        return f"<Run {self.status}: {counted(self.n_epochs, 'epoch')}, {counted(self.n_steps, 'step')}, {loss}>"

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from neuronsim.basics.checked import real, whole
 from neuronsim.basics.listing import Listing, by_docstring
+from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError, suggest
 
 __all__ = ["STOPS", "GradientNorm", "Plateau", "Rule", "Seconds", "StepSize", "TargetLoss", "available"]
@@ -135,7 +136,7 @@ class Plateau(Rule):
             improved = sign * value < best - self.min_delta
             best, since = (sign * value, 0) if improved else (best, since + 1)
         if since >= self.patience:
-            return f"{self.monitor} has not got better than {sign * best:.6g} for {since} epochs"
+            return f"{self.monitor} has not got better than {sign * best:.6g} for {counted(since, 'epoch')}"
         return None
 
     def is_new_best(self, history: Mapping[str, Sequence[float]]) -> bool:

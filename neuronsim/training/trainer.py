@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from neuronsim.basics.arrays import Array
+from neuronsim.basics.words import counted
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.finite import NotFinite, first_parameter
 from neuronsim.engine.session import Session
@@ -79,7 +80,7 @@ class Trainer:
 
     def train(self, interrupted: threading.Event, bar: Any) -> bool:
         """All epochs, until something ends them; whether it was a stopping rule, or the last epoch."""
-        self.run.reason = f"all {self.first_epoch + self.settings.epochs} epochs done"
+        self.run.reason = f"{counted(self.first_epoch + self.settings.epochs, 'epoch')} done"
         asks_how_far = any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
         for epoch in range(self.first_epoch, self.first_epoch + self.settings.epochs):
             before = [values.copy() for values in self.engine.parameters] if asks_how_far else None

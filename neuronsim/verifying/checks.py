@@ -82,13 +82,13 @@ class Check:
         rows = self._rows()
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         lines = ["  " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-        return "\n".join([self._verdict(), *lines, *self._kink_lines()])
+        return "\n".join([self._verdict(), *lines, *self._other_lines()])
 
     def _repr_html_(self) -> str:
         rows = self._rows()
         table = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
-        kinks = "".join(f"<p>{escape(line)}</p>" for line in self._kink_lines())
-        return f"<p>{escape(self._verdict())}</p><table>{table}</table>{kinks}"
+        others = "".join(f"<p>{escape(line)}</p>" for line in self._other_lines())
+        return f"<p>{escape(self._verdict())}</p><table>{table}</table>{others}"
 
     def _verdict(self) -> str:
         n, bad = len(self.comparisons), len(self.failures)
@@ -99,9 +99,19 @@ class Check:
         return f"{of} gradients agree with central differences of the loss; worst first:"
 
     def _rows(self) -> list[tuple[str, ...]]:
-        shown = self.failures[:_SHOWN] or self.comparisons[:3]
         header = ("parameter", "gradient", "difference", "error / tolerance")
+        shown = self._shown()
         return [header, *((c.name, number(c.gradient), number(c.difference), number(c.error, 3)) for c in shown)]
+
+    def _shown(self) -> tuple[Comparison, ...]:
+        return self.failures[:_SHOWN] or self.comparisons[:3]
+
+    def _other_lines(self) -> list[str]:
+        """How many comparisons are not shown, and what was not measured."""
+        others = len(self.failures or self.comparisons) - len(self._shown())
+        more = "that differ" if self.failures else "that agree"
+        lines = [f"and {others:,} more {more}"] if others else []
+        return [*lines, *self._kink_lines()]
 
     def _kink_lines(self) -> list[str]:
         lines = [f"not measured, a kink lies between: {c.name} ({c.kink})" for c in self.kinks[:_SHOWN]]

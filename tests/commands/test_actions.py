@@ -403,3 +403,27 @@ def test_a_report_of_other_settings_goes_where_it_is_called_after(
         assert cli.main(["report", f"{name}.toml", "--set", "training.epochs=2", "--seed", "5", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["n_steps"] == 8
     assert {path.name for path in tmp_path.glob("*.html")} == {"a-report.html", "b-report.html"}
+
+
+class TestExplainTakesNamesBehindOptions:
+    @pytest.mark.parametrize("ends", [["h1.0"], ["h1.0", "y0"], []])
+    def test_the_same(self, l4: str, ends: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        sample = ["--x", "0.05,0.1", "--t", "0.01,0.99"]
+        assert cli.main(["explain", l4, *ends, *sample]) == 0
+        before = capsys.readouterr().out
+        assert cli.main(["explain", l4, *sample, *ends]) == 0
+        assert capsys.readouterr().out == before
+
+    @pytest.mark.parametrize("left", [["h1", "o1", "o2"], ["--what"]])
+    def test_what_is_too_much(self, l4: str, left: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            cli.main(["explain", l4, "--x", "0.05,0.1", "--t", "0.01,0.99", *left])
+        assert f"unrecognized arguments: {' '.join(left)}" in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_a_run_directory(xor: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "there").write_text("")
+    assert cli.main(["run", str(xor), "-o", str(tmp_path / "there"), "--overwrite"]) == 3
+    said = capsys.readouterr().err
+    assert "there is a file, and a run is a directory" in said
+    assert "--overwrite" not in said

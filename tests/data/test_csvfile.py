@@ -88,7 +88,9 @@ class TestCsv:
         assert (data.features, data.targets) == (("rooms", "area"), ("price",))
         assert data.X.tolist() == [[2, 10], [3, 20]]
         assert read_csv(path, "kind", features=0, classes=True).classes == ("flat", "house")
-        with pytest.raises(FileError, match=r"line 2, column 'kind': 'flat' is no finite number; .*features= takes"):
+        with pytest.raises(
+            FileError, match=r"line 2, column 'kind': 'flat' is no finite number; .*--classes.*--features\) takes"
+        ):
             read_csv(path, "price")
         wrong = [(["price"], "a target, too"), ([], "they are none"), (["rom"], "did you mean 'rooms'")]
         for features, message in wrong:

@@ -399,7 +399,7 @@ class TestDivergence:
         net = self.chain()
         run, _ = self.diverge(net, [[1.0], [1e304]], [[0.0], [0.0]], shuffle=False, learning_rate=0)
         assert (run.n_steps, run.n_epochs) == (1, 0)
-        assert repr(run) == "<Run diverged: 1 steps>"
+        assert repr(run) == "<Run diverged: 1 step>"
 
 
 class TestProgress:
@@ -421,3 +421,10 @@ def test_the_bar_says_how_far_and_how_good(capsys):
     net, X, T = ns.wiring.layered([2, 1], rng=0), np.ones((4, 2)), np.ones((4, 1))
     net.fit(X, T, epochs=2, progress=True, validation=(X, T))
     assert re.search(r"epoch 2 of 2, loss [\d.e-]+, validation [\d.e-]+", capsys.readouterr().err)
+
+
+def test_one_of_a_kind_is_said_in_the_singular() -> None:
+    net = ns.wiring.layered([1, 1], rng=0)
+    run = net.fit([[1.0]], [[1.0]], epochs=1)
+    assert run.reason == "1 epoch done"
+    assert repr(run).startswith("<Run finished: 1 epoch, 1 step, loss")

@@ -69,3 +69,11 @@ class TestCheck:
     def test_unknown_reduction(self):
         with pytest.raises(SettingError, match="unknown reduction"):
             net_222().check([X], [T], reduction="max")
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    check = net_222().check(X, T)
+    assert str(check).endswith("and 9 more that agree")
+    assert "<p>and 9 more that agree</p>" in check._repr_html_()
+    wrong = replace(check, comparisons=tuple(replace(c, error=2.0) for c in check.comparisons))
+    assert str(wrong).endswith("and 2 more that differ")
