@@ -348,8 +348,8 @@ def _dead_group(search: _Search, alive: int, since: int, ids: list[int]) -> Find
     details = () if len(ids) == 1 else (f"these: {search.names(ids)}",)
     advice = "a smaller learning_rate, clip_norm=1, or leaky_relu"
     if alive < 0:
-        begin = search.replay.begin
-        when = f"from step {begin:,} on, the first after an edit" if begin else "from the start"
+        begin, cut = search.replay.begin, search.replay.cut
+        when = f"from step {begin:,} on, the first after {cut}" if begin else "from the start"
         advice = "other initial weights or biases (init='he'), scaled data, or leaky_relu"
     elif since - alive > 1:
         when = f"since some step from {alive:,} to {since - 1:,}"

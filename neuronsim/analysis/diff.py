@@ -103,12 +103,11 @@ def diff(a: Replay, b: Replay, tolerance: float = 0.0, every_step: bool = False)
     begin, end, looked_at = start, n, f"all signals of {n - start:,} steps"
     if not every_step:
         begin, end, looked_at = _narrowed(a, b, start, n, tolerance)
-    causes = tuple(_causes(a, b))
+    causes = tuple(_causes(a, b, start))
     order = a.graph.plan().order
-    step, found = (
-        start,
-        None if n > start else _in_parameters(a.graph, a.parameters(start), b.parameters(start), tolerance),
-    )
+    step, found = start, None
+    if n <= start:  # no step to walk over
+        found = _in_parameters(a.graph, a.parameters(start), b.parameters(start), tolerance)
     for this, that in zip(a.walk(begin, end), b.walk(begin, end), strict=True):
         step, found = this.number, _first_in(this, that, order, tolerance)
         if found is not None:
@@ -236,7 +235,7 @@ def _check_wiring(a: Graph, b: Graph) -> None:
         raise SettingError(f"the networks differ: {a.name(int(codes[0]))!r} has another activation")
 
 
-def _causes(a: Replay, b: Replay) -> Iterator[str]:
+def _causes(a: Replay, b: Replay, start: int) -> Iterator[str]:
     if a.graph.dtype != b.graph.dtype:
         yield f"dtype: {a.graph.dtype} and {b.graph.dtype}"
     for name in _SETTINGS:
@@ -250,11 +249,10 @@ def _causes(a: Replay, b: Replay) -> Iterator[str]:
             unequal = this != that
             rows = unequal.any(axis=1) if unequal.ndim == 2 else unequal
             yield f"{name}: {np.count_nonzero(rows):,} of {len(rows):,} rows, the first is row {int(rows.argmax())}"
-    begin = max(a.begin, b.begin)
-    for name, start, its in zip(ARRAYS, a.parameters(begin), b.parameters(begin), strict=True):
-        unequal = _differ(start, its, 0.0)
+    for name, this, that in zip(ARRAYS, a.parameters(start), b.parameters(start), strict=True):
+        unequal = _differ(this, that, 0.0)
         if unequal.any():
-            yield f"start: {np.count_nonzero(unequal):,} of the {name} differ before step 0"
+            yield f"start: {np.count_nonzero(unequal):,} of the {name} differ before step {start:,}"
     for of in ("weight_rates", "bias_rates", "slope_rates"):
         # no rates are factors of 1
         this, that = (1 if rates is None else rates for rates in (getattr(a.graph, of), getattr(b.graph, of)))

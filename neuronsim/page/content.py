@@ -216,9 +216,7 @@ def _left_out(replay: Replay, kept: Kept, n_shown: int, n_traces: int) -> list[s
     if n_shown < n_steps:
         said.append(f"{n_shown:,} of {n_steps:,} steps are on this page")
     if replay.begin:
-        said.append(
-            f"the first {counted(replay.begin, 'step')} were made before an edit of the wiring, and are not here"
-        )
+        said.append(f"the first {counted(replay.begin, 'step')} were made before {replay.cut}, and are not here")
     if kept.folded:
         said.append(
             f"{len(kept.neurons):,} of {graph.n_neurons:,} neurons are drawn, those with the largest mean |δ| and "

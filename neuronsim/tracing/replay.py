@@ -101,6 +101,14 @@ class Replay:
         """The first step that can be made again: 0, or that of a run which goes on after an edit of the wiring."""
         return self.first_step if self.before is None else self.before.begin
 
+    @cached_property
+    def cut(self) -> str:
+        """What keeps the steps before `begin`, if there are any, from being made again."""
+        if self.before is not None:
+            return self.before.cut
+        kept = self.run.resumed is not None and self.run.resumed.recording is not None
+        return "an edit of the wiring" if kept else "the end of a run without snapshots"
+
     def spread(self, stop: int, most: int, *, nearest: bool = False) -> list[int]:
         """Up to ``most`` of the steps before ``stop`` that can be made again, evenly spread."""
         steps: list[int] = (self.begin + evenly_spread(stop - self.begin, most, nearest=nearest)).tolist()

@@ -241,3 +241,20 @@ def test_two_runs_that_differ_after_an_edit(edited: ns.Run) -> None:
     net.weights[...] = edited.replay.parameters(6).weights
     other = net.fit(*data, epochs=2, resume=edited.resumed)
     assert (other.replay.begin, edited.diff(other).step) == (6, 6)
+    net.weights[...] = 1.0
+    causes = edited.diff(net.fit(*data, epochs=2, resume=edited.resumed)).causes
+    assert any(cause.endswith("of the weights differ before step 6") for cause in causes)
+
+
+def test_what_goes_on_from_a_run_without_snapshots_says_so(tmp_path: Path) -> None:
+    net = ns.wiring.layered([2, 3, 1], activation="relu", rng=0)
+    net["h1.0"].bias = -100.0
+    X, T = data_of(net, 3)
+    run = net.fit(X, T, epochs=2, resume=net.fit(X, T, epochs=2, rng=0, snapshots=False))
+    run.save(tmp_path / "kept")
+    for one in (run, ns.load_run(tmp_path / "kept")):
+        assert "from step 6 on, the first after the end of a run without snapshots" in str(one.diagnose())
+        assert (
+            "the first 6 steps were made before the end of a run without snapshots, and are not here"
+            in (content(one)["left_out"])
+        )
