@@ -27,12 +27,20 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
             f"no command {first!r}{suggest(first, commands.choices) or ';'} commands: {', '.join(commands.choices)}"
         )
     options, left = parser.parse_known_args(_joined(arguments))
-    if options.command == "explain" and options.neuron is None and len(left) <= 2:  # argparse wants them before options
-        options.neuron, options.sink = (*left, None, None)[:2]
-        left = [word for word in left if word.startswith("-")]
+    if options.command == "explain":
+        left = _taken_as_names(options, left)
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     return options
+
+
+def _taken_as_names(options: argparse.Namespace, left: list[str]) -> list[str]:
+    """Names of ``explain`` may stand behind options, where argparse takes none; what is no name is still left."""
+    names = [name for name in (options.neuron, options.sink, *left) if name is not None]
+    if len(names) > 2 or any(word.startswith("-") for word in left):
+        return left
+    options.neuron, options.sink = (*names, None, None)[:2]
+    return []
 
 
 def _add_demo(commands: Any) -> None:

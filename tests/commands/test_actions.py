@@ -413,6 +413,8 @@ class TestExplainTakesNamesBehindOptions:
         before = capsys.readouterr().out
         assert cli.main(["explain", l4, *sample, *ends]) == 0
         assert capsys.readouterr().out == before
+        assert cli.main(["explain", l4, *ends[:1], *sample, *ends[1:]]) == 0
+        assert capsys.readouterr().out == before
 
     @pytest.mark.parametrize("left", [["h1", "o1", "o2"], ["--what"]])
     def test_what_is_too_much(self, l4: str, left: list[str], capsys: pytest.CaptureFixture[str]) -> None:
