@@ -11,19 +11,21 @@ from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
-from neuronsim.errors import NeuronsimError, SettingError, suggest
+from neuronsim.errors import SettingError, suggest
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
 from neuronsim.verifying.checks import Check
 from neuronsim.verifying.verdict import Verdict
 
+_PICTURES = (".png", ".svg", ".pdf")
+
 
 def new(options: argparse.Namespace) -> int:
     """Write an experiment file to begin with."""
     targets = options.targets.split(",") if options.targets else [-1]
-    given = {"targets": targets, "features": options.features, "classes": options.classes}
-    experiment.new(options.file, options.data, options.wiring, **given)
+    given = {name: getattr(options, name) for name in ("features", "classes", "delimiter")}
+    experiment.new(options.file, options.data, options.wiring, targets=targets, **given)
     show({"experiment": options.file} if options.json else f"{options.file}\nneuronsim run {options.file}")
     return OK
 
@@ -110,7 +112,7 @@ def info(options: argparse.Namespace) -> int:
         lines = (f"{name.replace('_', ' '):<{width}}  {value}" for name, value in facts.items())
         show(facts if options.json else "\n".join(lines))
         return OK
-    if not Path(options.what).suffix:
+    if not Path(options.what).suffix and not Path(options.what).is_dir():
         near = suggest(options.what, known.KINDS) or ";"
         raise SettingError(f"info knows no {options.what!r}{near} a network file, or one of: {', '.join(known.KINDS)}")
     net = load(options.what)
@@ -135,17 +137,14 @@ def draw(options: argparse.Namespace) -> int:
     """Draw a network file, or a step with one sample."""
     if (options.x is None) != (options.t is None):
         return wrong_usage("--x and --t go together: a step needs both")
+    output = Path(options.output or Path(options.network).with_suffix(".png").name)
+    if output.suffix.lower() not in _PICTURES:
+        return wrong_usage(f"-o {output}: a picture ends in {', '.join(_PICTURES)}")
     shown = load(options.network) if options.x is None else _step(options)
     from neuronsim import plots  # matplotlib is slow to load: where something is drawn only
 
-    output = Path(options.output or Path(options.network).with_suffix(".png").name)
     color = options.color or ("bias" if options.x is None else "delta")
-    try:
-        plots.network(shown, color).save(output)
-    except ValueError as problem:
-        if isinstance(problem, NeuronsimError):
-            raise
-        return wrong_usage(f"{output}: {problem}")
+    plots.network(shown, color).save(output)
     show({"picture": str(output)} if options.json else str(output))
     return OK
 
@@ -197,7 +196,7 @@ def _samples(options: argparse.Namespace, n_outputs: int) -> tuple[Any, Any]:
     """The first samples of a CSV file, whose last columns are targets unless others are named."""
     last = range(-1, 0) if options.classes else range(-n_outputs, 0)
     targets = options.targets.split(",") if options.targets else list(last)
-    X, T = read_csv(options.data, targets, classes=options.classes)
+    X, T = read_csv(options.data, targets, classes=options.classes, delimiter=options.delimiter)
     most = options.rows or (10 if options.after is None else len(X))
     if len(X) > most and not options.rows:
         say(f"the first {most} of {len(X)} samples are used; --rows takes more")

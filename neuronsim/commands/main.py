@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuronsim.commands import parser
-from neuronsim.commands.output import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, say
+from neuronsim.commands.output import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, say, show
 from neuronsim.errors import CheckError, CompileWarning, DivergenceWarning, NeuronsimError
 
 
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return code
         except NeuronsimError as problem:
             say(f"error: {problem}")
+            if options.json:
+                show({"error": str(problem)})
             return CHECK_FAILED if isinstance(problem, CheckError) else BAD_INPUT
         except BrokenPipeError:
             # Whoever read our output has gone; Python would complain once more when it closes stdout.

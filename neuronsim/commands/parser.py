@@ -61,6 +61,7 @@ def _add_new(commands: Any) -> None:
         "--features", metavar="NAME,…", type=_names, help="the columns to predict from (default: all but the targets)"
     )
     new.add_argument("--classes", action="store_true", help="its one target column holds classes, by number or name")
+    _add_delimiter(new)
     new.add_argument("--wiring", metavar="NAME", default="layered", help="how it is wired (default: layered)")
 
 
@@ -139,6 +140,7 @@ def _add_check(commands: Any) -> None:
         "--targets", metavar="NAME,…", help="the columns that are targets (default: the last, one for each output)"
     )
     check.add_argument("--classes", action="store_true", help="one target column holds classes, by number or name")
+    _add_delimiter(check)
     check.add_argument(
         "--rows", type=int, metavar="N", help="the first so many samples (default: 10; with --after all)"
     )
@@ -161,6 +163,16 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
         help="replace a setting, as in --set training.epochs=3; may be repeated",
     )
     command.add_argument("--seed", type=_seed, help="replace the file's seed")
+
+
+def _add_delimiter(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--delimiter",
+        metavar="C",
+        type=_character,
+        default=",",
+        help="between the cells of the CSV file: a comma, ';', '|', ':', ' ' or 'tab' (default: a comma)",
+    )
 
 
 def _add_loss(command: argparse.ArgumentParser) -> None:
@@ -199,6 +211,11 @@ def _numbers(text: str) -> Any:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write them as in 0.05,0.1") from None
     return numbers if "," in text else numbers[0]
+
+
+def _character(text: str) -> str:
+    """A tab is hard to type in a shell."""
+    return "\t" if text in ("tab", "\\t") else text
 
 
 def _steps(text: str) -> list[int]:

@@ -104,6 +104,10 @@ def _toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileError(f"there is no experiment file {path}") from None
+    except IsADirectoryError:
+        inside = path / "experiment.toml"
+        advice = f"the experiment of that run is {inside}" if inside.exists() else "an experiment is a TOML file"
+        raise FileError(f"{path} cannot be read: it is a folder; {advice}") from None
     except OSError as problem:
         raise FileError(f"{path} cannot be read: {problem.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:

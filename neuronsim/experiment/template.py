@@ -32,6 +32,7 @@ def new(
     targets: Iterable[str | int] = (-1,),
     features: Iterable[str | int] | None = None,
     classes: bool = False,
+    delimiter: str = ",",
 ) -> None:
     """Write an experiment file that runs as it is; a file that is there is left as it is.
 
@@ -49,6 +50,8 @@ def new(
         Those to predict from; None: all others.
     classes : bool
         Whether the one target column of the CSV file holds classes.
+    delimiter : str
+        The character between the cells of the CSV file.
 
     Raises
     ------
@@ -63,9 +66,10 @@ def new(
     if Path(data).suffix or Path(data).is_file():
         columns = list(targets)
         others = None if features is None else list(features)
-        samples = read_csv(data, columns, features=others, classes=classes)
+        samples = read_csv(data, columns, features=others, classes=classes, delimiter=delimiter)
         source = {"csv": _relative(data, path), "targets": columns} | ({"classes": True} if classes else {})
         source |= {} if others is None else {"features": others}
+        source |= {} if delimiter == "," else {"delimiter": delimiter}
     else:
         samples = load(data)
     text = template(path.name, samples, source, wiring)
@@ -78,7 +82,7 @@ def new(
 
 def template(name: str, samples: Dataset, source: Mapping[str, Any], wiring: str) -> str:
     """The text of a file of this name, for these samples, which ``source`` names as ``[data]`` does."""
-    network = {"wiring": wiring, **_sized(wiring, samples)} | ({"output": "softmax"} if samples.classes else {})
+    network = {"wiring": wiring, **_sized(wiring, samples)} | {"output": "softmax" if samples.classes else "identity"}
     data = {**source, "scale": "standardize"}
     data |= {} if samples.classes else {"scale_targets": "standardize"}
     many = len(samples.X) >= _MANY

@@ -66,6 +66,10 @@ def load(path: str | os.PathLike[str]) -> Network:
         registered here.
     """
     path = Path(path)
+    if path.is_dir():
+        kept = path / "network.safetensors"
+        advice = f"the network of that run is {kept}" if kept.exists() else "give a .safetensors or .json file"
+        raise FileError(f"{path} is a folder, and a network is a file; {advice}")
     form = _format(path)
     if not path.is_file():
         raise FileError(f"there is no network file {path}; check the path")

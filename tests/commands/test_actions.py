@@ -429,3 +429,42 @@ def test_a_file_in_the_place_of_a_run_directory(xor: Path, tmp_path: Path, capsy
     said = capsys.readouterr().err
     assert "there is a file, and a run is a directory" in said
     assert "--overwrite" not in said
+
+
+class TestWrongArguments:
+    """What people mistake for something else is said by its name."""
+
+    def test_a_table_with_semicolons(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        Path("a.csv").write_text("a;b;t\n1;2;cat\n3;4;dog\n5;6;cat\n")
+        Path("b.csv").write_text("0\t1\t0.5\n1\t0\t0.5\n")
+        assert cli.main(["new", "a.toml", "--data", "a.csv", "--classes", "--delimiter", ";"]) == 0
+        assert cli.main(["run", "a.toml", "--set", "training.epochs=1", "-o", "out"]) == 0
+        ns.wiring.layered([2, 1], rng=0).save("net.json")
+        assert cli.main(["check", "net.json", "--data", "b.csv", "--delimiter", "tab"]) == 0
+        capsys.readouterr()
+        assert cli.main(["new", "c.toml", "--data", "a.csv", "--delimiter", "x"]) == 3
+        assert "a delimiter is one of" in capsys.readouterr().err
+
+    def test_a_run_directory_in_the_place_of_a_file(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        Path("runs/a").mkdir(parents=True)
+        ns.wiring.layered([2, 1], rng=0).save("runs/a/network.safetensors")
+        Path("runs/a/experiment.toml").write_text("")
+        for arguments, words in (
+            (["draw", "runs/a"], "the network of that run is runs/a/network.safetensors"),
+            (["info", "runs/a/"], "the network of that run is runs/a/network.safetensors"),
+            (["run", "runs/a"], "the experiment of that run is runs/a/experiment.toml"),
+        ):
+            assert cli.main(arguments) == 3
+            assert words in capsys.readouterr().err
+
+    def test_an_error_is_json_as_well(self, tmp_path, capsys):
+        assert cli.main(["check", str(tmp_path / "none.json"), "--data", "a.csv", "--json"]) == 3
+        said = capsys.readouterr()
+        assert "there is no network file" in json.loads(said.out)["error"]
+        assert "there is no network file" in said.err
+
+    def test_a_picture_s_ending_is_looked_at_first(self, capsys):
+        assert cli.main(["draw", "none.json", "-o", "net.xyz"]) == 2
+        assert "ends in .png, .svg, .pdf" in capsys.readouterr().err

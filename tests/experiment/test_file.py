@@ -74,6 +74,9 @@ class TestReading:
             experiment.read(tmp_path / "none.toml")
         with pytest.raises(FileError, match="cannot be read"):
             experiment.read(tmp_path)
+        (tmp_path / "experiment.toml").write_text("")
+        with pytest.raises(FileError, match=r"is a folder; the experiment of that run is .*experiment.toml"):
+            experiment.read(tmp_path)
         with pytest.raises(FileError, match="no valid TOML"):
             experiment.read(write("seed = "))
 
