@@ -14,7 +14,7 @@ from typing import overload
 
 import numpy as np
 
-from neuronsim.analysis import overflow
+from neuronsim.analysis import overflow, targets
 from neuronsim.analysis.probe import Probe, step_number
 from neuronsim.basics.arrays import Array, Reals
 from neuronsim.basics.spread import evenly_spread
@@ -49,7 +49,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"overflow", "exploding", "vanishing", "dead", "saturated"}
+    kind : {"overflow", "exploding", "vanishing", "dead", "saturated", "unreachable", "worse"}
     severity : {"error", "warning", "note"}
     neurons : tuple of str
     step : int or None
@@ -151,7 +151,7 @@ def diagnose(replay: Replay, step: int | None = None) -> Diagnosis:
     q = step_number(replay, step)
     search = _Search(replay, q)
     failed = replay.failed() if replay.diverged and q == replay.n_steps else None
-    findings = [*_overflow(search, failed), *_deltas(search), *_dead(search), *_saturated(search)]
+    findings = [*_overflow(search, failed), *_deltas(search), *_dead(search), *_saturated(search), *_targets(search)]
     findings.sort(key=lambda f: ("error", "warning", "note").index(f.severity))
     n, of = len(search.rows), len(replay.X)
     which = _all(n) if n == of else f"{n:,} of {of:,} samples, evenly spread,"
@@ -195,6 +195,11 @@ class _Search:
             dead = [np.all(block.z.T[self.relu] <= 0, axis=1) for block in self._then.blocks(inputs=False)]
             self.seen[q] = np.all(dead, axis=0)
         return self.seen[q]
+
+    def loss(self, q: int) -> float:
+        """The mean loss with the parameters before step ``q``."""
+        self._then.load(self.replay.parameters(q))
+        return float(self._then.signals().losses.mean(dtype=np.float64))
 
     def name(self, neuron: int) -> str:
         """A neuron's name."""
@@ -260,6 +265,29 @@ def _growth(search: _Search) -> tuple[str, ...]:
         if len(weights):
             found.append(f"{number(float(weights.max()))} before step {q:,}")
     return (f"the largest |w|: {', '.join(found)}",) if found else ()
+
+
+# ------------------------------------------------------------------ targets
+
+
+def _targets(search: _Search) -> Iterator[Finding]:
+    """Targets that cannot be met; and a run that has unlearned, to less than their mean."""
+    replay = search.replay
+    for found in targets.unreachable(search.graph, replay.T):
+        yield Finding("unreachable", "warning", found.outputs, search.q, f"{found}.", targets.ADVICE_UNREACHABLE)
+    if search.q < replay.n_steps or replay.diverged:
+        return
+    T, loss = replay.T[search.rows], float(search.signals.losses.mean(dtype=np.float64))
+    of_the_mean = targets.loss_of_the_mean(T, replay.loss, len(search.graph.outputs))
+    before = search.loss(replay.begin)
+    if targets.is_worse_than_the_mean(loss, of_the_mean) and loss > before:
+        sentence = (
+            f"training has made it worse: the loss is {number(loss)}, {number(before)} before step {replay.begin:,}, and "
+            f"always answering with the mean of the targets gives {number(of_the_mean)}."
+        )
+        yield Finding(
+            "worse", "warning", (), search.q, sentence, "a smaller learning_rate, clip_norm=1, or scaled data"
+        )
 
 
 # ------------------------------------------------------------------ δ by level

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim import __version__
+from neuronsim.analysis import targets
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.words import counted
-from neuronsim.errors import FileError
+from neuronsim.errors import DataError, FileError
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
@@ -39,8 +40,8 @@ class Outcome:
         "finished", "stopped", "interrupted" or "diverged", and the same in a sentence.
     seed : int
         That of the experiment.
-    epochs, n_steps, n_samples, n_neurons, n_parameters : int
-        How much was done, and on what.
+    epochs, n_steps, n_samples, n_neurons, n_inputs, n_parameters : int
+        How much was done, and on what; inputs count as neurons.
     loss : float or None
         Mean over the last epoch, None before the first is complete.
     test_loss, test_accuracy : float or None
@@ -52,6 +53,9 @@ class Outcome:
         Wall time of the training, in which kernels may have been compiled.
     directory : str
         Where the files are.
+    remarks : tuple of str
+        What is wrong though nothing failed: targets that the outputs cannot give, a loss above that of always
+        answering with the mean of the targets.
     """
 
     status: str
@@ -61,6 +65,7 @@ class Outcome:
     n_steps: int
     n_samples: int
     n_neurons: int
+    n_inputs: int
     n_parameters: int
     loss: float | None
     test_loss: float | None
@@ -69,6 +74,7 @@ class Outcome:
     test_rms_error: dict[str, float] | None
     seconds: float
     directory: str
+    remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -79,8 +85,9 @@ class Outcome:
         lines = [
             f"{self.status} after {counted(self.epochs, 'epoch')} ({counted(self.n_steps, 'step')}) "
             f"in {self.seconds:.1f} s" + ("" if self.status == "finished" else f": {self.reason}"),
-            f"  network  {self.n_neurons:,} neurons, {self.n_parameters:,} parameters",
-            f"  data     {self.n_samples:,} samples",
+            f"  network  {counted(self.n_neurons, 'neuron')}, {self.n_inputs:,} of them inputs; "
+            f"{counted(self.n_parameters, 'parameter')}",
+            f"  data     {counted(self.n_samples, 'sample')}",
             f"  seed     {self.seed}",
         ]
         if self.loss is not None:
@@ -88,6 +95,7 @@ class Outcome:
         if self.test_loss is not None:
             accuracy = "" if self.test_accuracy is None else f", accuracy {100 * self.test_accuracy:.2f} %"
             lines.append(f"  test     loss {self.test_loss:.6g}{accuracy}{_in_words(self.test_rms_error)}")
+        lines += [f"  remark   {remark}" for remark in self.remarks]
         return "\n".join([*lines, f"  files    {self.directory}"])
 
 
@@ -95,7 +103,9 @@ def _in_words(errors: dict[str, float] | None) -> str:
     """The errors of the first targets."""
     if not errors:
         return ""
-    numbers = {name: f"{error:.4g}" if error < 1e4 else f"{error:,.0f}" for name, error in errors.items()}
+    numbers = {
+        name: f"{error:.4g}" if error < 1e4 or error >= 1e12 else f"{error:,.0f}" for name, error in errors.items()
+    }
     shown = ", ".join(f"{name} {number}" for name, number in list(numbers.items())[:4])
     return f"; rms error: {shown}" + (", …" if len(errors) > 4 else "")
 
@@ -158,6 +168,7 @@ def run(
         n_steps=done.n_steps,
         n_samples=len(data.X),
         n_neurons=net.n_neurons,
+        n_inputs=net.n_inputs,
         n_parameters=net.n_parameters,
         loss=losses[-1] if losses else None,
         test_loss=tested.loss if tested else None,
@@ -166,7 +177,23 @@ def run(
         test_rms_error=test_error,
         seconds=seconds,
         directory=str(directory),
+        remarks=tuple(_remarks(net, data.X, data.T, experiment, done)),
     )
+
+
+def _remarks(net: Network, X: Any, T: Any, experiment: Experiment, done: Run) -> Iterator[str]:
+    """What is wrong with a run that did not fail."""
+    if done.status == "diverged" or not done.n_epochs:
+        return
+    _, t, loss = net.runtime.data(X, T, experiment.settings["training"].get("loss"))
+    for found in targets.unreachable(net.graph, t):
+        yield f'{found}; say output = "identity", or scale the targets'
+    now, of_the_mean = done.history["loss"][-1], targets.loss_of_the_mean(t, loss, net.n_outputs)
+    if targets.is_worse_than_the_mean(now, of_the_mean):
+        yield (
+            f"nothing has been learned yet: always answering with the mean of the targets has a loss of "
+            f"{of_the_mean:.6g}; try a smaller learning_rate, or more epochs"
+        )
 
 
 def again(experiment: Experiment) -> tuple[Network, Run]:
@@ -186,6 +213,13 @@ def _ready(experiment: Experiment) -> tuple[Network, Prepared, dict[str, Any]]:
         dtype=net.dtype,
         validation=_validation(experiment, arguments),
     )
+    n_classes = len(prepared.data.classes)
+    if prepared.data.T.ndim == 1 and n_classes > net.n_outputs > 1:
+        names = ", ".join(prepared.data.classes[:8]) + (", …" if n_classes > 8 else "")
+        raise DataError(
+            f"the data have {n_classes:,} classes ({names}), the network has {counted(net.n_outputs, 'output')}; "
+            "give it an output for each class"
+        )
     arguments |= {"validation": prepared.validation, "monitors": () if watch is None else (watch,)}
     return net, prepared, arguments
 
@@ -322,7 +356,6 @@ def _write(directory: Path, experiment: Experiment, net: Network, done: Run, mon
         if done.n_epochs:
             from neuronsim import plots
 
-            with replacing(directory / "history.png") as path:
-                plots.history(done).save(path)
+            plots.history(done).save(directory / "history.png")
     except (FileError, OSError) as problem:
         raise FileError(f"{problem}; the trained network is kept in {kept}") from problem

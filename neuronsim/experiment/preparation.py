@@ -92,6 +92,7 @@ def prepare(
         raise SettingError("training.validation = true needs test data; give data.test")
     elif validation is not False and data.T_test is not None:
         X_val, T_val = data.X_test, data.T_test
+    _check_classes(data)
     for_X, scaler = _scalings(table, data, dtype)
     measured = not data.classes and data.T.ndim == 2 and classes(data.T) is None
     for_T = _kept if scaler is None else scaler.transform
@@ -169,6 +170,16 @@ def _images_and_labels(files: dict[str, Any], folder: Path) -> tuple[Array, NDAr
             f"{most_classes(len(labels)) - 1:,} at most"
         )
     return images.reshape(len(images), -1), labels.astype(np.int32)
+
+
+def _check_classes(data: Dataset) -> None:
+    """Refuse samples that are all of one class: every network learns to say so, and nothing else."""
+    if data.classes and data.T.ndim == 1 and data.T.min() == data.T.max():
+        name = data.classes[int(data.T[0])]
+        raise DataError(
+            f"all {counted(len(data.T), 'sample')} to train on are of class {name!r}: there is nothing to tell apart; "
+            "give samples of other classes, too, or another data.test or seed"
+        )
 
 
 def _scalings(

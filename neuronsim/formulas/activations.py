@@ -65,6 +65,8 @@ class Activation:
         None for softmax, which acts on a group of neurons (`neuronsim.formulas.losses.softmax`).
     kinks : tuple of float
         The z where f has no derivative.
+    limits : pair of float
+        The least and the largest value of f, reached or approached; infinite where there is none, or none is known.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Activation:
     function: Callable[..., float] | None
     derivative: Callable[..., float] | None
     kinks: tuple[float, ...] = ()
+    limits: tuple[float, float] = (-math.inf, math.inf)
     originals: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
     compiled: tuple[Any, Any] | None = field(default=None, repr=False, compare=False)
 
@@ -269,23 +272,23 @@ def _normal_cdf(z: float) -> float:
 
 _BUILT_IN = (
     Activation("identity", 0, identity, identity_derivative),
-    Activation("sigmoid", 1, sigmoid, sigmoid_derivative),
-    Activation("tanh", 2, tanh, tanh_derivative),
-    Activation("scaled_tanh", 3, scaled_tanh, scaled_tanh_derivative),
-    Activation("relu", 4, relu, relu_derivative, kinks=(0.0,)),
+    Activation("sigmoid", 1, sigmoid, sigmoid_derivative, limits=(0.0, 1.0)),
+    Activation("tanh", 2, tanh, tanh_derivative, limits=(-1.0, 1.0)),
+    Activation("scaled_tanh", 3, scaled_tanh, scaled_tanh_derivative, limits=(-_TANH_SCALE, _TANH_SCALE)),
+    Activation("relu", 4, relu, relu_derivative, kinks=(0.0,), limits=(0.0, math.inf)),
     Activation("leaky_relu", 5, leaky_relu, leaky_relu_derivative, kinks=(0.0,)),
     Activation("prelu", 6, prelu, prelu_derivative, kinks=(0.0,)),
-    Activation("elu", 7, elu, elu_derivative),
-    Activation("selu", 8, selu, selu_derivative, kinks=(0.0,)),
-    Activation("softplus", 9, softplus, softplus_derivative),
-    Activation("softsign", 10, softsign, softsign_derivative),
-    Activation("gelu", 11, gelu, gelu_derivative),
-    Activation("silu", 12, silu, silu_derivative),
-    Activation("sine", 13, sine, sine_derivative),
-    Activation("gaussian", 14, gaussian, gaussian_derivative),
-    Activation("hard_sigmoid", 15, hard_sigmoid, hard_sigmoid_derivative, kinks=(-3.0, 3.0)),
-    Activation("step", 16, step, step_derivative, kinks=(0.0,)),
-    Activation("softmax", 17, None, None),
+    Activation("elu", 7, elu, elu_derivative, limits=(-1.0, math.inf)),
+    Activation("selu", 8, selu, selu_derivative, kinks=(0.0,), limits=(-_SELU_SCALE * _SELU_ALPHA, math.inf)),
+    Activation("softplus", 9, softplus, softplus_derivative, limits=(0.0, math.inf)),
+    Activation("softsign", 10, softsign, softsign_derivative, limits=(-1.0, 1.0)),
+    Activation("gelu", 11, gelu, gelu_derivative, limits=(-0.16997121, math.inf)),
+    Activation("silu", 12, silu, silu_derivative, limits=(-0.27846455, math.inf)),
+    Activation("sine", 13, sine, sine_derivative, limits=(-1.0, 1.0)),
+    Activation("gaussian", 14, gaussian, gaussian_derivative, limits=(0.0, 1.0)),
+    Activation("hard_sigmoid", 15, hard_sigmoid, hard_sigmoid_derivative, kinks=(-3.0, 3.0), limits=(0.0, 1.0)),
+    Activation("step", 16, step, step_derivative, kinks=(0.0,), limits=(0.0, 1.0)),
+    Activation("softmax", 17, None, None, limits=(0.0, 1.0)),
 )
 
 ACTIVATIONS: dict[str, Activation] = {activation.name: activation for activation in _BUILT_IN}
@@ -298,7 +301,14 @@ SIGMOID = ACTIVATIONS["sigmoid"].code
 
 def resolve(activation: "str | Activation") -> Activation:
     """The activation of that name; SettingError names the nearest one if there is none."""
-    return activation if isinstance(activation, Activation) else choose("activation", activation, ACTIVATIONS)
+    if isinstance(activation, Activation):
+        return activation
+    if callable(activation):
+        name = str(getattr(activation, "__name__", type(activation).__name__))
+        own = "ns.activations.register names functions of your own"
+        advice = f"say {name!r}" if name in ACTIVATIONS else own
+        raise SettingError(f"an activation is given by its name, not by a function ({name}); {advice}")
+    return choose("activation", activation, ACTIVATIONS)
 
 
 def by_code(code: int) -> Activation:

@@ -208,3 +208,29 @@ def test_prints():
         assert part in str(diagnosis)
     assert str(diagnosis[0]).startswith("warning: relu h1.2 is dead from the start")
     assert "<table>" in diagnosis._repr_html_()
+
+
+class TestTargets:
+    def test_out_of_reach(self):
+        X = np.linspace(-1, 1, 20)[:, None]
+        found = ns.wiring.layered([1, 4, 1], rng=0).fit(X, 3 * X, epochs=2, rng=0).diagnose().of("unreachable")
+        assert [f.neurons for f in found] == [("y0",)]
+        assert found[0].sentence.startswith("output y0 is tanh, which gives −1 to 1, and targets go from −3 to 3: 14")
+        assert "output='identity'" in found[0].advice
+        identity = ns.wiring.layered([1, 4, 1], output="identity", rng=0)
+        assert not identity.fit(X, 3 * X, epochs=2, rng=0).diagnose().of("unreachable")
+
+    def test_worse_than_before_and_than_the_mean(self):
+        X = np.linspace(-1, 1, 20)[:, None]
+        net = ns.wiring.layered([1, 4, 1], output="identity", rng=0)
+        assert not net.copy().fit(X, X, epochs=50, learning_rate=0.1, rng=0).diagnose().of("worse")
+        far = net.copy()
+        far["y0"].bias = 50.0  # much worse than the mean, but on its way
+        assert not far.fit(X, X, epochs=1, learning_rate=1e-6, rng=0).diagnose().of("worse")
+        run = net.fit(X, X, epochs=1, learning_rate=1e9, batch_size=None, rng=0)
+        found = run.diagnose().of("worse")
+        assert len(found) == 1
+        assert re.match(
+            r"training has made it worse: the loss is .*e\+\d\d, 0\.\d+ before step 0, and", found[0].sentence
+        )
+        assert not run.diagnose(0).of("worse")

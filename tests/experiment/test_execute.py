@@ -220,3 +220,38 @@ class TestClasses:
         assert outcome.n_samples == 120  # of 150 that are not for the test
         assert outcome.status == "stopped"
         assert "val_loss has not got better" in str(outcome).splitlines()[0]
+
+
+class TestRemarks:
+    """What is wrong with a run that did not fail stands in its summary."""
+
+    def test_targets_out_of_reach(self, write: Any, tmp_path: Path) -> None:
+        table = XOR.replace('name = "xor"', 'csv = "a.csv"\ntargets = ["t"]')
+        (tmp_path / "a.csv").write_text("a,b,t\n0,1,3\n1,1,0\n1,0,1\n0,0,-2\n")
+        outcome = experiment.run(experiment.read(write(table)), tmp_path / "out")
+        said = "output y0 is tanh, which gives −1 to 1, and targets go from −2 to 3: 2 samples of 4 cannot be met"
+        assert outcome.remarks[0] == f'{said}; say output = "identity", or scale the targets'
+        assert f"  remark   {said}" in str(outcome)
+        assert outcome.as_dict()["remarks"] == outcome.remarks
+
+    def test_a_loss_above_that_of_the_mean(self, write: Any, tmp_path: Path) -> None:
+        wild = XOR.replace('activation = "tanh"', 'output = "identity"') + "\n"
+        plan = experiment.read(write(wild), ["training.learning_rate=1e30", "training.epochs=1"])
+        outcome = experiment.run(plan, tmp_path / "out")
+        if outcome.status == "finished":
+            assert "nothing has been learned yet" in outcome.remarks[-1]
+        calm = experiment.run(experiment.read(write(XOR), ["training.epochs=2000"]), tmp_path / "calm")
+        assert calm.loss < 0.1
+        assert calm.remarks == ()
+
+    def test_more_classes_than_outputs(self, write: Any, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("a,t\n0,cat\n1,dog\n2,cow\n")
+        text = 'network = { wiring = "layered", sizes = [1, 2], output = "softmax" }\n'
+        text += 'data = { csv = "a.csv", targets = ["t"], classes = true }\ntraining.epochs = 1\n'
+        with pytest.raises(ns.errors.DataError, match=r"3 classes \(cat, cow, dog\), the network has 2 outputs"):
+            experiment.run(experiment.read(write(text)), tmp_path / "out")
+
+    def test_neurons_are_counted_with_their_inputs(self, write: Any, tmp_path: Path) -> None:
+        outcome = experiment.run(experiment.read(write()), tmp_path / "out")
+        assert "  network  6 neurons, 2 of them inputs; 13 parameters\n" in str(outcome)
+        assert "  data     4 samples\n" in str(outcome)

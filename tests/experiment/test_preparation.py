@@ -37,6 +37,15 @@ class TestData:
         with pytest.raises(SettingError, match="class numbers stay"):
             self.prepare({"name": "moons", "scale_targets": "minmax"}, tmp_path)
 
+    def test_samples_of_one_class_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("a,t\n1,cat\n2,cat\n3,cat\n")
+        (tmp_path / "b.csv").write_text("a,t\n1,0\n2,0\n")
+        table = {"csv": "a.csv", "targets": ["t"], "classes": True}
+        with pytest.raises(DataError, match="all 3 samples to train on are of class 'cat': there is nothing"):
+            self.prepare(table, tmp_path)
+        with pytest.raises(DataError, match="all 2 samples to train on are of class '0'"):
+            self.prepare(table | {"csv": "b.csv"}, tmp_path)
+
     @pytest.mark.parametrize("scale", ["minmax", "standardize"])
     def test_a_target_that_is_constant_is_not_scaled_away(self, tmp_path: Path, scale: str) -> None:
         (tmp_path / "a.csv").write_text("a,t,u\n1,3,1\n2,3,2\n3,3,4\n")

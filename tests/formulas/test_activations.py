@@ -227,3 +227,15 @@ class TestRegister:
         with pytest.raises(SettingError):
             register("test_gone", square, square)
         assert before == ACTIVATIONS
+
+
+@pytest.mark.parametrize(
+    "activation", [a for a in activations.ACTIVATIONS.values() if a.function], ids=lambda a: a.name
+)
+def test_limits(activation):
+    low, high = activation.limits
+    grid = [0.01 * k for k in range(-4000, 4001)]
+    values = [activation.function(z) for z in grid]
+    assert all(low - 1e-7 <= y <= high + 1e-7 for y in values)
+    for limit, extreme in ((low, min(values)), (high, max(values))):
+        assert abs(limit - extreme) < 0.03 if math.isfinite(limit) else abs(extreme) > 0.3
