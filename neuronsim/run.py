@@ -58,15 +58,17 @@ class Run(RunResult):
         """
         return cast("Step", self.replay.at(step))
 
-    def paths(self, neuron: str | int, *, step: int, top: int | None = 5, sample: int | None = None) -> Paths:
+    def paths(
+        self, neuron: str | int, *, step: int | None = None, top: int | None = 5, sample: int | None = None
+    ) -> Paths:
         """δ of a neuron in a step as a sum over its paths to the outputs, the largest first (L3).
 
         Parameters
         ----------
         neuron : str or int
             Name or id.
-        step : int
-            Which step of the run, from 0.
+        step : int, optional
+            Which step of the run, from 0; None: the last one.
         top : int or None
             How many paths; None is all of them, up to 100,000.
         sample : int, optional
@@ -77,7 +79,7 @@ class Run(RunResult):
         Paths
             Their products, which add up to δ.
         """
-        return self.at(step).paths(neuron, top=top, sample=sample)
+        return self.at(self.n_steps - 1 if step is None else step).paths(neuron, top=top, sample=sample)
 
     def blame(self, neurons: Any, step: int | None = None) -> Blame:
         """δ of every sample of X at some neurons, and what each sample would write into their weights.
@@ -96,7 +98,10 @@ class Run(RunResult):
             see `neuronsim.analysis.blame`.
         """
         from neuronsim.analysis.blame import blame
+        from neuronsim.errors import SettingError
 
+        if isinstance(step, str):
+            raise SettingError(f"blame takes several neurons as a list: blame([{neurons!r}, {step!r}])")
         return blame(self.replay, neurons, step)
 
     def ledger(self, *what: Any, start: int | None = None, stop: int | None = None) -> Ledger:

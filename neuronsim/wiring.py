@@ -341,8 +341,8 @@ def _assemble(
 def _codes(
     activation: str | Sequence[str], output: str | None, is_input: NDArray[np.bool_], outputs: Integers
 ) -> NDArray[np.int16]:
-    if isinstance(activation, str):
-        codes = np.full(len(is_input), activations.resolve(activation).code, np.int16)
+    if isinstance(activation, str) or callable(activation):  # a function is refused
+        codes = np.full(len(is_input), activations.resolve(activation).code, np.int16)  # type: ignore[arg-type]
     elif len(activation) != len(is_input):
         raise SettingError(f"{len(activation)} activations for {len(is_input)} neurons; give one, or one for each")
     else:
@@ -366,9 +366,11 @@ def _starts(counts: NDArray[np.integer]) -> Integers:
 def _layers(sizes: Sequence[int]) -> Integers:
     """The id with which each layer starts, and the number of neurons."""
     try:
-        given = list(sizes)
+        given = None if isinstance(sizes, str) else list(sizes)
     except TypeError:
-        raise SettingError(f"sizes={sizes!r} is not a list of layer sizes, such as [2, 3, 1]") from None
+        given = None
+    if given is None:
+        raise SettingError(f"sizes={sizes!r} is not a list of layer sizes, such as [2, 3, 1]")
     if len(given) < 2:
         raise SettingError(f"sizes={given!r} needs two layers at least: inputs and outputs")
     return _starts(np.array([_whole(f"sizes[{layer}]", size) for layer, size in enumerate(given)]))

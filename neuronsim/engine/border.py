@@ -43,11 +43,11 @@ def as_samples(
         If X is not numbers, empty, of another shape, or holds NaN, infinity, or what the dtype cannot hold.
     """
     data = _numbers(X, what)
+    _check_not_empty(data, what)
     if data.ndim != 2:
         hint = f"; one sample is {what}[None, :], one column {what}[:, None]" if data.ndim == 1 else ""
         raise DataError(f"{what} has shape {data.shape}; it must be (n_samples, {len(names)}){hint}")
     _check_columns(data.shape[1], names, "input", what)
-    _check_not_empty(data, what)
     return _cast(data, dtype, what)
 
 
@@ -136,12 +136,21 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[Any]:
         data = np.asarray(values)
     except (ValueError, TypeError) as error:
         raise DataError(f"{what} is not an array of numbers; its rows may differ in length ({error})") from None
+    if data.dtype.kind == "O" and data.ndim == 0:  # None, a dict, a set
+        raise DataError(
+            f"{what} holds Python objects: it is {_in_a_word(values)}; it must hold real numbers, a row for each sample"
+        )
     if data.dtype.kind not in "fiub":
         kind = {"c": "complex numbers", "O": "Python objects", "U": "text", "S": "bytes"}.get(
             data.dtype.kind, str(data.dtype)
         )
         raise DataError(f"{what} holds {kind}; it must hold real numbers")
     return data
+
+
+def _in_a_word(value: object) -> str:
+    """``None``, or ``a dict``."""
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def _check_columns(n_columns: int, names: Sequence[str], of: str, what: str) -> None:
@@ -153,7 +162,7 @@ def _check_columns(n_columns: int, names: Sequence[str], of: str, what: str) -> 
 
 
 def _check_not_empty(data: NDArray[Any], what: str) -> None:
-    if not len(data):
+    if data.ndim and not len(data):
         raise DataError(f"{what} has no samples: its shape is {data.shape}")
 
 

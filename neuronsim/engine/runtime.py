@@ -76,7 +76,8 @@ class Runtime:
         x = np.asanyarray(X)  # a mask stays, and is refused
         if len(x) != len(names):
             listed = f" ({names})" if len(names) else ""
-            raise DataError(f"x has {counted(len(x), 'value')}, the network has {counted(len(names), 'input')}{listed}")
+            given = f"x has {counted(len(x), 'value')}" + ("" if len(x) else f": {what} has no samples")
+            raise DataError(f"{given}, the network has {counted(len(names), 'input')}{listed}")
         return as_samples(x[None], names, self.graph.dtype, "x"), True
 
     def data(

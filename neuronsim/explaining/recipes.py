@@ -5,7 +5,7 @@ step kept, old and new values and states are the step's own.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 
 from neuronsim.documents.notation import answer, distinguishing_digits, given, known, name
@@ -95,7 +95,8 @@ def updates(n: StepNeuron) -> Section:
     for e in edges:
         how = "" if step.is_batch else f"δ · y[{name(e.source)}] = {known(n.delta)} · {given(e.y)}"
         rows += _updated(step, ParameterRef("weights", e.position), how)
-    rows += _updated(step, ParameterRef("biases", n.id), "" if step.is_batch else "δ · 1")
+    bias = ParameterRef("biases", n.id)
+    rows += _updated(step, bias, "") if step.is_batch else _updated(step, bias, "δ · 1", known)
     if n.function.code == PRELU:
         how = "" if step.is_batch else f"∂L/∂y · min(z, 0) = {known(n.error)} · {known(min(n.z, 0.0))}"
         rows += _updated(step, ParameterRef("slopes", n.id), how)
@@ -103,16 +104,16 @@ def updates(n: StepNeuron) -> Section:
     return Section(update_heading(step), tuple(rows), (*([many] if left else []), _ABOUT_OLD))
 
 
-def _updated(step: StepResult, ref: ParameterRef, how: str) -> list[Row]:
-    """A row for a plain update, else one for each formula; ``how`` the gradient came about."""
+def _updated(step: StepResult, ref: ParameterRef, how: str, written: Callable[[float], str] = answer) -> list[Row]:
+    """A row for a plain update, else one for each formula; ``how`` the gradient came about, and whether it is news."""
     parameter = ParameterUpdate(step, ref)
     digits = distinguishing_digits(parameter.old, parameter.new)
     old, new = given(parameter.old, digits), answer(parameter.new, digits)
     if is_plain(step):
         own_rate = "" if parameter.factor == 1.0 else f"μ here: {given(parameter.rate)}"
         remark = _FROZEN if parameter.frozen else own_rate
-        return [(parameter.label, how, f"= {answer(parameter.gradient)}", old, new, remark)]
-    first: Row = (parameter.label, f"gradient {how}".rstrip(), "", "=", answer(parameter.gradient))
+        return [(parameter.label, how, f"= {written(parameter.gradient)}", old, new, remark)]
+    first: Row = (parameter.label, f"gradient {how}".rstrip(), "", "=", written(parameter.gradient))
     between = [("", *row) for row in _recipe(step, parameter)]
     return [first, ("", "old", "", "=", old), *between, *_unless_given(between, ("", "new", "", "=", new))]
 

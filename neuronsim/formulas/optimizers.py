@@ -281,6 +281,11 @@ def resolve(optimizer: str | Optimizer, *, momentum: float | None = None) -> Opt
     SettingError
         For an unknown name (it names the nearest), and for a momentum that the optimiser does not take.
     """
+    if isinstance(optimizer, type):
+        raise SettingError(
+            f"unknown optimizer {optimizer.__name__}: it is a class; give an object of it, {optimizer.__name__}(), or "
+            f"a name; allowed: {', '.join(OPTIMIZERS)}"
+        )
     if isinstance(optimizer, Optimizer) and type(optimizer) not in _CLASSES:
         # kernels know an optimiser by its code: one of another class would be computed as the one it was made from
         known = ", ".join(cls.__name__ for cls in _CLASSES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neuronsim.basics.arrays import Integers, Marks
 from neuronsim.basics.checked import is_whole
 from neuronsim.errors import SettingError, UnknownNameError, WiringError, suggest
-from neuronsim.graph.names import Names, is_pattern
+from neuronsim.graph.names import NameList, Names, is_pattern
 
 Selection = str | int | np.integer | NDArray[Any] | Iterable[Any]
 """Neurons: a name, an id, a glob, or any list or array of those."""
@@ -103,8 +103,9 @@ class Rows:
                 return row
             if is_pattern(neuron):
                 raise UnknownNameError(f"{neuron!r} is a pattern, and one neuron is meant here: give its name or id")
-            near = suggest(neuron, (name for row, name in enumerate(self.names) if not self._is_gone(row)))
-            raise UnknownNameError(f"no neuron {neuron!r}{near}")
+            there = NameList(self.names, np.flatnonzero(self.alive()))
+            others = f"; neurons: {there}" if there else "; there are none yet"
+            raise UnknownNameError(f"no neuron {neuron!r}{suggest(neuron, there) or others}")
         if is_whole(neuron):
             return self.of_id(int(neuron))
         kind = type(neuron).__name__

@@ -3,6 +3,7 @@
 import io
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from neuronsim.basics.arrays import Floats
+from neuronsim.basics.atomic import replacing
 from neuronsim.errors import SettingError
 
 # Orange below zero, blue above: told apart with every common form of colour blindness.
@@ -49,13 +51,30 @@ class Picture:
         return self.ax.figure
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 150) -> None:
-        """Write the whole figure to a file; its name's ending (png, svg, pdf) says in which format."""
-        figure = self.ax.get_figure(root=True)
-        if figure is not None:
-            figure.savefig(path, dpi=dpi)
+        """Write the whole figure to a file; its name's ending (png, svg, pdf) says in which format.
+
+        Raises
+        ------
+        SettingError
+            For another ending.
+        FileError
+            If it cannot be written.
+        """
+        kind = picture_format(path)
+        with replacing(path) as beside:
+            beside.write_bytes(encoded(self.ax, kind, dpi))
 
     def _repr_png_(self) -> bytes | None:
         return encoded(self.ax, "png", 100) if self.own else None
+
+
+def picture_format(path: str | os.PathLike[str]) -> str:
+    """What the ending of a picture's name says: "png", "svg", "pdf", or another one that matplotlib writes."""
+    known = FigureCanvasAgg.filetypes
+    kind = Path(path).suffix[1:].lower()
+    if kind not in known:
+        raise SettingError(f"{path}: a picture ends in .png, .svg or .pdf, not in {Path(path).suffix!r}")
+    return kind
 
 
 def check_drawn(given: object, function: str, *kinds: type) -> None:

@@ -204,6 +204,9 @@ def _read_facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FileError(f"there is no run in {folder}: run.save(directory) writes one") from None
+    except NotADirectoryError:
+        advice = "ns.load reads a network's file"
+        raise FileError(f"{folder} is a file, and a run is a directory that run.save wrote; {advice}") from None
     except (OSError, ValueError) as problem:
         raise FileError(f"{path} cannot be read: {problem}") from None
     if not isinstance(facts, dict) or facts.get("kind") != _KIND:

@@ -7,8 +7,17 @@ import numpy as np
 
 from neuronsim.basics.arrays import Integers
 from neuronsim.basics.words import counted
+from neuronsim.errors import UnknownNameError, suggest
 from neuronsim.training.carry import Carry
 from neuronsim.training.snapshots import Recording
+
+
+class History(dict[str, list[float]]):
+    """Columns by name; one that is not there is refused with those that are."""
+
+    def __missing__(self, name: object) -> list[float]:
+        near = suggest(name, self) if isinstance(name, str) else ""
+        raise UnknownNameError(f"no column {name!r} in the history{near or ';'} columns: {', '.join(self)}")
 
 
 @dataclass(eq=False)
@@ -60,6 +69,9 @@ class RunResult:
     carry: Carry | None = field(default=None, repr=False)
     restored: int | None = field(default=None, repr=False)
     ended: bool = field(default=True, repr=False)
+
+    def __post_init__(self) -> None:
+        self.history = History(self.history)
 
     @property
     def n_epochs(self) -> int:

@@ -61,7 +61,8 @@ class Layout:
             array = np.asarray(parts[of])
             if array.dtype.kind not in "fiu" or array.ndim != 1 or len(array) not in shapes[of]:
                 allowed = " or ".join(f"({n},)" for n in shapes[of])
-                raise DataError(f"{of} of {called} has shape {array.shape} of {array.dtype}; it must be {allowed}")
+                found = f"shape {array.shape} of {array.dtype}"
+                raise DataError(f"the array {of} of {called} has {found}; it must be {allowed}")
             if not np.isfinite(array).all():
                 raise DataError(f"{of} of {called} are not all finite: there is no step to recognise")
             coarse = array.dtype if array.dtype == np.float32 else coarse
