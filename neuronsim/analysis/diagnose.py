@@ -282,8 +282,8 @@ def _targets(search: _Search) -> Iterator[Finding]:
     before = search.loss(replay.begin)
     if targets.is_worse_than_the_mean(loss, of_the_mean) and loss > before:
         sentence = (
-            f"training has made it worse: the loss is {number(loss)}, {number(before)} before step {replay.begin:,}, and "
-            f"always answering with the mean of the targets gives {number(of_the_mean)}."
+            f"training has made it worse: the loss is {number(loss)}, {number(before)} before step {replay.begin:,}, "
+            f"and always answering with the mean of the targets gives {number(of_the_mean)}."
         )
         yield Finding(
             "worse", "warning", (), search.q, sentence, "a smaller learning_rate, clip_norm=1, or scaled data"
