@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neuronsim.run import Run
     from neuronsim.storage import load
     from neuronsim.storage.runs import load_run
+    from neuronsim.sweeps import sweep
     from neuronsim.tracing.alarm import Alarm
     from neuronsim.tracing.monitor import Monitor
     from neuronsim.training import stop
@@ -46,6 +47,7 @@ _NAMES = {
     "load_run": "storage.runs",
     "numerical_gradient": "formulas.descent",
     "random_search": "formulas.descent",
+    "sweep": "sweeps",
 }
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "random_search",
     "schedules",
     "stop",
+    "sweep",
     "wiring",
 ]
 

@@ -33,6 +33,7 @@ FLOORS = [
     ["wiring", "storage", "plots"],
     ["page"],
     ["experiment"],
+    ["sweeps"],
     ["commands"],
     ["__main__", "activations", "losses", "optimizers", "schedules", "stop"],
 ]

@@ -1,12 +1,14 @@
 """What each command does: a function each, from its arguments to its exit code."""
 
 import argparse
+import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from neuronsim import experiment
+from neuronsim import experiment, sweeps
 from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
@@ -42,6 +44,39 @@ def run(options: argparse.Namespace) -> int:
             outcome = experiment.run(plan, directory)
     show(outcome.as_dict() if options.json else str(outcome))
     return {"diverged": DIVERGED, "interrupted": INTERRUPTED}.get(outcome.status, OK)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Make the runs of a sweep."""
+    how = {name: getattr(options, name) for name in ("attempts", "keep", "part", "retry", "dry", "collect")}
+    overrides = options.overrides + ([] if options.seed is None else [f"seed={options.seed}"])
+    found = sweeps.sweep(
+        options.file,
+        options.output,
+        executor=options.executor,
+        threads=options.threads,
+        overrides=overrides,
+        options=sweeps.Options(**how, tell=_tell_progress if sys.stderr.isatty() else lambda progress: None),
+    )
+    show(
+        {"directory": str(found.directory), "stopped": found.stopped, "runs": found.table}
+        if options.json
+        else str(found)
+    )
+    if found.stopped == "interrupted":
+        return INTERRUPTED
+    k, n = options.part or (1, 1)
+    wanted = [] if options.dry or options.collect else found.runs[k - 1 :: n]
+    return CHECK_FAILED if any(run.status in ("failed", "waiting") for run in wanted) else OK
+
+
+def _tell_progress(progress: sweeps.Progress) -> None:
+    """One line on a terminal, written over and over."""
+    left = progress.left(1)
+    time_left = "" if math.isnan(left) else f", {left:,.0f} s of computing left"
+    counts = f"{progress.done:,} of {progress.n:,} done, {progress.running} running, {progress.failed} failed"
+    end = "\n" if progress.done + progress.lost >= progress.n else ""
+    print(f"\r{counts}, {progress.lost} lost{time_left}\x1b[K", end=end, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_new, _add_run, _add_info, _add_report, _add_explain, _add_check, _add_draw):
+    for add in (_add_demo, _add_new, _add_run, _add_sweep, _add_info, _add_report, _add_explain, _add_check, _add_draw):
         add(commands)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:
@@ -74,6 +74,25 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint in DIR (default: runs/NAME), if there is one"
     )
+
+
+def _add_sweep(commands: Any) -> None:
+    sweep = _command(commands, "sweep", "make every run of an experiment file's [sweep] that is not done yet")
+    sweep.add_argument("file", metavar="EXPERIMENT.toml|DIR", help="a file with a [sweep]; or a sweep that goes on")
+    sweep.add_argument("-o", "--output", metavar="DIR", help="where its files go (default: sweeps/NAME)")
+    sweep.add_argument(
+        "--executor",
+        metavar="WHERE",
+        help="threads:4, processes:4, loky:4, dask://host:8786, mpi, or module:function (default: a thread a core)",
+    )
+    sweep.add_argument("--part", metavar="K/N", type=_part, help="the K-th of N parts, where there is no engine")
+    sweep.add_argument("--threads", type=int, default=1, metavar="N", help="of each run (default: 1)")
+    sweep.add_argument("--attempts", type=int, default=3, metavar="N", help="of a run whose worker dies (default: 3)")
+    sweep.add_argument("--keep", default="history", help="of each run: outcome, history or network (default: history)")
+    sweep.add_argument("--dry-run", action="store_true", dest="dry", help="plan and check alone")
+    sweep.add_argument("--retry", action="store_true", help="make runs again that failed or were given up")
+    sweep.add_argument("--collect", action="store_true", help="write the table of what is there, and run nothing")
+    _add_overrides(sweep)
 
 
 def _add_info(commands: Any) -> None:
@@ -211,6 +230,13 @@ def _numbers(text: str) -> Any:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write them as in 0.05,0.1") from None
     return numbers if "," in text else numbers[0]
+
+
+def _part(text: str) -> tuple[int, int]:
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise argparse.ArgumentTypeError(f"{text!r}: write a part as in 3/8")
+    return int(k), int(n)
 
 
 def _character(text: str) -> str:

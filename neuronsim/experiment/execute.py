@@ -1,6 +1,7 @@
 """An experiment run: network and data built, fit called, the run directory written."""
 
 import csv
+import io
 import os
 import platform
 import shutil
@@ -153,6 +154,22 @@ def run(
         trained.set()
         seconds = time.perf_counter() - began
         _write(directory, experiment, net, done, arguments["monitors"])
+    return _outcome(experiment, net, prepared, done, seconds, str(directory))
+
+
+def trained(experiment: Experiment) -> tuple[Network, Run, Outcome]:
+    """Train and test in memory, in silence; no file is written, and no step is kept."""
+    net, prepared, arguments = _ready(experiment)
+    began = time.perf_counter()
+    done = net.fit(prepared.data.X, prepared.data.T, snapshots=False, progress=False, **arguments)
+    return net, done, _outcome(experiment, net, prepared, done, time.perf_counter() - began, "")
+
+
+def _outcome(
+    experiment: Experiment, net: Network, prepared: Prepared, done: Run, seconds: float, directory: str
+) -> Outcome:
+    """What came out, with the network as it is after training."""
+    data = prepared.data
     tested, error, test_error = None, None, None
     if done.status != "diverged":
         error = prepared.rms_errors(net.forward(data.X), data.T)
@@ -176,7 +193,7 @@ def run(
         rms_error=error,
         test_rms_error=test_error,
         seconds=seconds,
-        directory=str(directory),
+        directory=directory,
         remarks=tuple(_remarks(net, data.X, data.T, experiment, done)),
     )
 
@@ -337,6 +354,15 @@ def _interrupted_later() -> Iterator[threading.Event]:
         raise KeyboardInterrupt
 
 
+def history_csv(run: Run) -> str:
+    """The history as CSV, a line an epoch."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(run.history)
+    writer.writerows(zip(*run.history.values(), strict=True))
+    return text.getvalue()
+
+
 def _write(directory: Path, experiment: Experiment, net: Network, done: Run, monitors: Any) -> None:
     """Everything that a run directory holds; what can't be made again first."""
     kept = directory / "network.safetensors"
@@ -345,9 +371,7 @@ def _write(directory: Path, experiment: Experiment, net: Network, done: Run, mon
         with replacing(directory / "experiment.toml") as path:
             path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
         with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(done.history)
-            writer.writerows(zip(*done.history.values(), strict=True))
+            file.write(history_csv(done))
         for name, is_written in {"trace.safetensors": bool(monitors), "history.png": done.n_epochs > 0}.items():
             if not is_written:
                 (directory / name).unlink(missing_ok=True)  # of the run that this one replaces

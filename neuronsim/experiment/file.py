@@ -88,15 +88,26 @@ def read(path: str | os.PathLike[str], overrides: Iterable[str] = (), *, seed: i
         A key, a type or an override is wrong; the message names it and the nearest valid one.
     """
     path = Path(path)
+    settings = read_tables(path, overrides)
+    if seed is not None:
+        settings["seed"] = seed
+    return checked(settings, path.absolute().parent, path.stem)
+
+
+def read_tables(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """The tables of a file, overridden, not checked yet."""
     settings = _toml(path)
     for override in overrides:
         _override(settings, override)
-    if seed is not None:
-        settings["seed"] = seed
+    return settings
+
+
+def checked(settings: dict[str, Any], folder: Path, name: str) -> Experiment:
+    """An experiment of these settings, which get a seed if they have none."""
     check(settings)
     settings["seed"] = seed_of(settings.get("seed"))
     settings.setdefault("training", {})
-    return Experiment(settings, path.absolute().parent, path.stem)
+    return Experiment(settings, folder, name)
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,190 @@
+"""Sweeps: many runs from one file, made anywhere, each known by what decides its bits; a sweep can always go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuronsim.basics.checked import whole
+from neuronsim.errors import FileError, SettingError, choose
+from neuronsim.experiment import Experiment
+from neuronsim.experiment.file import checked, read_tables
+from neuronsim.experiment.tomltext import toml_text
+from neuronsim.seeds import seed_of
+from neuronsim.sweeps.attempt import KEEP, Job, silenced
+from neuronsim.sweeps.coordinator import Coordinator, Progress
+from neuronsim.sweeps.executors import Pool
+from neuronsim.sweeps.identity import NUMERICS, run_id
+from neuronsim.sweeps.plan import combinations, with_values
+from neuronsim.sweeps.result import Sweep, SweptRun
+from neuronsim.sweeps.store import Store
+
+__all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "sweep"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is made; none of it decides a bit.
+
+    Attributes
+    ----------
+    attempts : int
+        How often a run is made whose worker dies.
+    keep : {"outcome", "history", "network"}
+        What is kept of each run.
+    part : pair of int or None
+        (3, 8): the third of eight parts, which share a directory.
+    retry : bool
+        Whether runs that failed or were given up are made again.
+    dry, collect : bool
+        Plan and check alone; write the table of what is there alone.
+    tell : callable
+        Called with a `Progress` after every change.
+    """
+
+    attempts: int = 3
+    keep: str = "history"
+    part: tuple[int, int] | None = None
+    retry: bool = False
+    dry: bool = False
+    collect: bool = False
+    tell: Callable[[Progress], None] = lambda progress: None
+
+
+def sweep(
+    file: str | os.PathLike[str],
+    directory: str | os.PathLike[str] | None = None,
+    *,
+    executor: str | Executor | None = None,
+    threads: int = 1,
+    overrides: Iterable[str] = (),
+    options: Options | None = None,
+) -> Sweep:
+    """Make every run of an experiment file's ``[sweep]`` that is not done yet.
+
+    Parameters
+    ----------
+    file : str or path
+        An experiment file with a ``[sweep]``; or the directory of a sweep, which goes on.
+    directory : str or path, optional
+        Where its files go; None: ``sweeps/NAME``. A sweep that is there goes on if it is the same one.
+    executor : str or Executor, optional
+        "threads:4", "processes:4", "loky:4", "dask://host:8786", "mpi", or any executor of ``concurrent.futures``;
+        None: as many threads as there are cores.
+    threads : int
+        Of each run.
+    overrides : iterable of str
+        Settings like ``"training.epochs=3"`` that replace the file's.
+    options : Options, optional
+        Attempts, what is kept, parts.
+
+    Returns
+    -------
+    Sweep
+        ``.table``, ``.failed``, ``.runs[k].load()``, ``.frame()``. After Ctrl-C it holds what was done by then, and its
+        ``.stopped`` is "interrupted".
+
+    Raises
+    ------
+    SettingError, DataError
+        Any of its runs is described wrongly; nothing has run then.
+    FileError
+        Another process writes into the directory, or it holds another sweep.
+    CheckError
+        A run came out with other bits than before.
+    """
+    options = options or Options()
+    choose("keep", options.keep, dict.fromkeys(KEEP))
+    whole("attempts", options.attempts)
+    folder, tables = _described(Path(file), overrides)
+    target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
+    jobs, values = _jobs(Path(file), tables, whole("threads", threads), options.keep)
+    store = Store(target, "" if options.part is None else "{}of{}".format(*options.part))
+    if options.dry:
+        return Sweep(store, jobs, values)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise FileError(f"{target} cannot be made: {problem.strerror or problem}") from None
+    stopped = ""
+    with store.locked():
+        store.write_plan(_as_given(tables), [job.id for job in jobs], values)
+        try:
+            with silenced(), closing(Pool(executor)) as pool:
+                progress = Coordinator(store, pool, options.attempts, options.tell).run(_to_do(store, jobs, options))
+            stopped = progress.stopped
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        found = Sweep(store, jobs, values, stopped)
+        store.write_results(found.table)
+    return found
+
+
+def _described(path: Path, overrides: Iterable[str]) -> tuple[Path | None, dict[str, Any]]:
+    """The directory of a sweep that is there, if that was given; and the tables of its file."""
+    if path.is_dir():
+        file = path / "sweep.toml"
+        if not file.exists():
+            raise FileError(f"{path} is a folder without a sweep.toml; give an experiment file, or a sweep's directory")
+        if list(overrides):
+            raise SettingError("a sweep that goes on takes no --set: its settings are in its sweep.toml")
+        return path, read_tables(file)
+    return None, read_tables(path, overrides)
+
+
+def _jobs(path: Path, tables: dict[str, Any], threads: int, keep: str) -> tuple[list[Job], list[dict[str, Any]]]:
+    """Every run of the plan, checked; of runs that are the same, the first."""
+    if "sweep" not in tables:
+        raise SettingError(f'{path} has no [sweep]; write one as in [sweep] "training.learning_rate" = [0.01, 0.1]')
+    described = tables.pop("described", {})
+    tables.setdefault("seed", seed_of(None))
+    folder = Path(described.get("folder", path.absolute().parent))
+    name = str(described.get("name", path.stem))
+    found: dict[str, tuple[Job, dict[str, Any]]] = {}
+    for values in combinations(tables["sweep"]):
+        own = checked(with_values(tables, values), folder, name)
+        own.settings["training"]["threads"] = threads
+        key = run_id(own.settings, folder)
+        found.setdefault(key, (_job(own, key, keep), values))
+    tables["described"] = {"format": _FORMAT, "numerics": NUMERICS, "name": name, "folder": str(folder)}
+    return [job for job, _ in found.values()], [values for _, values in found.values()]
+
+
+def _job(own: Experiment, key: str, keep: str) -> Job:
+    settings = {name: value for name, value in own.settings.items() if name not in ("trace", "versions")}
+    return Job(key, settings, str(own.folder), own.name, keep)
+
+
+def _as_given(tables: dict[str, Any]) -> str:
+    return "# a sweep; `neuronsim sweep` with this folder goes on\n" + toml_text(tables)
+
+
+def _to_do(store: Store, jobs: list[Job], options: Options) -> list[Job]:
+    """The runs of this part that are not done."""
+    chosen = [] if options.collect else jobs
+    if options.part is not None:
+        k, n = options.part
+        if not 1 <= whole("part", k) <= whole("parts", n):
+            raise SettingError(f"part {k}/{n}: parts go from 1/{n} to {n}/{n}")
+        chosen = jobs[k - 1 :: n]
+    given_up = {} if options.retry else store.losses()
+    waiting = []
+    for job in chosen:
+        outcome = store.outcome(job.id)
+        if outcome and outcome["status"] == "failed" and options.retry:
+            store.forget(job.id)
+            outcome = None
+        if outcome is None and given_up.get(job.id, 0) < options.attempts:
+            waiting.append(job)
+    return waiting
+
+
+def __dir__() -> list[str]:
+    return __all__

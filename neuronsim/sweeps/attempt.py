@@ -1,0 +1,156 @@
+"""What a worker does: train one run, or a few, and hand back what its directory is to hold, as bytes."""
+
+import hashlib
+import math
+import platform
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from neuronsim import experiment
+from neuronsim.errors import DivergenceWarning, NeuronsimError
+from neuronsim.experiment.execute import history_csv, versions
+from neuronsim.network import Network
+from neuronsim.run import Run
+from neuronsim.sweeps.identity import NUMERICS, run_id
+
+#: What is kept of each run, beside its outcome.
+KEEP = ("outcome", "history", "network")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run that is to be made.
+
+    Attributes
+    ----------
+    id : str
+        See `neuronsim.sweeps.identity`.
+    settings : dict
+        Checked, with its seed.
+    folder, name : str
+        What its paths are relative to; what it is called.
+    keep : {"outcome", "history", "network"}
+    numerics : int
+        The coordinator's; a worker of another version refuses.
+    """
+
+    id: str
+    settings: dict[str, Any]
+    folder: str
+    name: str
+    keep: str = "history"
+    numerics: int = NUMERICS
+
+    @property
+    def experiment(self) -> experiment.Experiment:
+        """As an experiment that can be run."""
+        return experiment.Experiment(self.settings, Path(self.folder), self.name)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a job: its outcome, and files of its directory by name."""
+
+    id: str
+    outcome: dict[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def attempt(jobs: tuple[Job, ...], number: int) -> list[Answer]:
+    """Make each run; what is wrong with a run itself becomes its outcome, "failed".
+
+    Parameters
+    ----------
+    jobs : tuple of Job
+    number : int
+        Which attempt it is, from 1: another number is another call for engines that remember results.
+    """
+    return [_answer(job, number) for job in jobs]
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Without warnings of divergence, an outcome here. Filters belong to the process: one thread alone sets them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)
+        yield
+
+
+def _answer(job: Job, number: int) -> Answer:
+    began = time.perf_counter()
+    facts: dict[str, Any] = {"id": job.id, "attempts": number, "host": platform.node(), "versions": versions()}
+    try:
+        _check_worker(job)
+        with silenced() if threading.current_thread() is threading.main_thread() else nullcontext():
+            net, run, outcome = experiment.trained(job.experiment)
+    except MemoryError:
+        raise
+    except Exception as problem:  # of the run itself: recorded, and not made again
+        name = "" if isinstance(problem, NeuronsimError) else f"{type(problem).__name__}: "
+        reason = {"status": "failed", "reason": f"{name}{problem}", "metrics": {}, "bits": ""}
+        return Answer(job.id, facts | reason | {"seconds": time.perf_counter() - began})
+    made = {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "metrics": _metrics(run, outcome),
+        "bits": _bits(net, run),
+        "seconds": time.perf_counter() - began,
+    }
+    return Answer(job.id, facts | made, _files(job, net, run))
+
+
+def _check_worker(job: Job) -> None:
+    """Refuse to compute what would have other bits, or other data, than the coordinator means."""
+    if job.numerics != NUMERICS:
+        raise NeuronsimError(
+            f"this worker's neuronsim computes other bits (numerics {NUMERICS}, the sweep has {job.numerics}); "
+            "install the same version everywhere"
+        )
+    if run_id(job.settings, Path(job.folder)) != job.id:
+        raise NeuronsimError(
+            f"the data in {job.folder} are others on {platform.node()} than where the sweep was planned"
+        )
+
+
+def _metrics(run: Run, outcome: experiment.Outcome) -> dict[str, float | None]:
+    """Numbers to compare: the last of each column of the history, the best of those that validate, and the test."""
+    found: dict[str, float | None] = {"epochs": outcome.epochs, "n_steps": outcome.n_steps}
+    found |= {name: column[-1] for name, column in run.history.items() if column and name not in ("epoch", "seconds")}
+    for name, choose in (("val_loss", min), ("val_accuracy", max)):
+        if run.history.get(name):
+            found[f"best_{name}"] = choose(run.history[name])
+    tested = {"test_loss": outcome.test_loss, "test_accuracy": outcome.test_accuracy}
+    found |= {name: value for name, value in tested.items() if value is not None}
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in found.items()}
+
+
+def _bits(net: Network, run: Run) -> str:
+    """SHA-256 of the parameters and of the history without times."""
+    found = hashlib.sha256()
+    for values in (net.weights, net.biases, net.slopes):
+        found.update(values.tobytes())
+    for name, column in run.history.items():
+        if name != "seconds":
+            found.update(name.encode() + np.asarray(column, np.float64).tobytes())
+    return found.hexdigest()
+
+
+def _files(job: Job, net: Network, run: Run) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    if job.keep in ("history", "network"):
+        files["history.csv"] = history_csv(run).encode()
+    if job.keep == "network":
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "network.safetensors"
+            net.save(path)
+            files[path.name] = path.read_bytes()
+    return files

@@ -1,0 +1,198 @@
+"""A sweep's directory: plain files are the truth, and one process writes them.
+
+::
+
+    sweep.toml        the file as given, with format, numerics and seed
+    plan.csv          id and swept values of every run
+    runs/3f/3f9c…/    outcome.json, renamed in last: the run is done; history.csv, network.safetensors if kept
+    log.jsonl         what happened, a line each, appended
+    results.csv       rebuilt whole, moved into place
+    lock              who writes
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from neuronsim.basics.atomic import replacing
+from neuronsim.errors import CheckError, FileError
+from neuronsim.sweeps.attempt import Answer
+
+#: Ends of a run that are results; "failed" is one, too.
+DONE = ("finished", "stopped", "diverged", "failed")
+
+
+class Store:
+    """The files of one sweep.
+
+    Parameters
+    ----------
+    directory : Path
+    part : str
+        "" or "3of8": a part has a lock and a log of its own.
+    """
+
+    def __init__(self, directory: Path, part: str = "") -> None:
+        self.directory = directory
+        self._suffix = f".{part}" if part else ""
+
+    # ── one writer ──
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock; that of a process of this machine that is gone is taken over.
+
+        Raises
+        ------
+        FileError
+            Another process writes, or the directory can't be written.
+        """
+        lock = self.directory / f"lock{self._suffix}"
+        me = json.dumps({"host": platform.node(), "pid": os.getpid(), "start": time.time()})
+        for _ in range(2):
+            try:
+                with lock.open("x", encoding="utf-8") as file:
+                    file.write(me)
+                break
+            except FileExistsError:
+                holder = _read(lock)
+                if not _is_gone(holder):
+                    raise FileError(
+                        f"{self.directory} is being written by process {holder.get('pid')} on {holder.get('host')}; "
+                        f"wait for it, or, if it is gone, remove {lock}"
+                    ) from None
+                lock.unlink(missing_ok=True)
+            except OSError as problem:
+                raise FileError(f"{self.directory} cannot be written: {problem.strerror or problem}") from None
+        else:
+            raise FileError(f"{self.directory} is being written by another process; wait for it")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                lock.unlink()
+
+    # ── what is planned ──
+
+    def write_plan(self, described: str, ids: Sequence[str], values: Sequence[Mapping[str, Any]]) -> None:
+        """``sweep.toml`` and ``plan.csv``, if they are not there; a plan that differs is refused.
+
+        Raises
+        ------
+        FileError
+            The directory holds another sweep, or the same one with other data.
+        """
+        text = _csv([{"id": name} | dict(row) for name, row in zip(ids, values, strict=True)])
+        plan = self.directory / "plan.csv"
+        if plan.exists():
+            if plan.read_text(encoding="utf-8") != text:
+                raise FileError(
+                    f"{self.directory} holds another sweep: its plan differs (another file, other data, or a version "
+                    "that computes other bits); name another directory"
+                )
+            return
+        for name, content in (("sweep.toml", described), ("plan.csv", text)):
+            with replacing(self.directory / name) as path:
+                path.write_text(content, encoding="utf-8")
+
+    # ── what is done ──
+
+    def folder(self, name: str) -> Path:
+        """The directory of a run."""
+        return self.directory / "runs" / name[:2] / name
+
+    def outcome(self, name: str) -> dict[str, Any] | None:
+        """What became of a run; None where it has not been made."""
+        found = _read(self.folder(name) / "outcome.json")
+        return found if found.get("status") in DONE else None
+
+    def keep(self, answer: Answer) -> None:
+        """Write what a worker handed back; ``outcome.json`` last.
+
+        Raises
+        ------
+        CheckError
+            The same run was made before, to other bits.
+        """
+        folder, before = self.folder(answer.id), self.outcome(answer.id)
+        if before and before["bits"] and answer.outcome["bits"] and before["bits"] != answer.outcome["bits"]:
+            hosts = f"on {answer.outcome['host']} than on {before['host']}"
+            raise CheckError(f"run {answer.id} came out with other bits {hosts}: one of them computes wrongly")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in answer.files.items():
+            with replacing(folder / name) as path:
+                path.write_bytes(content)
+        with replacing(folder / "outcome.json") as path:
+            path.write_text(json.dumps(answer.outcome, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def forget(self, name: str) -> None:
+        """Let a run be made again."""
+        (self.folder(name) / "outcome.json").unlink(missing_ok=True)
+
+    # ── what happened ──
+
+    def log(self, event: str, ids: Iterable[str], **facts: Any) -> None:
+        """Append a line."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, "ids": list(ids)} | facts, ensure_ascii=False)
+        with (self.directory / f"log{self._suffix}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def losses(self) -> dict[str, int]:
+        """How often each run was lost; a torn last line is passed over."""
+        counts: dict[str, int] = {}
+        for path in sorted(self.directory.glob("log*.jsonl")):
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with suppress(ValueError):
+                    entry = json.loads(line)
+                    if isinstance(entry, dict) and entry.get("event") == "lost":
+                        for name in entry["ids"]:
+                            counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """``results.csv``, whole."""
+        with replacing(self.directory / "results.csv") as path:
+            path.write_text(_csv(rows), encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file, or nothing where it is not there or torn."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_gone(holder: Mapping[str, Any]) -> bool:
+    """Whether the process that holds a lock is one of this machine, and no more."""
+    if holder.get("host") != platform.node() or not isinstance(holder.get("pid"), int):
+        return not holder  # torn: its writer was killed while it wrote
+    try:
+        os.kill(holder["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # another user's
+        return False
+    return False
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV; columns in the order in which they first appear, lists as JSON."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict | bool) else value
