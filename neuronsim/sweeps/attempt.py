@@ -24,6 +24,8 @@ from neuronsim.sweeps.identity import NUMERICS, run_id
 
 #: What is kept of each run, beside its outcome.
 KEEP = ("outcome", "history", "network")
+# Columns of the history that measure nothing.
+_NO_METRICS = ("epoch", "seconds", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _check_worker(job: Job) -> None:
 def _metrics(run: Run, outcome: experiment.Outcome) -> dict[str, float | None]:
     """Numbers to compare: the last of each column of the history, the best of those that validate, and the test."""
     found: dict[str, float | None] = {"epochs": outcome.epochs, "n_steps": outcome.n_steps}
-    found |= {name: column[-1] for name, column in run.history.items() if column and name not in ("epoch", "seconds")}
+    found |= {name: column[-1] for name, column in run.history.items() if column and name not in _NO_METRICS}
     for name, choose in (("val_loss", min), ("val_accuracy", max)):
         if run.history.get(name):
             found[f"best_{name}"] = choose(run.history[name])

@@ -216,7 +216,7 @@ class TestLost:
         assert found.failed == []
 
     def test_the_coordinator_is_killed_again_and_again(self, file):
-        file.write_text(FILE.replace("range = 4", "range = 40").replace("epochs = 3", "epochs = 2000"))
+        file.write_text(FILE.replace("range = 4", "range = 20").replace("epochs = 3", "epochs = 500"))
         command = [sys.executable, "-m", "neuronsim", "sweep", str(file), "-o", "out", "--executor", "threads:2"]
         for _ in range(2):
             before = len(list(Path("out").glob("runs/*/*/outcome.json")))
@@ -237,6 +237,14 @@ class TestElsewhere:
     @pytest.mark.parametrize("executor", ["processes:2", "loky:2"])
     def test_processes(self, file, executor):
         assert bits(ns.sweep(file, "there", executor=executor)) == bits(ns.sweep(file, "here"))
+
+    def test_mpi(self, file):
+        programs = Path(sys.executable).parent
+        command = [programs / "mpiexec", "-n", "3", sys.executable, "-m", "mpi4py.futures", programs / "neuronsim"]
+        command += ["sweep", str(file), "-o", "there", "--executor", "mpi"]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=200, check=False)
+        assert done.returncode == 0, done.stderr
+        assert bits(ns.sweep("there", options=Options(collect=True))) == bits(ns.sweep(file, "here"))
 
     def test_dask(self, file, tmp_path):
         scheduler = subprocess.Popen(
