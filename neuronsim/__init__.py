@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from neuronsim import data, errors, plots, wiring
     from neuronsim import plots as plot
+    from neuronsim.comparing import compare
     from neuronsim.errors import DivergenceWarning, NeuronsimError
     from neuronsim.formulas import activations, losses, optimizers, schedules
     from neuronsim.formulas.descent import gradient_descent, numerical_gradient, random_search
@@ -42,6 +43,7 @@ _NAMES = {
     "Network": "network",
     "NeuronsimError": "errors",
     "Run": "run",
+    "compare": "comparing",
     "gradient_descent": "formulas.descent",
     "load": "storage",
     "load_run": "storage.runs",
@@ -59,6 +61,7 @@ __all__ = [
     "Run",
     "__version__",
     "activations",
+    "compare",
     "data",
     "errors",
     "gradient_descent",

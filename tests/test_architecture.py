@@ -34,6 +34,7 @@ FLOORS = [
     ["page"],
     ["experiment"],
     ["sweeps"],
+    ["comparing"],
     ["commands"],
     ["__main__", "activations", "losses", "optimizers", "schedules", "stop"],
 ]

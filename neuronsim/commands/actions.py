@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from neuronsim import experiment, sweeps
+from neuronsim import comparing, experiment, sweeps
 from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
@@ -68,6 +68,20 @@ def sweep(options: argparse.Namespace) -> int:
     k, n = options.part or (1, 1)
     wanted = [] if options.dry or options.collect else found.runs[k - 1 :: n]
     return CHECK_FAILED if any(run.status in ("failed", "waiting") for run in wanted) else OK
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare runs; a page and a picture where a directory is given."""
+    given = {name: getattr(options, name) for name in ("metric", "target", "where", "bits")}
+    found = comparing.compare(*options.runs, **given)
+    files = []
+    if options.output:
+        folder = Path(options.output)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [str(found.to_html(folder / "comparison.html")), str(folder / "comparison.png")]
+        found.figure(options.x).save(files[1])
+    show(found.as_dict() | {"files": files} if options.json else "\n".join([str(found), *files]))
+    return CHECK_FAILED if found.bits else OK
 
 
 def _tell_progress(progress: sweeps.Progress) -> None:

@@ -19,7 +19,18 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_new, _add_run, _add_sweep, _add_info, _add_report, _add_explain, _add_check, _add_draw):
+    for add in (
+        _add_demo,
+        _add_new,
+        _add_run,
+        _add_sweep,
+        _add_compare,
+        _add_info,
+        _add_report,
+        _add_explain,
+        _add_check,
+        _add_draw,
+    ):
         add(commands)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:
@@ -93,6 +104,21 @@ def _add_sweep(commands: Any) -> None:
     sweep.add_argument("--retry", action="store_true", help="make runs again that failed or were given up")
     sweep.add_argument("--collect", action="store_true", help="write the table of what is there, and run nothing")
     _add_overrides(sweep)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = _command(commands, "compare", "runs grouped by their settings, told by their seeds, tested in pairs")
+    compare.add_argument("runs", metavar="DIR", nargs="+", help="directories of runs and of sweeps")
+    compare.add_argument("--metric", metavar="NAME", help="what counts (default: val_loss, else loss)")
+    compare.add_argument("--target", metavar="NAME=VALUE", help="how many runs reach it, and when: val_accuracy=0.98")
+    compare.add_argument("--where", metavar="CONDITION", help="these runs alone: 'training.learning_rate < 0.1'")
+    compare.add_argument(
+        "--x", choices=("epochs", "seconds"), default="epochs", help="of the picture (default: epochs)"
+    )
+    compare.add_argument(
+        "--bits", action="store_true", help="which runs should be the same and are not, and where first"
+    )
+    compare.add_argument("-o", "--output", metavar="DIR", help="write comparison.html and comparison.png there")
 
 
 def _add_info(commands: Any) -> None:

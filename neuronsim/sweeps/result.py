@@ -40,6 +40,11 @@ class SweptRun:
     _job: Job
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """All settings of the run."""
+        return self._job.settings
+
+    @property
     def status(self) -> str:
         """How it ended: finished, stopped, diverged or failed; "waiting" of one that has not been made."""
         return str(self.outcome["status"]) if self.outcome else "waiting"
