@@ -28,6 +28,8 @@ class Run(RunResult):
     """One call of ``fit``: `RunResult` says what happened, the methods here answer questions by replay."""
 
     _replay: Replay | None = None
+    #: The network after a run that was loaded.
+    trained: Network | None = None
 
     @property
     def replay(self) -> Replay:
@@ -229,11 +231,44 @@ class Run(RunResult):
         from neuronsim.network import Network
 
         if self.recording is None or self.carry is None:
+            if self.trained is not None:
+                return self.trained.copy()
             raise NotKnownError(f"the network after this run was not kept: {self.unrecorded}")
         graph = self.recording.graph.copy()
         for values, new in zip((graph.weights, graph.biases, graph.slopes), self.carry.parameters, strict=True):
             values[...] = new
         return Network.from_graph(graph)
+
+    def predict(self, table: Any, *, delimiter: str = ",") -> Any:
+        """What the network after the run says of raw rows, scaled and named as the table that it was trained on.
+
+        Parameters
+        ----------
+        table : DataFrame, mapping of str to column, path of a CSV file, or array (n_samples, n_features)
+            Columns are found by name, in any order; others are passed over.
+        delimiter : str
+            Of a CSV file.
+
+        Returns
+        -------
+        DataFrame or dict of str to array
+            A frame for a frame, with its index. Targets in their own units; of classes the most probable one, and
+            "p(NAME)" of each.
+
+        Raises
+        ------
+        NotKnownError
+            The run does not know its table: it was not made by an experiment.
+        UnknownNameError
+            A column is missing.
+        DataError, FileError
+            A value is missing or no number; the row and the column are named.
+        """
+        if self.columns is None:
+            advice = "use run.network.forward(X), with X scaled as it was"
+            raise NotKnownError(f"this run knows no columns: it was not made from an experiment's table; {advice}")
+        answers = self.columns.answers(self.network.forward(self.columns.samples(table, delimiter=delimiter)))
+        return type(table)(answers, index=table.index) if hasattr(table, "columns") else answers
 
     def save(self, directory: str | os.PathLike[str], *, data: bool = True, overwrite: bool = False) -> Path:
         """Write the run into a directory, for `neuronsim.load_run`: any step can be made again on another day.

@@ -1,6 +1,8 @@
 """What each command does: a function each, from its arguments to its exit code."""
 
 import argparse
+import csv
+import io
 import math
 import sys
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim import comparing, experiment, sweeps
+from neuronsim.basics.atomic import replacing
 from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
@@ -17,6 +20,7 @@ from neuronsim.errors import SettingError, suggest
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
+from neuronsim.storage.runs import load_run
 from neuronsim.verifying.checks import Check
 from neuronsim.verifying.verdict import Verdict
 
@@ -82,6 +86,23 @@ def compare(options: argparse.Namespace) -> int:
         found.figure(options.x).save(files[1])
     show(found.as_dict() | {"files": files} if options.json else "\n".join([str(found), *files]))
     return CHECK_FAILED if found.bits else OK
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Answer for each row of a CSV file."""
+    answers = load_run(options.run).predict(options.data, delimiter=options.delimiter)
+    columns = {name: values.tolist() for name, values in answers.items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    if options.output:
+        with replacing(options.output) as path:
+            path.write_text(text.getvalue(), encoding="utf-8")
+        show({"answers": options.output} if options.json else options.output)
+    else:
+        show(columns if options.json else text.getvalue().rstrip("\n"))
+    return OK
 
 
 def _tell_progress(progress: sweeps.Progress) -> None:

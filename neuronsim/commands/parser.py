@@ -19,18 +19,9 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (
-        _add_demo,
-        _add_new,
-        _add_run,
-        _add_sweep,
-        _add_compare,
-        _add_info,
-        _add_report,
-        _add_explain,
-        _add_check,
-        _add_draw,
-    ):
+    for add in (_add_demo, _add_new, _add_run, _add_sweep, _add_compare, _add_predict):
+        add(commands)
+    for add in (_add_info, _add_report, _add_explain, _add_check, _add_draw):
         add(commands)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:
@@ -119,6 +110,14 @@ def _add_compare(commands: Any) -> None:
         "--bits", action="store_true", help="which runs should be the same and are not, and where first"
     )
     compare.add_argument("-o", "--output", metavar="DIR", help="write comparison.html and comparison.png there")
+
+
+def _add_predict(commands: Any) -> None:
+    predict = _command(commands, "predict", "what a trained network says of the raw rows of a CSV file")
+    predict.add_argument("run", metavar="RUN", help="a run directory")
+    predict.add_argument("data", metavar="NEW.csv", help="columns by name, in any order; others are passed over")
+    predict.add_argument("-o", "--output", metavar="FILE.csv", help="where the answers go (default: stdout)")
+    _add_delimiter(predict)
 
 
 def _add_info(commands: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -53,6 +54,11 @@ class _Scaler:
     def fit_transform(self, X: ArrayLike) -> Floats:
         """``fit(X)``, then ``transform(X)``."""
         return self.fit(X).transform(X)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that `from_state` needs, as plain values: numbers come back bit for bit."""
+        origin, width = self._fitted()
+        return {"kind": type(self).__name__, "origin": origin.tolist(), "width": width.tolist()}
 
     def _fitted(self) -> tuple[Floats, Floats]:
         if self._origin is None or self._width is None:
@@ -121,6 +127,10 @@ class MinMaxScaler(_Scaler):
         self._low, self._stretch = self.lo, self.hi - self.lo
         self._highest: Floats = np.empty(0)
 
+    def state(self) -> dict[str, Any]:
+        """As of every scaler, and the range."""
+        return super().state() | {"lo": self.lo, "hi": self.hi, "highest": self._highest.tolist()}
+
     @property
     def minimum(self) -> Floats:
         """Minimum of each column of the training data, (n_columns,)."""
@@ -135,6 +145,26 @@ class MinMaxScaler(_Scaler):
     def _statistics(self, columns: Floats) -> tuple[Floats, Floats]:
         lowest, self._highest = columns.min(axis=0), columns.max(axis=0)
         return lowest, self._highest - lowest
+
+
+def from_state(state: Mapping[str, Any]) -> MinMaxScaler | Standardizer:
+    """The scaler whose ``state()`` this is.
+
+    Raises
+    ------
+    KeyError, ValueError
+        It is something else.
+    """
+    made: MinMaxScaler | Standardizer
+    if state["kind"] == MinMaxScaler.__name__:
+        made = MinMaxScaler(state["lo"], state["hi"])
+        made._highest = np.array(state["highest"], np.float64)
+    elif state["kind"] == Standardizer.__name__:
+        made = Standardizer()
+    else:
+        raise ValueError(f"no scaler {state['kind']!r}")
+    made._origin, made._width = (np.array(state[name], np.float64) for name in ("origin", "width"))
+    return made
 
 
 def _as_columns(X: ArrayLike, n_columns: int | None = None) -> tuple[Floats, tuple[int, ...]]:

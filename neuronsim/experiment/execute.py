@@ -26,6 +26,7 @@ from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.network import Network
 from neuronsim.run import Run
+from neuronsim.storage.runs import save_columns
 from neuronsim.storage.traces import save_trace
 
 #: The part of the training data that a stop chooses by where the file names no validation.
@@ -124,7 +125,8 @@ def run(
     directory : str or path
         Made if need be, and claimed for this run before it trains. Gets ``network.safetensors`` first, then
         ``experiment.toml`` (as it was run, with versions and seed), ``history.csv``, ``history.png`` (of at least one
-        epoch), and ``trace.safetensors`` where the experiment has a ``[trace]``; ``checkpoint`` while it trains.
+        epoch), and ``trace.safetensors`` where the experiment has a ``[trace]``; ``checkpoint`` while it trains, with
+        what `load_run` needs.
     overwrite : bool
         Whether a run that is there may be replaced, which it is when this one has been trained.
     resume : bool
@@ -152,6 +154,7 @@ def run(
         trained = claims.enter_context(_interrupted_later())
         began = time.perf_counter()
         done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
+        done.columns = prepared.columns
         trained.set()
         seconds = time.perf_counter() - began
         _write(directory, experiment, net, done, arguments["monitors"])
@@ -217,7 +220,9 @@ def _remarks(net: Network, X: Any, T: Any, experiment: Experiment, done: Run) ->
 def again(experiment: Experiment) -> tuple[Network, Run]:
     """Train once more, with the same bits, in memory and such that every step can be looked at."""
     net, prepared, arguments = _ready(experiment)
-    return net, net.fit(prepared.data.X, prepared.data.T, snapshots="auto", **arguments)
+    run = net.fit(prepared.data.X, prepared.data.T, snapshots="auto", **arguments)
+    run.columns = prepared.columns
+    return net, run
 
 
 def _ready(experiment: Experiment) -> tuple[Network, Prepared, dict[str, Any]]:
@@ -376,6 +381,7 @@ def _write(directory: Path, experiment: Experiment, net: Network, done: Run, mon
     try:
         with replacing(directory / "experiment.toml") as path:
             path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
+        save_columns(done, directory / "checkpoint")
         with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
             file.write(history_csv(done))
         for name, is_written in {"trace.safetensors": bool(monitors), "history.png": done.n_epochs > 0}.items():

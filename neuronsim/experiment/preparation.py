@@ -13,6 +13,7 @@ from neuronsim.analysis.probe import classes
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.words import counted
 from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
+from neuronsim.data.columns import Columns
 from neuronsim.data.dataset import most_classes
 from neuronsim.errors import DataError, SettingError, choose
 
@@ -42,12 +43,15 @@ class Prepared:
         What T and T_test were scaled by.
     measured : bool
         Whether targets are numbers with a unit, not classes by number or by 0 and 1.
+    columns : Columns or None
+        What a trained network needs to be asked with raw rows.
     """
 
     data: Dataset
     validation: tuple[Array, Array] | None
     scaler: MinMaxScaler | Standardizer | None = None
     measured: bool = False
+    columns: Columns | None = None
 
     def rms_errors(self, Y: Array, T: Array) -> dict[str, float] | None:
         """The root mean squared error by target, in the target's own unit; None of classes."""
@@ -93,7 +97,7 @@ def prepare(
     elif validation is not False and data.T_test is not None:
         X_val, T_val = data.X_test, data.T_test
     _check_classes(data)
-    for_X, scaler = _scalings(table, data, dtype)
+    for_X, x_scaler, scaler = _scalings(table, data, dtype)
     measured = not data.classes and data.T.ndim == 2 and classes(data.T) is None
     for_T = _kept if scaler is None else scaler.transform
     return Prepared(
@@ -107,6 +111,14 @@ def prepare(
         None if X_val is None or T_val is None else (for_X(X_val), for_T(T_val)),
         scaler,
         measured,
+        Columns(
+            data.features,
+            data.targets,
+            data.classes,
+            x_scaler,
+            scaler,
+            255.0 if table.get("scale") == "images" else 1.0,
+        ),
     )
 
 
@@ -184,16 +196,19 @@ def _check_classes(data: Dataset) -> None:
 
 def _scalings(
     table: dict[str, Any], data: Dataset, dtype: np.dtype[Any]
-) -> tuple[Callable[[Array], Array], MinMaxScaler | Standardizer | None]:
-    """What to do with X, and the scaler of T."""
+) -> tuple[Callable[[Array], Array], MinMaxScaler | Standardizer | None, MinMaxScaler | Standardizer | None]:
+    """What to do with X, its scaler, and the scaler of T."""
     scale, scale_targets = table.get("scale", "none"), table.get("scale_targets", "none")
     scaler = choose("data.scale", scale, SCALES)
     target_scaler = choose("data.scale_targets", scale_targets, TARGET_SCALES)
     if target_scaler is not None and data.classes:
         raise SettingError("data.scale_targets is for numbers to be met; class numbers stay as they are")
     unscaled = partial(_divided_by_255, dtype=dtype) if scale == "images" else _kept
-    for_X = unscaled if scaler is None else scaler().fit(data.X).transform
-    return for_X, None if target_scaler is None else _fitted_to_targets(target_scaler(), data)
+    for_T = None if target_scaler is None else _fitted_to_targets(target_scaler(), data)
+    if scaler is None:
+        return unscaled, None, for_T
+    fitted = scaler().fit(data.X)
+    return fitted.transform, fitted, for_T
 
 
 def _fitted_to_targets(scaler: MinMaxScaler | Standardizer, data: Dataset) -> MinMaxScaler | Standardizer:
@@ -209,6 +224,11 @@ def _fitted_to_targets(scaler: MinMaxScaler | Standardizer, data: Dataset) -> Mi
             'or say data.scale_targets = "none"'
         )
     return scaler
+
+
+def _divisor(table: dict[str, Any]) -> float:
+    """What the features of this ``[data]`` are divided by."""
+    return 255.0 if table.get("scale") == "images" else 1.0
 
 
 def _kept(array: Array) -> Array:

@@ -6,6 +6,7 @@
 ``start.safetensors``    the network before it
 ``states.safetensors``   ``before.STEP.K``: a snapshot; ``end.K``: what the optimiser keeps; ``best.K``
 ``data.safetensors``     X and T, unless they are left out
+``columns.json``         columns, classes and scales of the table, if they are known
 ``before/``              the run that it went on from
 ======================== =============================================================================
 """
@@ -26,6 +27,7 @@ from safetensors.numpy import load_file, save_file
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.checked import real, whole
+from neuronsim.data.columns import Columns
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.session import Session, State
@@ -67,10 +69,23 @@ def save_run(run: Run, directory: str | os.PathLike[str], *, data: bool = True, 
     if data:
         _write(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
         written["data"] = digest(folder / "data.safetensors")
+    save_columns(run, folder)
     if run.resumed is not None and run.resumed.recording is not None and isinstance(run.resumed, Run):
         save_run(run.resumed, folder / "before", data=False, overwrite=overwrite)
     write_facts(folder, run, recording, carry, written)
     return folder
+
+
+def save_columns(run: RunResult, folder: Path) -> None:
+    """``columns.json``, where they are known."""
+    path = folder / "columns.json"
+    if run.columns is None:
+        path.unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as beside:
+        text = json.dumps(run.columns.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        beside.write_text(text + "\n", encoding="utf-8")
 
 
 def write_arrays(folder: Path, recording: Recording, carry: Carry, states: dict[int, State]) -> None:
@@ -93,13 +108,13 @@ def write_facts(
 
 
 def load_run(directory: str | os.PathLike[str], *, data: tuple[ArrayLike, ArrayLike] | None = None) -> Run:
-    """Read the run in a directory that ``run.save`` wrote: it explains, blames and replays as on its first day.
+    """Read the run that ``run.save`` or ``neuronsim run`` wrote: it explains and replays as on its first day.
 
     Parameters
     ----------
     directory : str or path
     data : (X, T), optional
-        What it was trained on, where it was saved without; the same numbers, or DataError.
+        What it was trained on, where it was saved without, as ``neuronsim run`` does; the same numbers, or DataError.
 
     Returns
     -------
@@ -113,10 +128,16 @@ def load_run(directory: str | os.PathLike[str], *, data: tuple[ArrayLike, ArrayL
     DataError
         If ``data`` are not those of the run.
     """
-    folder = Path(directory)
+    given = Path(directory)
+    folder = _newest(given)
     facts = _read_facts(folder)
     try:
-        return _run(folder, facts, data)
+        run = _run(folder, facts, data)
+        run.trained = network_of(binary.read(folder / "network.safetensors"))
+        if (given / "network.safetensors").exists():
+            run.trained = network_of(binary.read(given / "network.safetensors"))
+        run.columns = _columns(given)
+        return run
     except (FileError, DataError):
         raise
     except (
@@ -196,6 +217,26 @@ def digest(path: Path) -> str:
 
 
 # ── reading ──
+
+
+def _newest(folder: Path) -> Path:
+    """The directory itself; of `neuronsim run` the checkpoint that was written last."""
+    places = [place for place in (folder / "checkpoint" / name for name in "ab") if (place / "run.json").exists()]
+    if (folder / "run.json").exists() or not places:
+        return folder
+    return max(places, key=lambda place: (place / "run.json").stat().st_mtime_ns)
+
+
+def _columns(folder: Path) -> Columns | None:
+    """What is known of the table."""
+    paths = (folder / "columns.json", folder / "checkpoint" / "columns.json")
+    path = next((path for path in paths if path.exists()), None)
+    if path is None:
+        return None
+    try:
+        return Columns.of_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, FileError) as problem:
+        raise FileError(f"{path} cannot be read: {problem}") from None
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:

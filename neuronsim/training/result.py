@@ -7,6 +7,7 @@ import numpy as np
 
 from neuronsim.basics.arrays import Integers
 from neuronsim.basics.words import counted
+from neuronsim.data.columns import Columns
 from neuronsim.errors import UnknownNameError, suggest
 from neuronsim.training.carry import Carry
 from neuronsim.training.snapshots import Recording
@@ -54,6 +55,8 @@ class RunResult:
         The epoch whose parameters a rule put back at the end.
     ended : bool
         False of a checkpoint that was written on the way.
+    columns : Columns or None
+        The columns, classes and scales of the table that it was trained on; an experiment knows them.
     """
 
     seed: int
@@ -69,6 +72,7 @@ class RunResult:
     carry: Carry | None = field(default=None, repr=False)
     restored: int | None = field(default=None, repr=False)
     ended: bool = field(default=True, repr=False)
+    columns: Columns | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.history = History(self.history)
