@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from neuronsim import data, errors, plots, wiring
     from neuronsim import plots as plot
-    from neuronsim.comparing import compare
+    from neuronsim.comparing import compare, learning_rate_range
     from neuronsim.errors import DivergenceWarning, NeuronsimError
     from neuronsim.formulas import activations, losses, optimizers, schedules
     from neuronsim.formulas.descent import gradient_descent, numerical_gradient, random_search
@@ -45,6 +45,7 @@ _NAMES = {
     "Run": "run",
     "compare": "comparing",
     "gradient_descent": "formulas.descent",
+    "learning_rate_range": "comparing",
     "load": "storage",
     "load_run": "storage.runs",
     "numerical_gradient": "formulas.descent",
@@ -65,6 +66,7 @@ __all__ = [
     "data",
     "errors",
     "gradient_descent",
+    "learning_rate_range",
     "load",
     "load_run",
     "losses",

@@ -19,6 +19,7 @@ from typing import Any
 from neuronsim import __version__
 from neuronsim.analysis import targets
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.lock import locked
 from neuronsim.basics.words import counted
 from neuronsim.errors import DataError, FileError
 from neuronsim.experiment.file import Experiment
@@ -147,6 +148,7 @@ def run(
         kept = directory / "checkpoint"
         if resume and kept.exists():
             overwrite = True
+            claims.enter_context(locked(directory / "lock"))  # two that go on would write over each other
         else:
             claims.enter_context(_claimed(directory, experiment, overwrite))
             claims.enter_context(_set_aside(kept))

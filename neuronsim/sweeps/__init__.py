@@ -24,7 +24,7 @@ from neuronsim.sweeps.plan import combinations, with_values
 from neuronsim.sweeps.result import Sweep, SweptRun
 from neuronsim.sweeps.store import Store
 
-__all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "sweep"]
+__all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "silenced", "sweep"]
 
 _FORMAT = 1
 

@@ -13,15 +13,14 @@
 import csv
 import io
 import json
-import os
-import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.lock import locked
 from neuronsim.errors import CheckError, FileError
 from neuronsim.sweeps.attempt import Answer
 
@@ -45,39 +44,9 @@ class Store:
 
     # ── one writer ──
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock; that of a process of this machine that is gone is taken over.
-
-        Raises
-        ------
-        FileError
-            Another process writes, or the directory can't be written.
-        """
-        lock = self.directory / f"lock{self._suffix}"
-        me = json.dumps({"host": platform.node(), "pid": os.getpid(), "start": time.time()})
-        for _ in range(2):
-            try:
-                with lock.open("x", encoding="utf-8") as file:
-                    file.write(me)
-                break
-            except FileExistsError:
-                holder = _read(lock)
-                if not _is_gone(holder):
-                    raise FileError(
-                        f"{self.directory} is being written by process {holder.get('pid')} on {holder.get('host')}; "
-                        f"wait for it, or, if it is gone, remove {lock}"
-                    ) from None
-                lock.unlink(missing_ok=True)
-            except OSError as problem:
-                raise FileError(f"{self.directory} cannot be written: {problem.strerror or problem}") from None
-        else:
-            raise FileError(f"{self.directory} is being written by another process; wait for it")
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                lock.unlink()
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of the directory, or of this part of it."""
+        return locked(self.directory / f"lock{self._suffix}")
 
     # ── what is planned ──
 
@@ -169,19 +138,6 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _is_gone(holder: Mapping[str, Any]) -> bool:
-    """Whether the process that holds a lock is one of this machine, and no more."""
-    if holder.get("host") != platform.node() or not isinstance(holder.get("pid"), int):
-        return not holder  # torn: its writer was killed while it wrote
-    try:
-        os.kill(holder["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # another user's
-        return False
-    return False
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,6 +7,7 @@ import pytest
 from experiments import XOR
 
 from neuronsim import experiment
+from neuronsim.basics.lock import locked
 from neuronsim.commands import main as cli
 from neuronsim.errors import FileError, SettingError
 from neuronsim.storage import checkpoints
@@ -84,3 +85,12 @@ def test_a_replaced_run_takes_its_checkpoint_along(write: Any, tmp_path: Path) -
         == 50
     )
     assert not (out / "checkpoint.old").exists()
+
+
+def test_two_that_go_on_at_once(write: Any, tmp_path: Path) -> None:
+    plan = experiment.read(write())
+    experiment.run(plan, tmp_path / "out")
+    with locked(tmp_path / "out" / "lock"), pytest.raises(FileError, match="is being written by process"):
+        experiment.run(plan, tmp_path / "out", resume=True)
+    assert experiment.run(plan, tmp_path / "out", resume=True).status == "finished"
+    assert not (tmp_path / "out" / "lock").exists()
