@@ -38,11 +38,11 @@ def test_small_data_make_several_epochs(net):
 
 
 def test_a_range(net, moons):
-    found = ns.learning_rate_range(net, *moons, rates=[1e-4, 1e-3, 0.1, 1.0, 1e300], seeds=range(3), steps=50)
+    found = ns.learning_rate_range(net, *moons, rates=[1e-4, 1e-3, 0.1, 1.0, 1e4], seeds=range(3), steps=50)
     low, high = found.range
     assert low in (0.1, 1.0)
     assert high == 1.0
-    assert found.medians[-1] > 1e100
+    assert found.medians[-1] > found.start
     assert f"rates from {low:g} to 1 make at least half" in str(found)
     assert found.figure().ax.get_xscale() == "log"
 
