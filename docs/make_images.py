@@ -1,6 +1,8 @@
 """Makes the pictures of the README: ``python docs/make_images.py``."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -46,6 +48,14 @@ def gallery() -> None:
     save(ns.plot.loss_surface(net, data.X, data.T, weights, span=4.0).figure, "surface.png", dpi=80)
 
 
+def examples() -> None:
+    """What the examples draw."""
+    for name in ("surfaces", "batches", "vanishing"):
+        path = IMAGES / f"{name}.png"
+        subprocess.run([sys.executable, IMAGES.parent.parent / "examples" / f"{name}.py", path], check=True)
+        Image.open(path).convert("RGB").quantize(256, kmeans=3).save(path, optimize=True)
+
+
 def save(figure: Figure, name: str, dpi: float) -> None:
     """In 256 colours: a README's pictures are small files."""
     buffer = io.BytesIO()
@@ -57,3 +67,4 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     step()
     gallery()
+    examples()

@@ -158,3 +158,31 @@ def test_growing(run) -> None:
     kept, rebuilt = map(float, re.search(r"median loss: kept (\S+), rebuilt ([0-9.]+);", out).groups())
     assert kept < rebuilt / 3
     assert "kept is lower for 2 of 3 seeds" in out
+
+
+def test_surfaces(run, tmp_path) -> None:
+    out = run("surfaces", tmp_path / "surfaces.png")
+    ways = re.findall(r"  (\w+) +(\d+) steps to \( *(-?[\d.]+), +(-?[\d.]+)\), f = (\S+)", out)
+    assert len(ways) == 18
+    ravine, saddle, minima = ({name: float(f) for name, *_, f in ways[k : k + 6]} for k in (0, 6, 12))
+    assert ravine["momentum"] < ravine["sgd"]  # L4: momentum helps in a ravine
+    assert all(f < 0 for name, f in saddle.items() if name != "sgd")  # which is still on its way off the saddle
+    assert all(f < 0.35 for f in minima.values())
+    assert (tmp_path / "surfaces.png").exists()
+
+
+def test_batches(run, tmp_path) -> None:
+    out = run("batches", tmp_path / "batches.png")
+    losses = {name.strip(): float(loss) for name, loss in re.findall(r"(.{24}) +[\d,]+ steps: loss ([\d.]+)", out)}
+    assert len(losses) == 4
+    assert losses["all at once"] == max(losses.values())
+    assert (tmp_path / "batches.png").exists()
+
+
+def test_vanishing(run, tmp_path) -> None:
+    out = run("vanishing", tmp_path / "vanishing.png")
+    factors = [float(text) for text in re.findall(r"× ([\d.]+) a layer", out)]
+    assert factors[0] < 0.5  # a sigmoid's f' is at most 1/4
+    assert 0.8 < factors[2] < 1.2
+    assert factors[3] > 1.3
+    assert (tmp_path / "vanishing.png").exists()

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from neuronsim.basics.arrays import Floats
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import DataError, SettingError
+from neuronsim.formulas import optimizers
+from neuronsim.formulas.optimizers import Optimizer
 from neuronsim.seeds import NOISE, generator, seed_of
 
 
@@ -31,9 +33,15 @@ class Search(NamedTuple):
 
 
 def gradient_descent(
-    start: ArrayLike, gradient: Callable[[Any], ArrayLike], learning_rate: float, max_iter: int, tol: float = 0.01
+    start: ArrayLike,
+    gradient: Callable[[Any], ArrayLike],
+    learning_rate: float,
+    max_iter: int,
+    tol: float = 0.01,
+    *,
+    optimizer: str | Optimizer = "sgd",
 ) -> Descent:
-    """x := x - learning_rate · gradient(x), until the step is small (L4's routine).
+    """x := x - learning_rate · gradient(x), until the step is small (L4's routine); or by another optimiser's rule.
 
     Parameters
     ----------
@@ -47,6 +55,8 @@ def gradient_descent(
         The most steps to take.
     tol : float
         Stop, without taking it, at the first step of which every component is smaller than this.
+    optimizer : str or Optimizer
+        sgd, momentum, nesterov, rmsprop, adam, adamw, rprop, as of ``net.fit``; each component has a state of its own.
 
     Returns
     -------
@@ -61,15 +71,19 @@ def gradient_descent(
     real("the learning rate", learning_rate, message="{name} is {value!r}; it must be a finite number, at least 0")
     whole("max_iter", max_iter, 0, message="{name} is {value!r}; it must be at least {least}")
     x = np.array(start, dtype=np.float64)
+    rule = optimizers.resolve(optimizer)
+    states = [[0.0] * rule.n_state for _ in range(x.size)]
     steps = [_as_given(x)]
-    for _ in range(max_iter):
+    for t in range(1, max_iter + 1):
         slope = np.asarray(gradient(_as_given(x)), dtype=np.float64)
         if slope.shape != x.shape:
             raise DataError(f"the gradient has the shape {slope.shape}, x has {x.shape}")
-        step = learning_rate * slope
-        if np.all(np.abs(step) < tol):
+        moved = np.empty_like(x)
+        for k, (w, g) in enumerate(zip(x.flat, slope.flat, strict=True)):
+            moved.flat[k], states[k] = rule.reference_update(float(w), float(g), states[k], learning_rate, t)
+        if np.all(np.abs(moved - x) < tol):
             break
-        x = x - step
+        x = moved
         steps.append(_as_given(x))
     return Descent(steps, steps[-1])
 

@@ -5,6 +5,7 @@ pyplot or any setting. Notebooks show what is returned. To see it in a window, g
 ``_, ax = plt.subplots()``.
 """
 
+from neuronsim.plots.bands import BandsPicture, bands
 from neuronsim.plots.curves import HistoryPicture, history
 from neuronsim.plots.figures import Picture
 from neuronsim.plots.film import animation
@@ -17,6 +18,7 @@ from neuronsim.plots.surface import SurfacePicture, loss_surface
 from neuronsim.plots.traces import TracePicture, trace
 
 __all__ = [
+    "BandsPicture",
     "BoundaryPicture",
     "ErrorsPicture",
     "HistoryPicture",
@@ -25,6 +27,7 @@ __all__ = [
     "SurfacePicture",
     "TracePicture",
     "animation",
+    "bands",
     "decision_boundary",
     "errors",
     "history",

@@ -102,3 +102,26 @@ class TestRandomSearch:
     def test_at_least_one_point(self):
         with pytest.raises(SettingError, match="n is 0"):
             random_search(abs, 0, 1, n=0)
+
+
+class TestOptimizers:
+    def test_sgd_is_the_routine_itself(self):
+        plain = gradient_descent([3.0, -1.0], lambda x: 2 * x, 0.3, 20, tol=0)
+        named = gradient_descent([3.0, -1.0], lambda x: 2 * x, 0.3, 20, tol=0, optimizer="sgd")
+        np.testing.assert_array_equal(plain.steps, named.steps)
+
+    def test_momentum_by_hand(self):
+        steps = gradient_descent(1.0, lambda x: 2 * x, 0.1, 2, tol=0, optimizer="momentum").steps
+        v = -0.1 * 2 * 1.0
+        x = 1.0 + v
+        v = 0.9 * v - 0.1 * 2 * x
+        assert steps == [1.0, x, x + v]
+
+    def test_each_component_has_a_state_of_its_own(self):
+        both = gradient_descent([1.0, 10.0], lambda x: 2 * x, 0.1, 30, tol=0, optimizer="adam").x
+        alone = [gradient_descent(s, lambda x: 2 * x, 0.1, 30, tol=0, optimizer="adam").x for s in (1.0, 10.0)]
+        assert both.tolist() == alone
+
+    def test_unknown(self):
+        with pytest.raises(SettingError, match="did you mean 'adam'"):
+            gradient_descent(1.0, lambda x: x, 0.1, 3, optimizer="adm")
