@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 def sweep(options: argparse.Namespace) -> int:
     """Make the runs of a sweep."""
-    how = {name: getattr(options, name) for name in ("attempts", "keep", "part", "retry", "dry", "collect")}
+    how = {name: getattr(options, name) for name in ("attempts", "keep", "part", "retry", "verify", "dry", "collect")}
     overrides = options.overrides + ([] if options.seed is None else [f"seed={options.seed}"])
     found = sweeps.sweep(
         options.file,

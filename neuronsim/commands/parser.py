@@ -8,6 +8,8 @@ from neuronsim import __version__
 from neuronsim.commands.info import KINDS
 from neuronsim.errors import suggest
 
+RETRY = ("failed", "lost")
+
 _EXIT_CODES = """\
 exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted"""
 
@@ -92,7 +94,10 @@ def _add_sweep(commands: Any) -> None:
     sweep.add_argument("--attempts", type=int, default=3, metavar="N", help="of a run whose worker dies (default: 3)")
     sweep.add_argument("--keep", default="history", help="of each run: outcome, history or network (default: history)")
     sweep.add_argument("--dry-run", action="store_true", dest="dry", help="plan and check alone")
-    sweep.add_argument("--retry", action="store_true", help="make runs again that failed or were given up")
+    sweep.add_argument("--retry", choices=RETRY, help="make runs again that failed, or that were lost too often")
+    sweep.add_argument(
+        "--verify", type=float, default=0.0, metavar="PART", help="make this part of the runs twice, and compare bits"
+    )
     sweep.add_argument("--collect", action="store_true", help="write the table of what is there, and run nothing")
     _add_overrides(sweep)
 
@@ -104,7 +109,7 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument("--target", metavar="NAME=VALUE", help="how many runs reach it, and when: val_accuracy=0.98")
     compare.add_argument("--where", metavar="CONDITION", help="these runs alone: 'training.learning_rate < 0.1'")
     compare.add_argument(
-        "--x", choices=("epochs", "seconds"), default="epochs", help="of the picture (default: epochs)"
+        "--x", choices=("epochs", "samples", "seconds"), default="epochs", help="of the picture (default: epochs)"
     )
     compare.add_argument(
         "--bits", action="store_true", help="which runs should be the same and are not, and where first"

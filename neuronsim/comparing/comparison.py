@@ -25,7 +25,7 @@ _ABSENT = "not given"
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"<=": le, ">=": ge, "==": eq, "!=": ne, "<": lt, ">": gt, "=": eq}
 _CONDITION = re.compile(r"\s*([\w.]+)\s*(<=|>=|==|!=|<|>|=)\s*(.+?)\s*")
 _DIGITS = 5
-_X = ("epochs", "seconds")
+_X = ("epochs", "samples", "seconds")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Comparison(Explained):
 
         Parameters
         ----------
-        x : {"epochs", "seconds"}
+        x : {"epochs", "samples", "seconds"}
         ax : Axes, optional
         """
         from neuronsim.plots.bands import bands
@@ -386,7 +386,9 @@ def _curves(group: Group, metric: str, x: str) -> list[tuple[Any, Any]]:
         if metric in record.history:
             y = np.asarray(record.history[metric], np.float64)
             at = np.asarray(record.history["seconds"], np.float64) if x == "seconds" else np.arange(1, len(y) + 1.0)
-            curves.append((at, y))
+            if x == "samples" and record.n_samples is None:
+                continue
+            curves.append((at * (record.n_samples or 1) if x == "samples" else at, y))
     return curves
 
 

@@ -38,6 +38,8 @@ class Record:
     metrics : dict of str to float or None
         The last of each column, and more where a sweep measured it.
     status, bits, source : str
+    n_samples : int or None
+        Of an epoch, where it is known.
     """
 
     settings: Mapping[str, Any]
@@ -47,6 +49,7 @@ class Record:
     status: str
     bits: str
     source: str
+    n_samples: int | None = None
 
     @property
     def identity(self) -> str:
@@ -92,7 +95,8 @@ def _of_run(run: Run) -> Record:
     if run.carry is not None:
         for values in run.carry.parameters:
             found.update(values.tobytes())
-    return Record(settings, run.seed, run.history, _last(run.history), run.status, found.hexdigest(), repr(run))
+    n = None if run.carry is None else run.carry.order.n_samples
+    return Record(settings, run.seed, run.history, _last(run.history), run.status, found.hexdigest(), repr(run), n)
 
 
 def _plain(value: Any) -> Any:
@@ -113,6 +117,7 @@ def _of_sweep(found: Sweep) -> Iterator[Record]:
             run.status,
             run.outcome["bits"],
             str(run.directory),
+            run.outcome["metrics"].get("n_samples"),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neuronsim.basics.checked import whole
+from neuronsim.basics.checked import real, whole
+from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import FileError, SettingError, choose
 from neuronsim.experiment import Experiment
 from neuronsim.experiment.file import checked, read_tables
@@ -19,7 +21,7 @@ from neuronsim.seeds import seed_of
 from neuronsim.sweeps.attempt import KEEP, Job, silenced
 from neuronsim.sweeps.coordinator import Coordinator, Progress
 from neuronsim.sweeps.executors import Pool
-from neuronsim.sweeps.identity import NUMERICS, run_id
+from neuronsim.sweeps.identity import NUMERICS, digest, files, run_id
 from neuronsim.sweeps.plan import combinations, with_values
 from neuronsim.sweeps.result import Sweep, SweptRun
 from neuronsim.sweeps.store import Store
@@ -41,8 +43,10 @@ class Options:
         What is kept of each run.
     part : pair of int or None
         (3, 8): the third of eight parts, which share a directory.
-    retry : bool
-        Whether runs that failed or were given up are made again.
+    retry : {"failed", "lost"} or None
+        Which runs are made again: those that failed, after a mend; those that were lost too often.
+    verify : float
+        The part of the finished runs that is made once more, 0 to 1: other bits are an error.
     dry, collect : bool
         Plan and check alone; write the table of what is there alone.
     tell : callable
@@ -52,7 +56,8 @@ class Options:
     attempts: int = 3
     keep: str = "history"
     part: tuple[int, int] | None = None
-    retry: bool = False
+    retry: str | None = None
+    verify: float = 0.0
     dry: bool = False
     collect: bool = False
     tell: Callable[[Progress], None] = lambda progress: None
@@ -103,6 +108,9 @@ def sweep(
     options = options or Options()
     choose("keep", options.keep, dict.fromkeys(KEEP))
     whole("attempts", options.attempts)
+    real("verify", options.verify, "[0, 1]")
+    if options.retry is not None:
+        choose("retry", options.retry, dict.fromkeys(("failed", "lost")))
     folder, tables = _described(Path(file), overrides)
     target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
     jobs, values = _jobs(Path(file), tables, whole("threads", threads), options.keep)
@@ -118,7 +126,10 @@ def sweep(
         store.write_plan(_as_given(tables), [job.id for job in jobs], values)
         try:
             with silenced(), closing(Pool(executor)) as pool:
-                progress = Coordinator(store, pool, options.attempts, options.tell).run(_to_do(store, jobs, options))
+                coordinator = Coordinator(store, pool, options.attempts, options.tell)
+                progress = coordinator.run(_to_do(store, jobs, options))
+                if options.verify and not progress.stopped:
+                    progress = coordinator.run(_audited(store, jobs, options.verify))
             stopped = progress.stopped
         except KeyboardInterrupt:
             stopped = "interrupted"
@@ -153,7 +164,9 @@ def _jobs(path: Path, tables: dict[str, Any], threads: int, keep: str) -> tuple[
         own.settings["training"]["threads"] = threads
         key = run_id(own.settings, folder)
         found.setdefault(key, (_job(own, key, keep), values))
+    read = dict.fromkeys(path for job, _ in found.values() for path in files(job.settings, folder))
     tables["described"] = {"format": _FORMAT, "numerics": NUMERICS, "name": name, "folder": str(folder)}
+    tables["described"] |= {"digests": {str(path): digest(path) for path in read}} if read else {}
     return [job for job, _ in found.values()], [values for _, values in found.values()]
 
 
@@ -166,6 +179,12 @@ def _as_given(tables: dict[str, Any]) -> str:
     return "# a sweep; `neuronsim sweep` with this folder goes on\n" + toml_text(tables)
 
 
+def _audited(store: Store, jobs: list[Job], part: float) -> list[Job]:
+    """Runs to be made twice, evenly spread."""
+    made = [job for job in jobs if (store.outcome(job.id) or {}).get("bits")]
+    return [made[k] for k in evenly_spread(len(made), math.ceil(part * len(made))).tolist()]
+
+
 def _to_do(store: Store, jobs: list[Job], options: Options) -> list[Job]:
     """The runs of this part that are not done."""
     chosen = [] if options.collect else jobs
@@ -174,11 +193,11 @@ def _to_do(store: Store, jobs: list[Job], options: Options) -> list[Job]:
         if not 1 <= whole("part", k) <= whole("parts", n):
             raise SettingError(f"part {k}/{n}: parts go from 1/{n} to {n}/{n}")
         chosen = jobs[k - 1 :: n]
-    given_up = {} if options.retry else store.losses()
+    given_up = {} if options.retry == "lost" else store.losses()
     waiting = []
     for job in chosen:
         outcome = store.outcome(job.id)
-        if outcome and outcome["status"] == "failed" and options.retry:
+        if outcome and outcome["status"] == "failed" and options.retry == "failed":
             store.forget(job.id)
             outcome = None
         if outcome is None and given_up.get(job.id, 0) < options.attempts:

@@ -125,7 +125,8 @@ def _check_worker(job: Job) -> None:
 
 def _metrics(run: Run, outcome: experiment.Outcome) -> dict[str, float | None]:
     """Numbers to compare: the last of each column of the history, the best of those that validate, and the test."""
-    found: dict[str, float | None] = {"epochs": outcome.epochs, "n_steps": outcome.n_steps}
+    trained_on = outcome.n_samples - len(run.held_out)
+    found: dict[str, float | None] = {"epochs": outcome.epochs, "n_steps": outcome.n_steps, "n_samples": trained_on}
     found |= {name: column[-1] for name, column in run.history.items() if column and name not in _NO_METRICS}
     for name, choose in (("val_loss", min), ("val_accuracy", max)):
         if run.history.get(name):

@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,15 @@ class Store:
         return counts
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """``results.csv``, whole."""
+        """``results.csv``, whole; with pyarrow ``results.parquet``, too."""
         with replacing(self.directory / "results.csv") as path:
             path.write_text(_csv(rows), encoding="utf-8")
+        with suppress(ImportError):
+            arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+            columns = dict.fromkeys(key for row in rows for key in row)
+            table = {name: [_value(row.get(name)) for row in rows] for name in columns}
+            with replacing(self.directory / "results.parquet") as path:
+                parquet.write_table(arrow.table(table), path)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -148,6 +155,10 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writerow(columns)
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     return text.getvalue()
+
+
+def _value(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def _cell(value: Any) -> Any:

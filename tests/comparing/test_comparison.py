@@ -154,8 +154,9 @@ class TestShown:
         np.testing.assert_allclose(picture.lines[found.groups[0].label].get_ydata(), np.median(own, axis=0))
         assert "band from 25 to 75 %" in picture.ax.get_legend().get_title().get_text()
         assert found.figure("seconds").ax.get_xlabel() == "seconds"
-        with pytest.raises(SettingError, match="x='samples'"):
-            found.figure("samples")
+        assert found.figure("samples").lines[found.groups[0].label].get_xdata().tolist() == [4, 8, 12, 16, 20, 24]
+        with pytest.raises(SettingError, match="x='steps'"):
+            found.figure("steps")
 
     def test_without_curves(self, tmp_path):
         (tmp_path / "xor.toml").write_text(FILE)

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 import neuronsim as ns
@@ -95,7 +96,9 @@ class TestInThreads:
         stamp = found.runs[-1].directory.joinpath("outcome.json").stat().st_mtime_ns
         ns.sweep(file)
         assert found.runs[-1].directory.joinpath("outcome.json").stat().st_mtime_ns == stamp
-        ns.sweep(file, options=Options(retry=True))
+        ns.sweep(file, options=Options(retry="lost"))
+        assert found.runs[-1].directory.joinpath("outcome.json").stat().st_mtime_ns == stamp
+        ns.sweep(file, options=Options(retry="failed"))
         assert found.runs[-1].directory.joinpath("outcome.json").stat().st_mtime_ns != stamp
 
     def test_ten_that_fail_alike_end_it(self, file):
@@ -116,6 +119,35 @@ class TestInThreads:
         run = ns.sweep(file, options=Options(keep=keep)).runs[0]
         names = {"outcome": [], "history": ["history.csv"], "network": ["history.csv", "network.safetensors"]}[keep]
         assert sorted(path.name for path in run.directory.iterdir()) == [*names, "outcome.json"]
+
+
+class TestAudit:
+    def test_a_part_is_made_twice(self, file):
+        first = ns.sweep(file)
+        ns.sweep(file, options=Options(verify=0.5))
+        log = [json.loads(line) for line in Path("sweeps/xor/log.jsonl").read_text().splitlines()]
+        done = [name for entry in log if entry["event"] == "done" for name in entry["ids"]]
+        assert len(done) == 8 + 4
+        outcome = first.runs[0].directory / "outcome.json"
+        facts = json.loads(outcome.read_text())
+        outcome.write_text(json.dumps(facts | {"bits": "0" * 64}))
+        with pytest.raises(CheckError, match="other bits"):
+            ns.sweep(file, options=Options(verify=1.0))
+        assert not Path("sweeps/xor/lock").exists()
+
+    def test_a_table_for_other_programs(self, file):
+        found = ns.sweep(file)
+        table = pyarrow.parquet.read_table("sweeps/xor/results.parquet").to_pylist()
+        assert [row["loss"] for row in table] == [row.get("loss") for row in found.table]
+
+    def test_the_data_are_known_by_their_digests(self, file):
+        file.write_text(FILE.replace('name = "xor"', 'csv = "a.csv"\ntargets = ["t"]'))
+        Path("a.csv").write_text("a,b,t\n0,1,1\n1,0,0\n1,1,1\n")
+        ns.sweep(file)
+        assert "a.csv" in Path("sweeps/xor/sweep.toml").read_text()
+        Path("a.csv").write_text("a,b,t\n0,1,1\n1,0,0\n1,1,2\n")
+        with pytest.raises(FileError, match="other data"):
+            ns.sweep("sweeps/xor")
 
 
 class TestRefused:
@@ -199,7 +231,7 @@ class TestLost:
         assert len(found.failed) == 2
         again = Losing(seed=99)
         assert len(ns.sweep(file, executor=again).failed) == 2  # given up
-        assert ns.sweep(file, executor=again, options=Options(retry=True)).failed == []
+        assert ns.sweep(file, executor=again, options=Options(retry="lost")).failed == []
 
     def test_a_worker_is_killed(self, file):
         alone = ns.sweep(file, "alone")
