@@ -163,9 +163,11 @@ def run(
     return _outcome(experiment, net, prepared, done, seconds, str(directory))
 
 
-def trained(experiment: Experiment) -> tuple[Network, Run, Outcome]:
-    """Train and test in memory, in silence; no file is written, and no step is kept."""
+def trained(experiment: Experiment, checkpoint: Path | None = None) -> tuple[Network, Run, Outcome]:
+    """Train and test in memory, in silence; no step is kept, and no file but a checkpoint, which it goes on from."""
     net, prepared, arguments = _ready(experiment)
+    if checkpoint is not None:
+        arguments |= {"checkpoint": checkpoint, "resume": True}
     began = time.perf_counter()
     done = net.fit(prepared.data.X, prepared.data.T, snapshots=False, progress=False, **arguments)
     return net, done, _outcome(experiment, net, prepared, done, time.perf_counter() - began, "")

@@ -21,6 +21,7 @@ from neuronsim.seeds import seed_of
 from neuronsim.sweeps.attempt import KEEP, Job, silenced
 from neuronsim.sweeps.coordinator import Coordinator, Progress
 from neuronsim.sweeps.executors import Pool
+from neuronsim.sweeps.halving import climb, halving_of
 from neuronsim.sweeps.identity import NUMERICS, digest, files, run_id
 from neuronsim.sweeps.plan import combinations, with_values
 from neuronsim.sweeps.result import Sweep, SweptRun
@@ -114,6 +115,9 @@ def sweep(
     folder, tables = _described(Path(file), overrides)
     target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
     jobs, values = _jobs(Path(file), tables, whole("threads", threads), options.keep)
+    halving = halving_of(tables["sweep"])
+    if halving is not None and options.part is not None:
+        raise SettingError("halving compares all runs, and a part has only some; leave one of both out")
     store = Store(target, "" if options.part is None else "{}of{}".format(*options.part))
     if options.dry:
         return Sweep(store, jobs, values)
@@ -127,10 +131,16 @@ def sweep(
         try:
             with silenced(), closing(Pool(executor)) as pool:
                 coordinator = Coordinator(store, pool, options.attempts, options.tell)
-                progress = coordinator.run(_to_do(store, jobs, options))
-                if options.verify and not progress.stopped:
-                    progress = coordinator.run(_audited(store, jobs, options.verify))
-            stopped = progress.stopped
+
+                def make(some: list[Job]) -> str:
+                    return coordinator.run(_to_do(store, some, options)).stopped
+
+                if halving is None:
+                    stopped = make(jobs)
+                else:
+                    jobs, stopped = climb(store, jobs, halving, make)
+                if options.verify and not stopped:
+                    stopped = coordinator.run(_audited(store, jobs, options.verify)).stopped
         except KeyboardInterrupt:
             stopped = "interrupted"
         found = Sweep(store, jobs, values, stopped)

@@ -1,6 +1,7 @@
 """What a worker does: train one run, or a few, and hand back what its directory is to hold, as bytes."""
 
 import hashlib
+import io
 import math
 import platform
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -24,6 +26,8 @@ from neuronsim.sweeps.identity import NUMERICS, run_id
 
 #: What is kept of each run, beside its outcome.
 KEEP = ("outcome", "history", "network")
+#: Where a run of a lower rung is kept until the next rung is complete.
+CHECKPOINT = "checkpoint.zip"
 # Columns of the history that measure nothing.
 _NO_METRICS = ("epoch", "seconds", "learning_rate")
 
@@ -43,6 +47,10 @@ class Job:
     keep : {"outcome", "history", "network"}
     numerics : int
         The coordinator's; a worker of another version refuses.
+    checkpoint : bytes
+        What it goes on from, as `CHECKPOINT` holds it; empty: from the start.
+    keeps_checkpoint : bool
+        Whether another run will go on from it.
     """
 
     id: str
@@ -51,6 +59,8 @@ class Job:
     name: str
     keep: str = "history"
     numerics: int = NUMERICS
+    checkpoint: bytes = field(default=b"", repr=False)
+    keeps_checkpoint: bool = False
 
     @property
     def experiment(self) -> experiment.Experiment:
@@ -93,7 +103,7 @@ def _answer(job: Job, number: int) -> Answer:
     try:
         _check_worker(job)
         with silenced() if threading.current_thread() is threading.main_thread() else nullcontext():
-            net, run, outcome = experiment.trained(job.experiment)
+            net, run, outcome, checkpoint = _trained(job)
     except MemoryError:
         raise
     except Exception as problem:  # of the run itself: recorded, and not made again
@@ -107,7 +117,30 @@ def _answer(job: Job, number: int) -> Answer:
         "bits": _bits(net, run),
         "seconds": time.perf_counter() - began,
     }
-    return Answer(job.id, facts | made, _files(job, net, run))
+    return Answer(job.id, facts | made, _files(job, net, run) | checkpoint)
+
+
+def _trained(job: Job) -> tuple[Network, Run, experiment.Outcome, dict[str, bytes]]:
+    """Train; with what is kept of the way, where another run goes on from it."""
+    if not (job.checkpoint or job.keeps_checkpoint):
+        return *experiment.trained(job.experiment), {}
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "checkpoint"
+        if job.checkpoint:
+            with ZipFile(io.BytesIO(job.checkpoint)) as packed:
+                packed.extractall(place)
+        made = experiment.trained(job.experiment, place)
+        return *made, {CHECKPOINT: _packed(place)} if job.keeps_checkpoint else {}
+
+
+def _packed(place: Path) -> bytes:
+    """A directory as the bytes of a zip file."""
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w", ZIP_DEFLATED) as packed:
+        for path in sorted(place.rglob("*")):
+            if path.is_file():
+                packed.write(path, path.relative_to(place))
+    return buffer.getvalue()
 
 
 def _check_worker(job: Job) -> None:

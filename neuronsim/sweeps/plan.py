@@ -15,7 +15,7 @@ from neuronsim.errors import SettingError, suggest
 DIGITS = 6
 
 _RANGES = ("log", "linear", "range")
-_OWN_KEYS = ("together", "random")
+_OWN_KEYS = ("together", "random", "halving")
 _HOW = (
     "a list of values, { range = 16 }, { range = [10, 20] }, { log = [1e-4, 1.0], n = 9 } or "
     "{ linear = [0.0, 1.0], n = 5 }"
