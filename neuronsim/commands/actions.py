@@ -39,6 +39,8 @@ def new(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """Train as an experiment file says, and write a run directory."""
     plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
+    if "sweep" in plan.settings:
+        say("this is one run, of the settings outside [sweep]; `neuronsim sweep` makes all of them")
     if options.output:
         outcome = experiment.run(plan, options.output, overwrite=options.overwrite, resume=options.resume)
     elif options.resume and (Path("runs") / plan.name).exists():

@@ -261,7 +261,7 @@ def _validation(experiment: Experiment, arguments: dict[str, Any]) -> bool | flo
 def _as_run(experiment: Experiment) -> dict[str, Any]:
     """The settings, seed and versions included, paths such that the file can be run from anywhere."""
     settings: dict[str, Any] = {"seed": experiment.seed} | {
-        name: dict(table) for name, table in experiment.settings.items() if isinstance(table, dict)
+        name: dict(table) for name, table in experiment.settings.items() if isinstance(table, dict) and name != "sweep"
     }
     if "file" in settings["network"]:
         settings["network"]["file"] = str(experiment.folder / settings["network"]["file"])

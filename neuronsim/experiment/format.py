@@ -9,8 +9,7 @@ from neuronsim.experiment.settings import check_table
 from neuronsim.formulas.schedules import from_settings
 from neuronsim.tracing.monitor import Monitor
 
-# Tables of other commands, and keys that a file cannot give: refused rather than passed over in silence.
-_ELSEWHERE = {"sweep": "many runs are made by `neuronsim sweep`, one by a file without this table"}
+# Keys that a file cannot give: refused rather than passed over in silence.
 _TRAINING_LATER = ("checkpoint", "monitors", "resume", "snapshots")
 
 # Where samples come from: the key that says so, and what may stand beside it.
@@ -25,9 +24,6 @@ def check(settings: dict[str, Any]) -> None:
     SettingError
         It names the key and the nearest valid one, or what its value must be.
     """
-    for name, what in _ELSEWHERE.items():
-        if name in settings:
-            raise SettingError(f"[{name}]: {what}")
     _check_places(settings)
     check_table("", settings, keys.TOP)
     _check_network(settings["network"])

@@ -69,6 +69,7 @@ TOP = (
     Key("data", "what it is trained on", dict, required=True),
     Key("training", "the arguments of fit", dict, without="their defaults"),
     Key("trace", "what to record on the way", dict, without="nothing"),
+    Key("sweep", "settings in many values, for `neuronsim sweep`; one run passes it over", dict, without="one run"),
     Key("versions", "what a run was made with; runs write it, nobody reads it", dict, without="fine"),
 )
 

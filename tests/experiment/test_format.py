@@ -48,7 +48,6 @@ class TestReading:
             ("[training]", "[trace]\nevery = 5\n[training]", "trace lacks 'watch'"),
             ("[training]", "[trace]\nwatch = ['y*']\nfields = ['w']\n[training]", "'w' is a field of edges"),
             ("[training]", "[trace]\nwatch = ['y*']\nevery = 0\n[training]", "trace.every is 0"),
-            ("[training]", "[sweep]\n[training]", r"\[sweep\]: many runs are made by `neuronsim sweep`"),
             ("seed = 3", "seed = 'x'", "seed is 'x'"),
             ("seed = 3", "seed = -1", "seed is -1 .* of at least 0"),
             ("seed = 3", "sede = 3", "unknown key 'sede'; did you mean 'seed'"),

@@ -171,8 +171,9 @@ class TestRefused:
             ns.sweep(Path("."))
 
     def test_run_says_where_sweeps_are_made(self, file, capsys):
-        assert cli.main(["run", str(file)]) == 3
-        assert "neuronsim sweep" in capsys.readouterr().err
+        assert cli.main(["run", str(file), "-o", "out"]) == 0
+        assert "`neuronsim sweep` makes all of them" in capsys.readouterr().err
+        assert "[sweep]" not in Path("out/experiment.toml").read_text()
 
     @pytest.mark.parametrize("executor", ["thread", "threads:0", "threads:x", "no.such:thing", 3])
     def test_executors_that_are_none(self, file, executor):
