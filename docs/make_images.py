@@ -48,6 +48,14 @@ def gallery() -> None:
     save(ns.plot.loss_surface(net, data.X, data.T, weights, span=4.0).figure, "surface.png", dpi=80)
 
 
+def landscape() -> None:
+    """The way of a run over the loss around its end."""
+    data = ns.data.load("moons", n=200, noise=0.1, rng=0)
+    net = ns.wiring.layered([2, 5, 2], output="softmax", rng=0)
+    run = net.fit(data.X, data.T, learning_rate=0.1, epochs=20, rng=0)
+    save(ns.plot.loss_landscape(run).figure, "landscape.png", dpi=80)
+
+
 def examples() -> None:
     """What the examples draw."""
     for name in ("surfaces", "batches", "vanishing"):
@@ -67,4 +75,5 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     step()
     gallery()
+    landscape()
     examples()

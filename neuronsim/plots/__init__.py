@@ -11,6 +11,7 @@ from neuronsim.plots.figures import Picture
 from neuronsim.plots.film import animation
 from neuronsim.plots.graph import NetworkPicture, network
 from neuronsim.plots.heat import ErrorsPicture, errors
+from neuronsim.plots.landscape import LandscapePicture, loss_landscape
 from neuronsim.plots.notebooks import network_html, run_html, step_html
 from neuronsim.plots.overview import overview
 from neuronsim.plots.regions import BoundaryPicture, decision_boundary
@@ -22,6 +23,7 @@ __all__ = [
     "BoundaryPicture",
     "ErrorsPicture",
     "HistoryPicture",
+    "LandscapePicture",
     "NetworkPicture",
     "Picture",
     "SurfacePicture",
@@ -31,6 +33,7 @@ __all__ = [
     "decision_boundary",
     "errors",
     "history",
+    "loss_landscape",
     "loss_surface",
     "network",
     "network_html",

@@ -99,7 +99,7 @@ def loss_surface(
     if np.isnan(losses).all():
         raise DataError("the loss is finite nowhere here; a smaller span may help")
     axes, own = new_axes(ax, 5.6, 4.4)
-    contours = _paint(axes, first, second, losses)
+    contours = paint(axes, first, second, losses)
     present = _mark(axes, here, now)
     axes.set_xlabel(literally(name_x), color=INK)
     axes.set_ylabel(literally(name_y), color=INK)
@@ -135,7 +135,8 @@ def _spans(span: Any, here: tuple[float, float]) -> list[float]:
     return spans
 
 
-def _paint(axes: Axes, first: Array, second: Array, losses: Floats) -> QuadContourSet:
+def paint(axes: Axes, first: Array, second: Array, losses: Floats) -> QuadContourSet:
+    """Filled contours of losses (len(second), len(first)), logarithmic where they span decades, and their scale."""
     low, high = float(np.nanmin(losses)), float(np.nanmax(losses))
     if low == high:
         low, high = low - 0.5, high + 0.5
