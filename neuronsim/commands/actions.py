@@ -84,8 +84,10 @@ def compare(options: argparse.Namespace) -> int:
     if options.output:
         folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)
-        files = [str(found.to_html(folder / "comparison.html")), str(folder / "comparison.png")]
-        found.figure(options.x).save(files[1])
+        files = [str(found.to_html(folder / "comparison.html"))]
+        if found.has_curves:
+            files.append(str(folder / "comparison.png"))
+            found.figure(options.x).save(files[1])
     show(found.as_dict() | {"files": files} if options.json else "\n".join([str(found), *files]))
     return CHECK_FAILED if found.bits else OK
 

@@ -101,6 +101,11 @@ class Comparison(Explained):
     target: str
     bits: list[str]
 
+    @property
+    def has_curves(self) -> bool:
+        """Whether the metric is in the history of any run: what is measured once, such as test_accuracy, is not."""
+        return any(self.metric in run.history for group in self.groups for run in group.runs)
+
     def figure(self, x: str = "epochs", ax: Any = None) -> Any:
         """The metric's curves: the median of each group, the band from 25 to 75 %, up to 16 seeds as thin lines.
 
@@ -125,7 +130,7 @@ class Comparison(Explained):
         """
         from neuronsim.comparing.document import write
 
-        return write(Path(path), self.explanation(), self.table(), self.figure().ax)
+        return write(Path(path), self.explanation(), self.table(), self.figure().ax if self.has_curves else None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -39,6 +39,12 @@ document.querySelectorAll("th button").forEach((button, k) => button.addEventLis
 }));"""
 
 
+def _picture(axes: Any, metric: str) -> str:
+    data = base64.b64encode(encoded(axes, "svg", 100)).decode()
+    seen = html.escape(f"{metric} by epoch, a line and a band for each group")
+    return f'<img alt="{seen}" src="data:image/svg+xml;base64,{data}">'
+
+
 def write(path: Path, explained: Explanation, table: list[tuple[str, ...]], axes: Any) -> Path:
     """Write the page.
 
@@ -49,8 +55,8 @@ def write(path: Path, explained: Explanation, table: list[tuple[str, ...]], axes
         Of the comparison; its first section is the table.
     table : list of tuple of str
         Names first.
-    axes : Axes
-        The picture.
+    axes : Axes or None
+        The picture, if there is one.
     """
     names, *rows = table
     head = "".join(f"<th><button>{html.escape(name)}</button></th>" for name in names)
@@ -58,7 +64,7 @@ def write(path: Path, explained: Explanation, table: list[tuple[str, ...]], axes
     first, *others = explained.sections
     remarks = "".join(f"<p>{html.escape(remark)}</p>" for remark in first.remarks)
     rest = "".join(f'<div class="scroll">{section.to_html()}</div>' for section in others)
-    picture = base64.b64encode(encoded(axes, "svg", 100)).decode()
+    picture = "" if axes is None else _picture(axes, first.heading)
     allowed = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     text = f"""<!DOCTYPE html>
@@ -66,8 +72,7 @@ def write(path: Path, explained: Explanation, table: list[tuple[str, ...]], axes
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{html.escape(first.heading)}: {len(rows)} groups</title><style>{_STYLE}</style></head><body>
 <h1>{html.escape(explained.title)}</h1>
-<img alt="{html.escape(first.heading)} by epoch, a line and a band for each group"
- src="data:image/svg+xml;base64,{picture}">
+{picture}
 <h5>{html.escape(first.heading)}</h5>
 <div class="scroll"><table id="runs"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{remarks}
 {rest}

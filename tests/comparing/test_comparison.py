@@ -161,8 +161,12 @@ class TestShown:
     def test_without_curves(self, tmp_path):
         (tmp_path / "xor.toml").write_text(FILE)
         ns.sweep(tmp_path / "xor.toml", tmp_path / "out", options=Options(keep="outcome"))
+        found = ns.compare(tmp_path / "out")
         with pytest.raises(DataError, match="keep='history'"):
-            ns.compare(tmp_path / "out").figure()
+            found.figure()
+        assert "<img" not in found.to_html(tmp_path / "a.html").read_text()
+        assert cli.main(["compare", str(tmp_path / "out"), "-o", str(tmp_path / "c")]) == 0
+        assert [path.name for path in (tmp_path / "c").iterdir()] == ["comparison.html"]
 
     def test_a_page_that_sorts(self, found, tmp_path):
         page = found.to_html(tmp_path / "a.html")
