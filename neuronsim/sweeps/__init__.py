@@ -21,7 +21,7 @@ from neuronsim.seeds import seed_of
 from neuronsim.sweeps.attempt import KEEP, Job, silenced
 from neuronsim.sweeps.coordinator import Coordinator, Progress
 from neuronsim.sweeps.executors import Pool
-from neuronsim.sweeps.halving import climb, halving_of
+from neuronsim.sweeps.halving import Halving, climb, halving_of
 from neuronsim.sweeps.identity import NUMERICS, digest, files, run_id
 from neuronsim.sweeps.plan import combinations, with_values
 from neuronsim.sweeps.result import Sweep, SweptRun
@@ -121,31 +121,36 @@ def sweep(
     store = Store(target, "" if options.part is None else "{}of{}".format(*options.part))
     if options.dry:
         return Sweep(store, jobs, values)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise FileError(f"{target} cannot be made: {problem.strerror or problem}") from None
-    stopped = ""
-    with store.locked():
-        store.write_plan(_as_given(tables), [job.id for job in jobs], values)
+    with silenced(), closing(Pool(executor)) as pool:
         try:
-            with silenced(), closing(Pool(executor)) as pool:
-                coordinator = Coordinator(store, pool, options.attempts, options.tell)
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise FileError(f"{target} cannot be made: {problem.strerror or problem}") from None
+        with store.locked():
+            store.write_plan(_as_given(tables), [job.id for job in jobs], values)
+            stopped = ""
+            try:
+                jobs, stopped = _made(Coordinator(store, pool, options.attempts, options.tell), jobs, halving, options)
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+            found = Sweep(store, jobs, values, stopped)
+            store.write_results(found.table)
+            return found
 
-                def make(some: list[Job]) -> str:
-                    return coordinator.run(_to_do(store, some, options)).stopped
 
-                if halving is None:
-                    stopped = make(jobs)
-                else:
-                    jobs, stopped = climb(store, jobs, halving, make)
-                if options.verify and not stopped:
-                    stopped = coordinator.run(_audited(store, jobs, options.verify)).stopped
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-        found = Sweep(store, jobs, values, stopped)
-        store.write_results(found.table)
-    return found
+def _made(
+    coordinator: Coordinator, jobs: list[Job], halving: Halving | None, options: Options
+) -> tuple[list[Job], str]:
+    """Make what is not done, and what is to be made twice; the runs of the table, and why it stopped, or ""."""
+    store = coordinator.store
+
+    def make(some: list[Job]) -> str:
+        return coordinator.run(_to_do(store, some, options)).stopped
+
+    jobs, stopped = (jobs, make(jobs)) if halving is None else climb(store, jobs, halving, make)
+    if options.verify and not stopped:
+        stopped = coordinator.run(_audited(store, jobs, options.verify)).stopped
+    return jobs, stopped
 
 
 def _described(path: Path, overrides: Iterable[str]) -> tuple[Path | None, dict[str, Any]]:

@@ -179,6 +179,7 @@ class TestRefused:
     def test_executors_that_are_none(self, file, executor):
         with pytest.raises(SettingError):
             ns.sweep(file, executor=executor)
+        assert not Path("sweeps").exists()
 
     def test_two_writers(self, file):
         ns.sweep(file)
