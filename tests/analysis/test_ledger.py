@@ -130,6 +130,7 @@ def test_frozen_and_slowed_parameters():
     assert slowed.by_sample.total == slowed.total != 0.0
 
 
+@pytest.mark.filterwarnings("ignore::neuronsim.errors.DivergenceWarning")  # its books are kept up to there
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases(max_samples=12, max_hidden=8), st.integers(1, 5), st.sampled_from(RULES), st.data())
 def test_any_wiring(case, batch_size, rule, data):
