@@ -28,7 +28,7 @@ class Run(RunResult):
     """One call of ``fit``: `RunResult` says what happened, the methods here answer questions by replay."""
 
     _replay: Replay | None = None
-    #: The network after a run that was loaded.
+    #: The network after a run that was loaded without its data.
     trained: Network | None = None
 
     @property

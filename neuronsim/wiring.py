@@ -366,11 +366,11 @@ def _starts(counts: NDArray[np.integer]) -> Integers:
 def _layers(sizes: Sequence[int]) -> Integers:
     """The id with which each layer starts, and the number of neurons."""
     try:
-        given = None if isinstance(sizes, str) else list(sizes)
+        if isinstance(sizes, str):
+            raise TypeError
+        given = list(sizes)
     except TypeError:
-        given = None
-    if given is None:
-        raise SettingError(f"sizes={sizes!r} is not a list of layer sizes, such as [2, 3, 1]")
+        raise SettingError(f"sizes={sizes!r} is not a list of layer sizes, such as [2, 3, 1]") from None
     if len(given) < 2:
         raise SettingError(f"sizes={given!r} needs two layers at least: inputs and outputs")
     return _starts(np.array([_whole(f"sizes[{layer}]", size) for layer, size in enumerate(given)]))

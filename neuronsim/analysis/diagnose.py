@@ -279,8 +279,10 @@ def _targets(search: _Search) -> Iterator[Finding]:
         return
     T, loss = replay.T[search.rows], float(search.signals.losses.mean(dtype=np.float64))
     of_the_mean = targets.loss_of_the_mean(T, replay.loss, len(search.graph.outputs))
+    if not targets.is_worse_than_the_mean(loss, of_the_mean):
+        return
     before = search.loss(replay.begin)
-    if targets.is_worse_than_the_mean(loss, of_the_mean) and loss > before:
+    if loss > before:
         sentence = (
             f"training has made it worse: the loss is {number(loss)}, {number(before)} before step {replay.begin:,}, "
             f"and always answering with the mean of the targets gives {number(of_the_mean)}."

@@ -47,13 +47,12 @@ class Unreachable:
     def __str__(self) -> str:
         names = ", ".join(self.outputs[:_NAMES])
         more = f" and {len(self.outputs) - _NAMES:,} more" if len(self.outputs) > _NAMES else ""
-        which = f"output {names} is {self.activation}" if len(self.outputs) == 1 else f"outputs {names}{more} are "
-        which += "" if len(self.outputs) == 1 else self.activation
+        which = f"output {names} is" if len(self.outputs) == 1 else f"outputs {names}{more} are"
         low, high = self.limits
         gives = f"{number(low, 5)} to {number(high, 5)}" if np.isfinite(high) else f"{number(low, 5)} or more"
         least, most = (number(value, 4) for value in self.span)
         return (
-            f"{which}, which gives {gives}, and targets go from {least} to {most}: "
+            f"{which} {self.activation}, which gives {gives}, and targets go from {least} to {most}: "
             f"{counted(self.n_samples, 'sample')} of {self.n_all:,} cannot be met"
         )
 

@@ -81,17 +81,18 @@ def _beginning(target: Path) -> str:
 
 def _remove_left_over(target: Path) -> None:
     """Remove what processes of this machine that are gone wrote in place of ``target``, and did not move there."""
-    if os.name != "posix":  # elsewhere asking whether a process lives would end it
-        return
     pattern = re.compile(re.escape(_beginning(target)) + r"(\d+)\.[0-9a-f]{8}\.part" + re.escape(target.suffix))
     for name in os.listdir(target.parent):
         found = pattern.fullmatch(name)
-        if found and not _is_alive(int(found[1])):
+        if found and not is_alive(int(found[1])):
             with suppress(OSError):
                 target.with_name(name).unlink()
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine lives; where that can't be asked, it is believed to."""
+    if os.name != "posix":  # elsewhere asking would end it
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from neuronsim.basics.atomic import is_alive
+from neuronsim.basics.jsonfile import read_or_nothing
 from neuronsim.errors import FileError
 
 
@@ -34,7 +36,7 @@ def locked(lock: Path) -> Iterator[None]:
                 file.write(me)
             break
         except FileExistsError:
-            holder = _read(lock)
+            holder = read_or_nothing(lock)
             if not _is_gone(holder):
                 raise FileError(
                     f"{directory} is being written by process {holder.get('pid')} on {holder.get('host')}; "
@@ -52,23 +54,8 @@ def locked(lock: Path) -> Iterator[None]:
             lock.unlink()
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Who holds it; nothing where it is torn."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _is_gone(holder: Mapping[str, Any]) -> bool:
     """Whether the process that holds a lock is one of this machine, and no more."""
     if holder.get("host") != platform.node() or not isinstance(holder.get("pid"), int):
         return not holder  # torn: its writer was killed while it wrote
-    try:
-        os.kill(holder["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # another user's
-        return False
-    return False
+    return not is_alive(holder["pid"])

@@ -1,8 +1,6 @@
 """What each command does: a function each, from its arguments to its exit code."""
 
 import argparse
-import csv
-import io
 import math
 import sys
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from typing import Any
 
 from neuronsim import comparing, experiment, sweeps
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.csvtext import csv_text
 from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
@@ -64,11 +63,8 @@ def sweep(options: argparse.Namespace) -> int:
         overrides=overrides,
         options=sweeps.Options(**how, tell=_tell_progress if sys.stderr.isatty() else lambda progress: None),
     )
-    show(
-        {"directory": str(found.directory), "stopped": found.stopped, "runs": found.table}
-        if options.json
-        else str(found)
-    )
+    facts = {"directory": str(found.directory), "stopped": found.stopped, "runs": found.table}
+    show(facts if options.json else str(found))
     if found.stopped == "interrupted":
         return INTERRUPTED
     k, n = options.part or (1, 1)
@@ -96,22 +92,19 @@ def predict(options: argparse.Namespace) -> int:
     """Answer for each row of a CSV file."""
     answers = load_run(options.run).predict(options.data, delimiter=options.delimiter)
     columns = {name: values.tolist() for name, values in answers.items()}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    text = csv_text(columns, zip(*columns.values(), strict=True))
     if options.output:
         with replacing(options.output) as path:
-            path.write_text(text.getvalue(), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
         show({"answers": options.output} if options.json else options.output)
     else:
-        show(columns if options.json else text.getvalue().rstrip("\n"))
+        show(columns if options.json else text.rstrip("\n"))
     return OK
 
 
 def _tell_progress(progress: sweeps.Progress) -> None:
     """One line on a terminal, written over and over."""
-    left = progress.left(1)
+    left = progress.left()
     time_left = "" if math.isnan(left) else f", {left:,.0f} s of computing left"
     counts = f"{progress.done:,} of {progress.n:,} done, {progress.running} running, {progress.failed} failed"
     end = "\n" if progress.done + progress.lost >= progress.n else ""

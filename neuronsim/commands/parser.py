@@ -21,9 +21,8 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_new, _add_run, _add_sweep, _add_compare, _add_predict):
-        add(commands)
-    for add in (_add_info, _add_report, _add_explain, _add_check, _add_draw):
+    training = _add_new, _add_run, _add_sweep, _add_compare, _add_predict, _add_report
+    for add in (_add_demo, *training, _add_info, _add_explain, _add_check, _add_draw):
         add(commands)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:

@@ -20,6 +20,7 @@ from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError, suggest
+from neuronsim.training.stop import should_rise
 
 _ABSENT = "not given"
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {"<=": le, ">=": ge, "==": eq, "!=": ne, "<": lt, ">": gt, "=": eq}
@@ -130,7 +131,7 @@ class Comparison(Explained):
         """
         from neuronsim.comparing.document import write
 
-        return write(Path(path), self.explanation(), self.table(), self.figure().ax if self.has_curves else None)
+        return write(Path(path), self._explanation(), self.table(), self.figure().ax if self.has_curves else None)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -166,10 +167,6 @@ class Comparison(Explained):
         return rows
 
     def _explanation(self) -> Explanation:
-        return self.explanation()
-
-    def explanation(self) -> Explanation:
-        """The tables as a document: text, HTML, LaTeX."""
         n = sum(len(group.runs) for group in self.groups)
         differ = f"; they differ in {', '.join(self.differing)}" if self.differing else ""
         sections = [Section(self.metric, tuple(self.table()), _remarks(self.groups))]
@@ -224,14 +221,8 @@ def compare(
     differing = _differing([members[0] for members in by_identity.values()])
     groups = [_group(members, chosen, differing, wanted) for members in by_identity.values()]
     groups.sort(key=lambda group: _order(group.summary, chosen))
-    return Comparison(
-        chosen, differing, groups, _pairs(groups, chosen), target or "", _other_bits(found) if bits else []
-    )
-
-
-def higher_is_better(metric: str) -> bool:
-    """Of accuracies more is better, of losses less."""
-    return "accuracy" in metric
+    others = _other_bits(found) if bits else []
+    return Comparison(chosen, differing, groups, _pairs(groups, chosen), target or "", others)
 
 
 def _metric(found: list[Record], metric: str | None) -> str:
@@ -293,7 +284,7 @@ def _group(members: list[Record], metric: str, differing: tuple[str, ...], targe
         for record, value in zip(members, values, strict=True)
         if record.seed is not None and value is not None and math.isfinite(value)
     }
-    summary = statistics.summarise(values, higher_is_better(metric))
+    summary = statistics.summarise(values, should_rise(metric))
     return Group(label, members, summary, by_seed, None if target is None else _reached(members, *target))
 
 
@@ -302,7 +293,7 @@ def _reached(members: list[Record], column: str, value: float) -> tuple[int, flo
     first, run = [], 0
     for record in members:
         there = np.asarray(record.history.get(column, []), np.float64)
-        hits = np.flatnonzero(there >= value if higher_is_better(column) else there <= value)
+        hits = np.flatnonzero(there >= value if should_rise(column) else there <= value)
         first.append(float(hits[0] + 1) if len(hits) else math.inf)
         run += int(first[-1]) if len(hits) else len(there)
     n = sum(map(math.isfinite, first))
@@ -316,7 +307,7 @@ def _order(summary: Summary, metric: str) -> float:
     """Best first, groups without a value last."""
     if summary.median is None:
         return math.inf
-    return -summary.median if higher_is_better(metric) else summary.median
+    return -summary.median if should_rise(metric) else summary.median
 
 
 def _pairs(groups: list[Group], metric: str) -> list[Pair]:
@@ -326,7 +317,7 @@ def _pairs(groups: list[Group], metric: str) -> list[Pair]:
     for other in groups[1:]:
         seeds = sorted(set(best.values) & set(other.values))
         differences = np.array([best.values[seed] - other.values[seed] for seed in seeds], np.float64)
-        better = differences > 0 if higher_is_better(metric) else differences < 0
+        better = differences > 0 if should_rise(metric) else differences < 0
         p = statistics.sign_flip(differences) if seeds else 1.0
         middle = float(np.median(differences)) if seeds else math.nan
         pairs.append(Pair(best.label, other.label, len(seeds), int(better.sum()), middle, p, p))

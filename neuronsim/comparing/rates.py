@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from neuronsim.basics.arrays import Floats
 from neuronsim.basics.checked import real, whole
+from neuronsim.basics.silence import silenced
 from neuronsim.basics.words import counted
 from neuronsim.documents.explanation import Explained
 from neuronsim.documents.notation import number
@@ -17,7 +18,6 @@ from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
 from neuronsim.network import Network
 from neuronsim.seeds import SPLITS, generator
-from neuronsim.sweeps import silenced
 
 _RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-5, 10.0, 13))
 _BATCH = 32

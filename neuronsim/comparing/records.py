@@ -15,13 +15,14 @@ import numpy as np
 
 from neuronsim.errors import FileError, SettingError
 from neuronsim.run import Run
+from neuronsim.storage.runs import digest
 from neuronsim.sweeps import Options, Sweep, sweep
+from neuronsim.training.result import last_measured
 
 # What fit is told that decides nothing about what is learned.
 _NO_SETTINGS = (
     "rng", "monitors", "progress", "snapshots", "checkpoint", "resume", "threads", "validation", "evaluate",
 )  # fmt: skip
-_NO_METRICS = ("epoch", "seconds", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ def _of_run(run: Run) -> Record:
         for values in run.carry.parameters:
             found.update(values.tobytes())
     n = None if run.carry is None else run.carry.order.n_samples
-    return Record(settings, run.seed, run.history, _last(run.history), run.status, found.hexdigest(), repr(run), n)
+    return Record(
+        settings, run.seed, run.history, last_measured(run.history), run.status, found.hexdigest(), repr(run), n
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -113,7 +116,7 @@ def _of_sweep(found: Sweep) -> Iterator[Record]:
             settings,
             int(run.settings["seed"]),
             history,
-            _last(history) | dict(run.outcome["metrics"]),
+            last_measured(history) | dict(run.outcome["metrics"]),
             run.status,
             run.outcome["bits"],
             str(run.directory),
@@ -138,11 +141,11 @@ def _of_run_directory(path: Path) -> Record:
         raise FileError(f"{path / 'experiment.toml'} cannot be read: {problem}") from None
     history = read_history(path / "history.csv")
     network = path / "network.safetensors"
-    bits = hashlib.sha256(network.read_bytes()).hexdigest() if network.exists() else ""
+    bits = digest(network) if network.exists() else ""
     settings = {k: v for k, v in _flat(tables) if not _is_seed(k) and not k.startswith(("versions", "trace"))}
     settings.pop("training.threads", None)
     status = "finished" if all(math.isfinite(v) for v in history.get("loss", [])) else "diverged"
-    return Record(settings, tables.get("seed"), history, _last(history), status, bits, str(path))
+    return Record(settings, tables.get("seed"), history, last_measured(history), status, bits, str(path))
 
 
 def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -156,11 +159,6 @@ def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
 
 def _is_seed(key: str) -> bool:
     return key == "seed" or key.endswith(".rng")
-
-
-def _last(history: Mapping[str, list[float]]) -> dict[str, float | None]:
-    """The last value of each column."""
-    return {name: column[-1] for name, column in history.items() if column and name not in _NO_METRICS}
 
 
 def read_history(path: Path) -> dict[str, list[float]]:

@@ -1,7 +1,5 @@
 """An experiment run: network and data built, fit called, the run directory written."""
 
-import csv
-import io
 import os
 import platform
 import shutil
@@ -19,6 +17,7 @@ from typing import Any
 from neuronsim import __version__
 from neuronsim.analysis import targets
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.csvtext import csv_text
 from neuronsim.basics.lock import locked
 from neuronsim.basics.words import counted
 from neuronsim.errors import DataError, FileError
@@ -371,11 +370,7 @@ def _interrupted_later() -> Iterator[threading.Event]:
 
 def history_csv(run: Run) -> str:
     """The history as CSV, a line an epoch."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(run.history)
-    writer.writerows(zip(*run.history.values(), strict=True))
-    return text.getvalue()
+    return csv_text(run.history, zip(*run.history.values(), strict=True))
 
 
 def _write(directory: Path, experiment: Experiment, net: Network, done: Run, monitors: Any) -> None:

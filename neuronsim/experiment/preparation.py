@@ -111,14 +111,7 @@ def prepare(
         None if X_val is None or T_val is None else (for_X(X_val), for_T(T_val)),
         scaler,
         measured,
-        Columns(
-            data.features,
-            data.targets,
-            data.classes,
-            x_scaler,
-            scaler,
-            255.0 if table.get("scale") == "images" else 1.0,
-        ),
+        Columns(data.features, data.targets, data.classes, x_scaler, scaler, _divisor(table)),
     )
 
 

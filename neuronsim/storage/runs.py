@@ -133,9 +133,9 @@ def load_run(directory: str | os.PathLike[str], *, data: tuple[ArrayLike, ArrayL
     facts = _read_facts(folder)
     try:
         run = _run(folder, facts, data)
-        run.trained = network_of(binary.read(folder / "network.safetensors"))
-        if (given / "network.safetensors").exists():
-            run.trained = network_of(binary.read(given / "network.safetensors"))
+        if run.recording is None:  # else it knows its network
+            place = given if (given / "network.safetensors").exists() else folder
+            run.trained = network_of(binary.read(place / "network.safetensors"))
         run.columns = _columns(given)
         return run
     except (FileError, DataError):

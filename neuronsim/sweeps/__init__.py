@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim.basics.checked import real, whole
+from neuronsim.basics.silence import silenced
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import FileError, SettingError, choose
 from neuronsim.experiment import Experiment
 from neuronsim.experiment.file import checked, read_tables
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.seeds import seed_of
-from neuronsim.sweeps.attempt import KEEP, Job, silenced
+from neuronsim.sweeps.attempt import KEEP, Job
 from neuronsim.sweeps.coordinator import Coordinator, Progress
 from neuronsim.sweeps.executors import Pool
 from neuronsim.sweeps.halving import Halving, climb, halving_of
@@ -27,9 +28,11 @@ from neuronsim.sweeps.plan import combinations, with_values
 from neuronsim.sweeps.result import Sweep, SweptRun
 from neuronsim.sweeps.store import Store
 
-__all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "silenced", "sweep"]
+__all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "sweep"]
 
 _FORMAT = 1
+#: Runs that can be made again: those that failed, and those that were lost too often.
+RETRY = ("failed", "lost")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,17 @@ class Options:
     dry: bool = False
     collect: bool = False
     tell: Callable[[Progress], None] = lambda progress: None
+
+    def __post_init__(self) -> None:
+        choose("keep", self.keep, dict.fromkeys(KEEP))
+        whole("attempts", self.attempts)
+        real("verify", self.verify, "[0, 1]")
+        if self.retry is not None:
+            choose("retry", self.retry, dict.fromkeys(RETRY))
+        if self.part is not None:
+            k, n = self.part
+            if not 1 <= whole("part", k) <= whole("parts", n):
+                raise SettingError(f"part {k}/{n}: parts go from 1/{n} to {n}/{n}")
 
 
 def sweep(
@@ -107,11 +121,6 @@ def sweep(
         A run came out with other bits than before.
     """
     options = options or Options()
-    choose("keep", options.keep, dict.fromkeys(KEEP))
-    whole("attempts", options.attempts)
-    real("verify", options.verify, "[0, 1]")
-    if options.retry is not None:
-        choose("retry", options.retry, dict.fromkeys(("failed", "lost")))
     folder, tables = _described(Path(file), overrides)
     target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
     jobs, values = _jobs(Path(file), tables, whole("threads", threads), options.keep)
@@ -205,8 +214,6 @@ def _to_do(store: Store, jobs: list[Job], options: Options) -> list[Job]:
     chosen = [] if options.collect else jobs
     if options.part is not None:
         k, n = options.part
-        if not 1 <= whole("part", k) <= whole("parts", n):
-            raise SettingError(f"part {k}/{n}: parts go from 1/{n} to {n}/{n}")
         chosen = jobs[k - 1 :: n]
     given_up = {} if options.retry == "lost" else store.losses()
     waiting = []

@@ -6,9 +6,8 @@ import math
 import platform
 import threading
 import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,18 +17,18 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 
 from neuronsim import experiment
-from neuronsim.errors import DivergenceWarning, NeuronsimError
+from neuronsim.basics.silence import silenced
+from neuronsim.errors import NeuronsimError
 from neuronsim.experiment.execute import history_csv, versions
 from neuronsim.network import Network
 from neuronsim.run import Run
 from neuronsim.sweeps.identity import NUMERICS, run_id
+from neuronsim.training.result import last_measured
 
 #: What is kept of each run, beside its outcome.
 KEEP = ("outcome", "history", "network")
 #: Where a run of a lower rung is kept until the next rung is complete.
 CHECKPOINT = "checkpoint.zip"
-# Columns of the history that measure nothing.
-_NO_METRICS = ("epoch", "seconds", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,6 @@ def attempt(jobs: tuple[Job, ...], number: int) -> list[Answer]:
         Which attempt it is, from 1: another number is another call for engines that remember results.
     """
     return [_answer(job, number) for job in jobs]
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Without warnings of divergence, an outcome here. Filters belong to the process: one thread alone sets them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DivergenceWarning)
-        yield
 
 
 def _answer(job: Job, number: int) -> Answer:
@@ -160,7 +151,7 @@ def _metrics(run: Run, outcome: experiment.Outcome) -> dict[str, float | None]:
     """Numbers to compare: the last of each column of the history, the best of those that validate, and the test."""
     trained_on = outcome.n_samples - len(run.held_out)
     found: dict[str, float | None] = {"epochs": outcome.epochs, "n_steps": outcome.n_steps, "n_samples": trained_on}
-    found |= {name: column[-1] for name, column in run.history.items() if column and name not in _NO_METRICS}
+    found |= last_measured(run.history)
     for name, choose in (("val_loss", min), ("val_accuracy", max)):
         if run.history.get(name):
             found[f"best_{name}"] = choose(run.history[name])

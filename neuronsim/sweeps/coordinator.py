@@ -1,12 +1,12 @@
 """The loop that hands runs to workers and keeps what they bring back; lost ones are made again, alone."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from statistics import median
 
-from neuronsim.errors import CheckError
 from neuronsim.sweeps.attempt import Answer, Job, attempt
 from neuronsim.sweeps.executors import Pool
 from neuronsim.sweeps.store import Store
@@ -40,9 +40,9 @@ class Progress:
     seconds: list[float] = field(default_factory=list)
     stopped: str = ""
 
-    def left(self, n_workers: int) -> float:
-        """Seconds that it may still take, from the median run; NaN before there is one."""
-        return median(self.seconds) * (self.n - self.done - self.lost) / n_workers if self.seconds else float("nan")
+    def left(self) -> float:
+        """Seconds of computing that are left, from the median run; NaN before there is one."""
+        return median(self.seconds) * (self.n - self.done - self.lost) if self.seconds else math.nan
 
 
 class Coordinator:
@@ -124,11 +124,9 @@ class Coordinator:
         progress.running -= len(jobs)
         try:
             answers = future.result()
-        except CheckError:
+        except KeyboardInterrupt:
             raise
-        except BaseException as problem:
-            if isinstance(problem, KeyboardInterrupt):
-                raise
+        except BaseException as problem:  # whatever became of a worker
             self._lose(jobs, problem, progress)
             return
         for answer in answers:

@@ -21,11 +21,6 @@ class Pool:
     ----------
     given : str, Executor or None
         A name such as "processes:4"; an executor, which stays its owner's; None: as many threads as there are cores.
-
-    Attributes
-    ----------
-    name : str
-        For messages.
     """
 
     def __init__(self, given: str | Executor | None) -> None:
@@ -34,11 +29,10 @@ class Pool:
         if given is None:
             given = f"threads:{cores()}"
         if isinstance(given, str):
-            self.name = given
             self._make = self._factory(given)
             self.executor = self._make()
         elif isinstance(given, Executor) or callable(getattr(given, "submit", None)):
-            self.name, self.executor = type(given).__name__, given
+            self.executor = given
         else:
             raise SettingError(f"executor={given!r:.60}: give {_HOW}, or an executor of concurrent.futures")
 

@@ -17,6 +17,7 @@ from neuronsim.errors import SettingError, suggest
 from neuronsim.sweeps.attempt import CHECKPOINT, Job
 from neuronsim.sweeps.identity import run_id
 from neuronsim.sweeps.store import Store
+from neuronsim.training.stop import should_rise
 
 _KEYS = ("epochs", "keep", "by")
 
@@ -56,7 +57,7 @@ class Halving:
         if all(value is None for value in values.values()):
             known = list(dict.fromkeys(name for found in metrics.values() for name in found or {}))
             raise SettingError(f"halving by {self.by!r}{suggest(self.by, known) or ':'} there are {', '.join(known)}")
-        sign = -1.0 if "accuracy" in self.by else 1.0
+        sign = -1.0 if should_rise(self.by) else 1.0
         ranks = {k: math.inf if value is None else sign * value for k, value in values.items()}
         ranked = sorted(ranks, key=lambda k: ranks[k])
         return sorted(ranked[: math.ceil(self.keep * len(ranked))])

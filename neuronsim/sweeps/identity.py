@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim.errors import FileError
+from neuronsim.storage.runs import digest as digest_of_file
 
 #: Changes when bits do: kernels that sum in another order, another stream of random numbers. Old ids are void then.
 NUMERICS = 1
@@ -74,5 +75,4 @@ def digest(path: Path) -> str:
 
 @lru_cache(maxsize=256)
 def _digest(path: str, size: int, changed: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest_of_file(Path(path))

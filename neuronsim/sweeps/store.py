@@ -10,8 +10,6 @@
     lock              who writes
 """
 
-import csv
-import io
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim.basics.atomic import replacing
+from neuronsim.basics.csvtext import csv_text
+from neuronsim.basics.jsonfile import read_or_nothing
 from neuronsim.basics.lock import locked
 from neuronsim.errors import CheckError, FileError
 from neuronsim.sweeps.attempt import Answer
@@ -80,7 +80,7 @@ class Store:
 
     def outcome(self, name: str) -> dict[str, Any] | None:
         """What became of a run; None where it has not been made."""
-        found = _read(self.folder(name) / "outcome.json")
+        found = read_or_nothing(self.folder(name) / "outcome.json")
         return found if found.get("status") in DONE else None
 
     def keep(self, answer: Answer) -> None:
@@ -138,23 +138,10 @@ class Store:
                 parquet.write_table(arrow.table(table), path)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON file, or nothing where it is not there or torn."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV; columns in the order in which they first appear, lists as JSON."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    return text.getvalue()
+    return csv_text(columns, ([_cell(row.get(column)) for column in columns] for row in rows))
 
 
 def _value(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What a training run leaves behind: its history, how it ended, and the settings that make it again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,8 @@ from neuronsim.errors import UnknownNameError, suggest
 from neuronsim.training.carry import Carry
 from neuronsim.training.snapshots import Recording
 
+_MEASURES_NOTHING = ("epoch", "seconds", "learning_rate")
+
 
 class History(dict[str, list[float]]):
     """Columns by name; one that is not there is refused with those that are."""
@@ -19,6 +22,11 @@ class History(dict[str, list[float]]):
     def __missing__(self, name: object) -> list[float]:
         near = suggest(name, self) if isinstance(name, str) else ""
         raise UnknownNameError(f"no column {name!r} in the history{near or ';'} columns: {', '.join(self)}")
+
+
+def last_measured(history: Mapping[str, list[float]]) -> dict[str, float | None]:
+    """The last value of each column that measures something."""
+    return {name: column[-1] for name, column in history.items() if column and name not in _MEASURES_NOTHING}
 
 
 @dataclass(eq=False)

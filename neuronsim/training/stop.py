@@ -130,7 +130,7 @@ class Plateau(Rule):
 
     def reason(self, epoch: EpochReport) -> str | None:
         values = epoch.history[self.monitor]
-        sign = -1.0 if _should_rise(self.monitor) else 1.0
+        sign = -1.0 if should_rise(self.monitor) else 1.0
         best, since = math.inf, 0
         for value in values:
             improved = sign * value < best - self.min_delta
@@ -141,7 +141,7 @@ class Plateau(Rule):
 
     def is_new_best(self, history: Mapping[str, Sequence[float]]) -> bool:
         """Whether no epoch before the last one was as good."""
-        sign = -1.0 if _should_rise(self.monitor) else 1.0
+        sign = -1.0 if should_rise(self.monitor) else 1.0
         *earlier, last = (sign * value for value in history[self.monitor])
         return not math.isnan(last) and all(last < value or math.isnan(value) for value in earlier)
 
@@ -166,7 +166,7 @@ class TargetLoss(Rule):
 
     def reason(self, epoch: EpochReport) -> str | None:
         last = epoch.history[self.monitor][-1]
-        rise = _should_rise(self.monitor)
+        rise = should_rise(self.monitor)
         if last >= self.value if rise else last <= self.value:
             return f"{self.monitor} {last:.6g} is at {'least' if rise else 'most'} {self.value:g}"
         return None
@@ -251,7 +251,7 @@ def check_monitors(rules: Iterable[Rule], history: Collection[str]) -> None:
             raise SettingError(f"the history has no {name!r} to monitor{hint or ';'} it has: {there}")
 
 
-def _should_rise(monitor: str) -> bool:
+def should_rise(monitor: str) -> bool:
     return monitor.endswith("accuracy")
 
 

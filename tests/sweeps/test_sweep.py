@@ -175,6 +175,14 @@ class TestRefused:
         assert "`neuronsim sweep` makes all of them" in capsys.readouterr().err
         assert "[sweep]" not in Path("out/experiment.toml").read_text()
 
+    @pytest.mark.parametrize(
+        "given",
+        [{"keep": "all"}, {"attempts": 0}, {"verify": 2.0}, {"retry": "all"}, {"part": (3, 2)}, {"part": (0, 2)}],
+    )
+    def test_options_that_are_none(self, given):
+        with pytest.raises(SettingError):
+            Options(**given)
+
     @pytest.mark.parametrize("executor", ["thread", "threads:0", "threads:x", "no.such:thing", 3])
     def test_executors_that_are_none(self, file, executor):
         with pytest.raises(SettingError):
