@@ -136,6 +136,11 @@ def learning_rate_range(
     SettingError, DataError
         As ``net.fit``, before anything runs.
     """
+    if not isinstance(net, Network):
+        raise SettingError(f"learning_rate_range takes a network, not {net!r:.60}")
+    for name, several in (("rates", rates), ("seeds", seeds)):
+        if several is not None and not isinstance(several, Iterable):
+            raise SettingError(f"{name}={several!r}: several are needed, in a list")
     chosen = np.array(sorted({real("rates", rate, "(0, inf)") for rate in (_RATES if rates is None else rates)}))
     listed = [whole("seeds", seed, 0) for seed in seeds]
     taken = [name for name in ("learning_rate", "epochs", "rng") if name in fit]

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from neuronsim.basics.arrays import Floats
-from neuronsim.errors import DataError
+from neuronsim.errors import DataError, SettingError
 from neuronsim.plots.figures import (
     CLASS_COLORS,
     INK,
@@ -58,6 +58,8 @@ def bands(
     DataError
         No group has a curve.
     """
+    if not isinstance(curves, Mapping) or not all(isinstance(group, Sequence) for group in curves.values()):
+        raise SettingError(f"bands draws groups of curves, {{'label': [(x, y), …]}}, not {curves!r:.60}")
     drawn = {label: group for label, group in curves.items() if any(np.isfinite(values).any() for _, values in group)}
     if not drawn:
         raise DataError(f"no run has a history of {metric}; sweeps keep it with keep='history'")

@@ -121,6 +121,8 @@ def sweep(
         A run came out with other bits than before.
     """
     options = options or Options()
+    if not isinstance(file, str | os.PathLike):
+        raise SettingError(f"sweep takes an experiment file, or the directory of a sweep, not {file!r:.60}")
     folder, tables = _described(Path(file), overrides)
     target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
     jobs, values = _jobs(Path(file), tables, whole("threads", threads), options.keep)

@@ -79,7 +79,10 @@ class Pool:
     def _dask(self, address: str) -> Executor:
         if self._client is not None:
             self._client.close()
-        self._client = _library("distributed", "dask").Client(address, timeout=20)
+        try:
+            self._client = _library("distributed", "dask").Client(address, timeout=20)
+        except (OSError, ValueError) as problem:
+            raise SettingError(f"no Dask scheduler answers: {problem}; start one with: dask scheduler") from None
         executor: Executor = self._client.get_executor(pure=False)  # pure: a retry would return the old error
         return executor
 

@@ -183,7 +183,7 @@ class TestRefused:
         with pytest.raises(SettingError):
             Options(**given)
 
-    @pytest.mark.parametrize("executor", ["thread", "threads:0", "threads:x", "no.such:thing", 3])
+    @pytest.mark.parametrize("executor", ["thread", "dask:nowhere", "threads:0", "threads:x", "no.such:thing", 3])
     def test_executors_that_are_none(self, file, executor):
         with pytest.raises(SettingError):
             ns.sweep(file, executor=executor)
