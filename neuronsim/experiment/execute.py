@@ -3,8 +3,6 @@
 import os
 import platform
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,6 +14,7 @@ from typing import Any
 
 from neuronsim import __version__
 from neuronsim.analysis import targets
+from neuronsim.basics import interrupts
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.csvtext import csv_text
 from neuronsim.basics.lock import locked
@@ -152,7 +151,7 @@ def run(
             claims.enter_context(_claimed(directory, experiment, overwrite))
             claims.enter_context(_set_aside(kept))
         # a Ctrl-C that comes after the training must not cost the network
-        trained = claims.enter_context(_interrupted_later())
+        trained = claims.enter_context(interrupts.put_off())
         began = time.perf_counter()
         done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
         done.columns = prepared.columns
@@ -339,33 +338,6 @@ def _take_away(made: list[Path], file: Path | None) -> None:
             file.unlink()
         for folder in made:
             folder.rmdir()
-
-
-@contextmanager
-def _interrupted_later() -> Iterator[threading.Event]:
-    """Once the event is set, Ctrl-C takes effect at the end of the block; a second one, and before it, at once."""
-    trained = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield trained
-        return
-    waiting: list[int] = []
-    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    ours = {number: handler for number, handler in earlier.items() if handler is signal.default_int_handler}
-
-    def note(number: int, frame: Any) -> None:
-        waiting.append(number)
-        if len(waiting) > 1 or not trained.is_set():
-            raise KeyboardInterrupt
-
-    for number in ours:
-        signal.signal(number, note)
-    try:
-        yield trained
-    finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
-    if waiting:
-        raise KeyboardInterrupt
 
 
 def history_csv(run: Run) -> str:

@@ -1,11 +1,8 @@
 """``fit``: every argument checked before anything changes, then training, which Ctrl-C ends between two chunks."""
 
 import math
-import signal
-import threading
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuronsim import seeds
+from neuronsim.basics import interrupts
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.checked import is_real, real
 from neuronsim.engine.border import has_classes
@@ -58,7 +56,7 @@ def fit(
             return kept
         trainer, run = _prepare(runtime, X, T, settings, result_type, kept, keeper)
         runtime.forget()
-        with trainer.engine.at_most(settings.threads), _interrupts() as interrupted:
+        with trainer.engine.at_most(settings.threads), interrupts.noted() as interrupted:
             with trainer.bar(settings.progress) as bar, trainer.watched():
                 is_complete = trainer.train(interrupted, bar)
             if run.recording is not None:
@@ -124,6 +122,8 @@ def _prepare(
     session = Session(engine, x, t, loss, _session_settings(settings, order.n_samples), trained)
     if before is not None:
         before.check(session, order)
+        if isinstance(earlier, RunResult) and earlier.recording is not None:
+            earlier.recording.check_same(x, t)
         before.hand_over(session)
     schedule, most_bytes = settings.learning_rate, settings.snapshots
     if keeper is not None:  # which keeps the start, too
@@ -236,30 +236,3 @@ def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:
         if not isinstance(watcher, Watcher) or sum(watcher is other for other in listed) > 1:
             raise SettingError(f"monitors has {watcher!r}; give Monitor and Alarm objects, each once")
     return Watching(watched, listed) if listed else None
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Ctrl-C sets an event, a second one interrupts as ever; outside the main thread signals are left alone.
-
-    So does SIGTERM where the program has given it the handler of Ctrl-C.
-    """
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    earlier = signal.getsignal(signal.SIGINT)
-    alike = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) == earlier]
-
-    def note(number: int, frame: Any) -> None:
-        if event.is_set() and callable(earlier):
-            earlier(number, frame)
-        event.set()
-
-    for number in alike:
-        signal.signal(number, note)
-    try:
-        yield event
-    finally:
-        for number in alike:
-            signal.signal(number, earlier)

@@ -145,6 +145,15 @@ class Recording:
         """How many steps an epoch has; the last one may be of a smaller batch."""
         return -(-self.order.n_samples // self.session.batch_size)
 
+    def check_same(self, X: Array, T: Array) -> None:
+        """Raise DataError if these are not the X and T of the run, for a run that is to go on from it."""
+        for name, values, before in zip("XT", (X, T), self.fingerprints, strict=True):
+            if fingerprint(values) != before:
+                raise DataError(
+                    f"resume: {name} is not what the run was trained on, and a run is of one set of data; "
+                    "to train this network on other data, call fit without resume"
+                )
+
     def check_data(self) -> None:
         """Raise DataError if X or T are no longer what they were."""
         for name, values, before in zip("XT", (self.X, self.T), self.fingerprints, strict=True):

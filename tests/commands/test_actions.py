@@ -367,7 +367,8 @@ def test_runs_at_the_same_time_have_directories_of_their_own(tmp_path: Path) -> 
         assert as_run["seed"] == outcome["seed"]
 
 
-def test_an_ended_process_keeps_what_it_has_learned(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ctrl_c", [signal.SIG_DFL, signal.SIG_IGN], ids=["in a terminal", "from a script, with &"])
+def test_an_ended_process_keeps_what_it_has_learned(ctrl_c: Any, tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(XOR)
     command = [
         sys.executable,
@@ -383,7 +384,7 @@ def test_an_ended_process_keeps_what_it_has_learned(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "neuronsim", "run", "long.toml", "-o", "short"], cwd=tmp_path, check=True
     )  # compiles
-    process = subprocess.Popen(command, cwd=tmp_path)
+    process = subprocess.Popen(command, cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, ctrl_c))
     claimed = tmp_path / "out" / "experiment.toml"
     deadline = time.monotonic() + 300
     while not claimed.exists() and time.monotonic() < deadline:

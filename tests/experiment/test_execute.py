@@ -162,13 +162,16 @@ class TestTheDirectory:
         load(tmp_path / "out" / "network.safetensors")
         assert tomllib.loads((tmp_path / "out" / "experiment.toml").read_text())["seed"] == 3
 
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_after_training_waits_for_the_files(
-        self, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, number: int, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
     ) -> None:
         save = ns.Network.save
+        earlier = signal.signal(number, signal.default_int_handler)  # whatever these tests were started from
+        request.addfinalizer(lambda: signal.signal(number, earlier))
 
         def interrupted(net: ns.Network, path: Path) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             save(net, path)
 
         monkeypatch.setattr(ns.Network, "save", interrupted)

@@ -45,6 +45,19 @@ def test_two_fits_are_one(optimizer: str, batch_size: int | None, dtype: str) ->
     assert third.history["seconds"] == sorted(third.history["seconds"])
 
 
+@pytest.mark.parametrize("which", ["X", "T", "in place"])
+def test_other_data_of_the_same_size_are_refused(which: str) -> None:
+    net = awkward_net()
+    X, T = data_of(net, 10)
+    first = net.fit(X, T, epochs=2, rng=3)
+    before, other = bits(net), {"X": X, "T": T} | ({} if which == "in place" else {which: {"X": X, "T": T}[which] + 1})
+    if which == "in place":
+        X[3, 0] += 1
+    with pytest.raises(DataError, match=r"resume: [XT] is not what the run was trained on"):
+        net.fit(*other.values(), resume=first)
+    assert bits(net) == before
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_every_step_of_both_is_made_again(batch_size: int) -> None:
     nets = [awkward_net() for _ in range(2)]

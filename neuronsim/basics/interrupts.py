@@ -1,0 +1,81 @@
+"""Ctrl-C, and SIGTERM where a program takes it for Ctrl-C, noted at once and obeyed when nothing is lost by it.
+
+Only Python's own handler of Ctrl-C is replaced, for a while: what a program handles itself, or ignores, stays so.
+Outside the main thread signals are left alone.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_Handler = Callable[[int, Any], Any]
+
+
+class _Noting:
+    """A handler that stands in for those of Ctrl-C; the outermost one is asked by the inner ones."""
+
+    def __init__(self, note: _Handler) -> None:
+        self._note = note
+
+    def __call__(self, number: int, frame: Any) -> None:
+        self._note(number, frame)
+
+
+@contextmanager
+def noted() -> Iterator[threading.Event]:
+    """Within the block Ctrl-C sets the event; a second one interrupts as ever."""
+    event = threading.Event()
+    earlier = _of_ctrl_c()
+
+    def note(number: int, frame: Any) -> None:
+        if event.is_set():
+            earlier[number](number, frame)
+        event.set()
+
+    with _handled_by(note, earlier):
+        yield event
+
+
+@contextmanager
+def put_off() -> Iterator[threading.Event]:
+    """Once the event is set, Ctrl-C takes effect at the end of the block; a second one, and before it, at once."""
+    begun = threading.Event()
+    waiting: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        waiting.append(number)
+        if len(waiting) > 1 or not begun.is_set():
+            raise KeyboardInterrupt
+
+    with _handled_by(note, _of_ctrl_c()):
+        yield begun
+    if waiting:
+        raise KeyboardInterrupt
+
+
+def _of_ctrl_c() -> dict[int, _Handler]:
+    """The handlers of Ctrl-C by signal: SIGTERM's as well, also where SIGINT is ignored, as after a shell's ``&``."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    of_sigint = signal.getsignal(signal.SIGINT)
+    found: dict[int, _Handler] = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        handler = signal.getsignal(number)
+        is_python_s = handler is signal.default_int_handler or isinstance(handler, _Noting)
+        if callable(handler) and (is_python_s or handler == of_sigint):
+            found[number] = handler
+    return found
+
+
+@contextmanager
+def _handled_by(note: _Handler, earlier: dict[int, _Handler]) -> Iterator[None]:
+    """These signals are handled by ``note`` within the block."""
+    for number in earlier:
+        signal.signal(number, _Noting(note))
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
