@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from neuronsim.errors import FileError, SettingError
+from neuronsim.experiment.tomltext import flat
 from neuronsim.run import Run
 from neuronsim.storage.runs import digest
 from neuronsim.sweeps import Options, Sweep, sweep
@@ -111,7 +112,7 @@ def _of_sweep(found: Sweep) -> Iterator[Record]:
         if run.outcome is None:
             continue
         history = read_history(run.directory / "history.csv") if (run.directory / "history.csv").exists() else {}
-        settings = {key: value for key, value in _flat(run.settings) if not _is_seed(key)}
+        settings = {key: value for key, value in flat(run.settings) if not _is_seed(key)}
         yield Record(
             settings,
             int(run.settings["seed"]),
@@ -142,19 +143,10 @@ def _of_run_directory(path: Path) -> Record:
     history = read_history(path / "history.csv")
     network = path / "network.safetensors"
     bits = digest(network) if network.exists() else ""
-    settings = {k: v for k, v in _flat(tables) if not _is_seed(k) and not k.startswith(("versions", "trace"))}
+    settings = {k: v for k, v in flat(tables) if not _is_seed(k) and not k.startswith(("versions", "trace"))}
     settings.pop("training.threads", None)
     status = "finished" if all(math.isfinite(v) for v in history.get("loss", [])) else "diverged"
     return Record(settings, tables.get("seed"), history, last_measured(history), status, bits, str(path))
-
-
-def _flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by key with dots."""
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
 
 
 def _is_seed(key: str) -> bool:

@@ -20,6 +20,7 @@ from neuronsim.basics.csvtext import csv_text
 from neuronsim.basics.lock import locked
 from neuronsim.basics.words import counted
 from neuronsim.errors import DataError, FileError
+from neuronsim.experiment import resuming
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
@@ -130,7 +131,8 @@ def run(
         Whether a run that is there may be replaced, which it is when this one has been trained.
     resume : bool
         Whether to go on from the checkpoint in the directory, if there is one: to the same bits as without a break.
-        A ``[trace]`` then holds what came after it.
+        A ``[trace]`` then holds what came after it. Settings are those that the run began with, but for a larger
+        ``training.epochs``.
 
     Raises
     ------
@@ -140,11 +142,14 @@ def run(
         The experiment is refused; nothing has been written then, and no directory made.
     """
     directory = Path(directory)
+    kept = directory / "checkpoint"
+    goes_on = resume and kept.exists()
+    if goes_on:
+        experiment = resuming.as_begun(experiment, directory, _as_run(experiment))
     net, prepared, arguments = _ready(experiment)
     data = prepared.data
     with ExitStack() as claims:
-        kept = directory / "checkpoint"
-        if resume and kept.exists():
+        if goes_on:
             overwrite = True
             claims.enter_context(locked(directory / "lock"))  # two that go on would write over each other
         else:
@@ -154,6 +159,7 @@ def run(
         trained = claims.enter_context(interrupts.put_off())
         began = time.perf_counter()
         done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
+        resuming.check_length(done, arguments.get("epochs", 1), directory)
         done.columns = prepared.columns
         trained.set()
         seconds = time.perf_counter() - began

@@ -31,11 +31,14 @@ class Experiment:
         What its paths are relative to.
     name : str
         The file's name without its ending.
+    is_seed_drawn : bool
+        Whether the seed was drawn, because the file has none.
     """
 
     settings: dict[str, Any]
     folder: Path
     name: str
+    is_seed_drawn: bool = False
 
     @property
     def seed(self) -> int:
@@ -105,9 +108,10 @@ def read_tables(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
 def checked(settings: dict[str, Any], folder: Path, name: str) -> Experiment:
     """An experiment of these settings, which get a seed if they have none."""
     check(settings)
-    settings["seed"] = seed_of(settings.get("seed"))
+    given = settings.get("seed")
+    settings["seed"] = seed_of(given)
     settings.setdefault("training", {})
-    return Experiment(settings, folder, name)
+    return Experiment(settings, folder, name, is_seed_drawn=given is None)
 
 
 def _toml(path: Path) -> dict[str, Any]:

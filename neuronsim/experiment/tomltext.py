@@ -1,8 +1,8 @@
-"""Nested dicts written as TOML text; reading is the standard library's ``tomllib``."""
+"""Nested dicts written as TOML text, or by key with dots; reading is the standard library's ``tomllib``."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -37,6 +37,22 @@ def _key(key: str) -> str:
 def _string(text: str) -> str:
     # JSON's escapes are TOML's, but for DEL, which JSON does not escape.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def flat(table: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested tables by key with dots, ``training.epochs``.
+
+    Parameters
+    ----------
+    table : mapping
+    before : str
+        Stands before each key.
+    """
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def toml_value(value: Any) -> str:

@@ -66,7 +66,39 @@ def test_from_the_shell(
     assert "finished after 60 epochs" in capsys.readouterr().out
     assert [path.name for path in Path("runs").iterdir()] == [name]
     assert cli.main(["run", file, "-o", f"runs/{name}", "--resume", "--seed", "9", "--set", "training.epochs=70"]) == 3
-    assert "leave rng out" in capsys.readouterr().err
+    assert "began with seed = 3, this one is to go on with seed = 9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "training.learning_rate=0.9",
+            r"began with training\.learning_rate = 0\.5, this one is to go on with .* = 0\.9",
+        ),
+        ("training.momentum=0.9", r"began without training\.momentum, .* with training\.momentum = 0\.9"),
+        ("network.sizes=[2, 4, 1]", r"began with network\.sizes"),
+        ("training.epochs=39", "has made 40 epochs, more than training.epochs = 39"),
+    ],
+)
+def test_other_settings_are_refused(write: Any, tmp_path: Path, setting: str, message: str) -> None:
+    file = write(LONG)
+    experiment.run(experiment.read(file), tmp_path / "out")
+    before = content(tmp_path / "out")
+    with pytest.raises(SettingError, match=message):
+        experiment.run(experiment.read(file, [setting]), tmp_path / "out", resume=True)
+    assert content(tmp_path / "out") == before
+
+
+def test_a_seed_that_was_drawn_is_gone_on_with(write: Any, tmp_path: Path) -> None:
+    file = write(LONG.replace("seed = 3", ""))
+    first = experiment.run(experiment.read(file), tmp_path / "out")
+    longer = experiment.read(file, ["training.epochs=60"])
+    assert longer.is_seed_drawn
+    outcome = experiment.run(longer, tmp_path / "out", resume=True)
+    assert (outcome.seed, outcome.epochs) == (first.seed, 60)
+    experiment.run(experiment.read(file, ["training.epochs=60"], seed=first.seed), tmp_path / "whole")
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
 def test_a_replaced_run_takes_its_checkpoint_along(write: Any, tmp_path: Path) -> None:
