@@ -84,7 +84,7 @@ class Run(RunResult):
         return self.at(self.n_steps - 1 if step is None else step).paths(neuron, top=top, sample=sample)
 
     def blame(self, neurons: Any, step: int | None = None) -> Blame:
-        """δ of every sample of X at some neurons, and what each sample would write into their weights.
+        """δ of every sample trained on at some neurons, and what each would write into their weights.
 
         Parameters
         ----------

@@ -111,7 +111,9 @@ class Blame(Explained):
         """All neurons of one row of X."""
         at = np.flatnonzero(self.samples == row)
         if not len(at):
-            raise SettingError(f"row {row} of X is not in this table; rows {self.samples[0]} to {self.samples[-1]} are")
+            first, last = self.samples[0], self.samples[-1]
+            held_out = " but for those held out" if last - first >= len(self.samples) else ""
+            raise SettingError(f"row {row} of X is not in this table; rows {first} to {last} are{held_out}")
         return [self._cell(int(at[0]), n) for n in range(len(self.neurons))]
 
     def by_class(self) -> list[BlamedClass]:
@@ -175,7 +177,7 @@ class Blame(Explained):
 def blame(replay: Replay, neurons: Any, step: int | None = None) -> Blame:
     """δ of every sample at some neurons, in one compiled pass over X; `Run.blame` says what is asked for."""
     q = step_number(replay, step)
-    probe = Probe(replay)
+    probe = Probe(replay, replay.trained if len(replay.run.held_out) else None)
     probe.load(replay.parameters(q))
     rate = replay.rate(min(q, max(replay.n_steps - 1, 0)))
     return blamed(probe, probe.graph.ids(neurons), q, rate)

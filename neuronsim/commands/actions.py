@@ -13,9 +13,10 @@ from neuronsim.basics.atomic import replacing
 from neuronsim.basics.csvtext import csv_text
 from neuronsim.commands import demo as demonstration
 from neuronsim.commands import info as known
+from neuronsim.commands.models import Model, model_of
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
-from neuronsim.errors import SettingError, suggest
+from neuronsim.errors import FileError, SettingError, suggest
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
@@ -30,6 +31,7 @@ def new(options: argparse.Namespace) -> int:
     """Write an experiment file to begin with."""
     targets = options.targets.split(",") if options.targets else [-1]
     given = {name: getattr(options, name) for name in ("features", "classes", "delimiter")}
+    given["header"] = _header(options)
     experiment.new(options.file, options.data, options.wiring, targets=targets, **given)
     show({"experiment": options.file} if options.json else f"{options.file}\nneuronsim run {options.file}")
     return OK
@@ -75,10 +77,13 @@ def sweep(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     """Compare runs; a page and a picture where a directory is given."""
     given = {name: getattr(options, name) for name in ("metric", "target", "where", "bits")}
+    folder = Path(options.output or "")
+    if options.output:
+        for name in ("comparison.html", "comparison.png"):
+            _claim(folder / name, options)
     found = comparing.compare(*options.runs, **given)
     files = []
     if options.output:
-        folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)
         files = [str(found.to_html(folder / "comparison.html"))]
         if found.has_curves:
@@ -90,6 +95,8 @@ def compare(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """Answer for each row of a CSV file."""
+    if options.output:
+        _claim(Path(options.output), options, Path(options.data))
     answers = load_run(options.run).predict(options.data, delimiter=options.delimiter)
     columns = {name: values.tolist() for name, values in answers.items()}
     text = csv_text(columns, zip(*columns.values(), strict=True))
@@ -139,6 +146,9 @@ def report(options: argparse.Namespace) -> int:
     is_directory = given.is_dir()
     file = given / "experiment.toml" if is_directory else given
     plan = experiment.read(file, options.overrides, seed=options.seed)
+    page = Path(options.output) if options.output else _page_of(given)
+    if options.output:
+        _claim(page, options, file)
     net, run = experiment.again(plan)
     kept = given / "network.safetensors"
     as_it_was = is_directory and not options.overrides and options.seed is None
@@ -147,7 +157,6 @@ def report(options: argparse.Namespace) -> int:
             f"warning: this run came out otherwise than {kept}, with the settings of experiment.toml; "
             f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
         )
-    page = Path(options.output) if options.output else _page_of(given)
     name = given.resolve().name if is_directory else plan.name
     run.to_html(page, steps=options.steps, neurons=options.neurons, title=options.title or name)
     facts = {"page": str(page), "bytes": page.stat().st_size, "n_steps": run.n_steps, "status": run.status}
@@ -182,7 +191,7 @@ def info(options: argparse.Namespace) -> int:
     if not Path(options.what).suffix and not Path(options.what).is_dir():
         near = suggest(options.what, known.KINDS) or ";"
         raise SettingError(f"info knows no {options.what!r}{near} a network file, or one of: {', '.join(known.KINDS)}")
-    net = load(options.what)
+    net = model_of(options.what).net
     show(known.network_facts(net) if options.json else str(net))
     return OK
 
@@ -204,10 +213,11 @@ def draw(options: argparse.Namespace) -> int:
     """Draw a network file, or a step with one sample."""
     if (options.x is None) != (options.t is None):
         return wrong_usage("--x and --t go together: a step needs both")
-    output = Path(options.output or Path(options.network).with_suffix(".png").name)
+    output = Path(options.output or f"{Path(options.network).resolve().stem}.png")
     if output.suffix.lower() not in _PICTURES:
         return wrong_usage(f"-o {output}: a picture ends in {', '.join(_PICTURES)}")
-    shown = load(options.network) if options.x is None else _step(options)
+    _claim(output, options, Path(options.network))
+    shown = model_of(options.network).net if options.x is None else _step(options)
     from neuronsim import plots  # matplotlib is slow to load: where something is drawn only
 
     color = options.color or ("bias" if options.x is None else "delta")
@@ -218,8 +228,11 @@ def draw(options: argparse.Namespace) -> int:
 
 def _step(options: argparse.Namespace) -> Step:
     """The network's step with the sample of the command line."""
-    x = options.x if isinstance(options.x, list) else [options.x]
-    step: Step = load(options.network).step(x, options.t, loss=options.loss, learning_rate=options.learning_rate)
+    model = model_of(options.network)
+    x, t = model.sample(options.x if isinstance(options.x, list) else [options.x], options.t)
+    if model.scales:
+        say(f"as {options.network} scales its table: {model.said(x, t)}")
+    step: Step = model.net.step(x, t, loss=options.loss, learning_rate=options.learning_rate)
     return step
 
 
@@ -247,8 +260,9 @@ def check(options: argparse.Namespace) -> int:
         return wrong_usage("--after and --learning-rate go together")
     if options.rows is not None and options.rows < 1:
         return wrong_usage(f"--rows {options.rows}: at least 1 is needed")
-    net = load(options.network)
-    X, T = _samples(options, net.n_outputs)
+    model = model_of(options.network)
+    net = model.net
+    X, T = _samples(options, model)
     given = {"loss": options.loss, "reduction": options.reduction}
     found: Check | Verdict
     if options.after is None:
@@ -259,15 +273,36 @@ def check(options: argparse.Namespace) -> int:
     return OK if found.ok else CHECK_FAILED
 
 
-def _samples(options: argparse.Namespace, n_outputs: int) -> tuple[Any, Any]:
-    """The first samples of a CSV file, whose last columns are targets unless others are named."""
-    last = range(-1, 0) if options.classes else range(-n_outputs, 0)
-    targets = options.targets.split(",") if options.targets else list(last)
-    X, T = read_csv(options.data, targets, classes=options.classes, delimiter=options.delimiter)
+def _samples(options: argparse.Namespace, model: Model) -> tuple[Any, Any]:
+    """The first samples of a CSV file: columns as in a run's table; else the last are the targets if none is named."""
+    how = {"delimiter": options.delimiter, "header": _header(options)}
+    if model.columns is not None and not (options.targets or options.features or options.classes):
+        X, T = model.columns.pairs(options.data, **how)
+    else:
+        last = range(-1, 0) if options.classes else range(-model.net.n_outputs, 0)
+        targets = options.targets.split(",") if options.targets else list(last)
+        X, T = read_csv(options.data, targets, features=options.features, classes=options.classes, **how)
     most = options.rows or (10 if options.after is None else len(X))
     if len(X) > most and not options.rows:
         say(f"the first {most} of {len(X)} samples are used; --rows takes more")
     return X[:most], T[:most]
+
+
+def _header(options: argparse.Namespace) -> bool | None:
+    """Whether a CSV file's first line holds names; None: as it looks."""
+    return None if options.header is None else options.header == "yes"
+
+
+def _claim(path: Path, options: argparse.Namespace, source: Path | None = None) -> None:
+    """Refuse to write over a file, unless it was said; over what is read in any case."""
+    if not path.exists():
+        return
+    if source is not None and source.exists() and path.samefile(source):
+        raise FileError(f"{path} is what is to be read; give another file to write to")
+    if path.is_file() and not options.overwrite:
+        raise FileError(
+            f"{path} is there already; give another name with -o, or say that it may be replaced: --overwrite"
+        )
 
 
 def demo(options: argparse.Namespace) -> int:

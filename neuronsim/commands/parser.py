@@ -9,6 +9,7 @@ from neuronsim.commands.info import KINDS
 from neuronsim.errors import suggest
 
 RETRY = ("failed", "lost")
+_NETWORK = "a .safetensors or .json file, or a run directory, whose scales then hold for raw samples; it stays as it is"
 
 _EXIT_CODES = """\
 exit codes: 0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted"""
@@ -64,6 +65,7 @@ def _add_new(commands: Any) -> None:
         "--features", metavar="NAME,…", type=_names, help="the columns to predict from (default: all but the targets)"
     )
     new.add_argument("--classes", action="store_true", help="its one target column holds classes, by number or name")
+    _add_header(new)
     _add_delimiter(new)
     new.add_argument("--wiring", metavar="NAME", default="layered", help="how it is wired (default: layered)")
 
@@ -114,6 +116,7 @@ def _add_compare(commands: Any) -> None:
         "--bits", action="store_true", help="which runs should be the same and are not, and where first"
     )
     compare.add_argument("-o", "--output", metavar="DIR", help="write comparison.html and comparison.png there")
+    _add_overwrite(compare)
 
 
 def _add_predict(commands: Any) -> None:
@@ -121,13 +124,15 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument("run", metavar="RUN", help="a run directory")
     predict.add_argument("data", metavar="NEW.csv", help="columns by name, in any order; others are passed over")
     predict.add_argument("-o", "--output", metavar="FILE.csv", help="where the answers go (default: stdout)")
+    _add_overwrite(predict)
     _add_delimiter(predict)
 
 
 def _add_info(commands: Any) -> None:
     info = _command(commands, "info", "this installation, a network file, or what there is of a kind")
     kinds = ", ".join(KINDS)
-    info.add_argument("what", metavar="WHAT", nargs="?", help=f"a .safetensors or .json file, or one of: {kinds}")
+    what = f"a .safetensors or .json file, a run directory, or one of: {kinds}"
+    info.add_argument("what", metavar="WHAT", nargs="?", help=what)
 
 
 def _add_report(commands: Any) -> None:
@@ -142,6 +147,7 @@ def _add_report(commands: Any) -> None:
         metavar="PAGE.html",
         help="the page (default: report.html in the run directory, or FILE-report.html)",
     )
+    _add_overwrite(report)
     _add_overrides(report)
     report.add_argument("--title", help="its heading (default: the name of the directory or file)")
     report.add_argument("--steps", metavar="Q1,Q2,…", type=_steps, help="steps to show (default: spread over the run)")
@@ -151,11 +157,11 @@ def _add_report(commands: Any) -> None:
 def _add_explain(commands: Any) -> None:
     what = "one step with one sample: every formula of a neuron, of an edge or of the loss, with its numbers"
     explain = _command(commands, "explain", what)
-    explain.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    explain.add_argument("network", metavar="NETWORK", help=_NETWORK)
     explain.add_argument("neuron", metavar="NEURON", nargs="?", help="whose formulas; left out: the loss")
     explain.add_argument("sink", metavar="SINK", nargs="?", help="then the edge from NEURON to SINK")
     explain.add_argument("--x", type=_numbers, required=True, metavar="X1,X2,…", help="the inputs")
-    explain.add_argument("--t", type=_numbers, required=True, metavar="T1,…", help="the targets, or one class number")
+    explain.add_argument("--t", type=_target, required=True, metavar="T1,…", help="the targets, or one class")
     _add_loss(explain)
     explain.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
     explain.add_argument("--worksheet", action="store_true", help="with blanks to be worked out, and the key")
@@ -168,10 +174,11 @@ def _add_explain(commands: Any) -> None:
 
 def _add_draw(commands: Any) -> None:
     draw = _command(commands, "draw", "a picture of a network file, or of a step with one sample")
-    draw.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    draw.add_argument("network", metavar="NETWORK", help=_NETWORK)
     draw.add_argument("-o", "--output", metavar="FILE", help="a .png, .svg or .pdf (default: NETWORK.png, here)")
+    _add_overwrite(draw)
     draw.add_argument("--x", type=_numbers, metavar="X1,X2,…", help="inputs: draw the step made with them")
-    draw.add_argument("--t", type=_numbers, metavar="T1,…", help="then the targets, or one class number")
+    draw.add_argument("--t", type=_target, metavar="T1,…", help="then the targets, or one class")
     draw.add_argument(
         "--color", metavar="FIELD", help="delta, y, z, bias, slope, db (default: delta of a step, else bias)"
     )
@@ -182,12 +189,16 @@ def _add_draw(commands: Any) -> None:
 def _add_check(commands: Any) -> None:
     what = "the gradients of a network file against central differences; or the step that another program made of it"
     check = _command(commands, "check", what)
-    check.add_argument("network", metavar="NETWORK", help="a .safetensors or .json file; it is left as it is")
+    check.add_argument("network", metavar="NETWORK", help=_NETWORK)
     check.add_argument("--data", required=True, metavar="FILE.csv", help="samples, a line each")
     check.add_argument(
         "--targets", metavar="NAME,…", help="the columns that are targets (default: the last, one for each output)"
     )
+    check.add_argument(
+        "--features", metavar="NAME,…", type=_names, help="the columns to predict from (default: all but the targets)"
+    )
     check.add_argument("--classes", action="store_true", help="one target column holds classes, by number or name")
+    _add_header(check)
     _add_delimiter(check)
     check.add_argument(
         "--rows", type=int, metavar="N", help="the first so many samples (default: 10; with --after all)"
@@ -211,6 +222,18 @@ def _add_overrides(command: argparse.ArgumentParser) -> None:
         help="replace a setting, as in --set training.epochs=3; may be repeated",
     )
     command.add_argument("--seed", type=_seed, help="replace the file's seed")
+
+
+def _add_overwrite(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--overwrite", action="store_true", help="replace what is there")
+
+
+def _add_header(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--header",
+        choices=("yes", "no"),
+        help="whether the CSV file's first line holds names (default: if none of its cells is a number)",
+    )
 
 
 def _add_delimiter(command: argparse.ArgumentParser) -> None:
@@ -259,6 +282,16 @@ def _numbers(text: str) -> Any:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write them as in 0.05,0.1") from None
     return numbers if "," in text else numbers[0]
+
+
+def _target(text: str) -> Any:
+    """Numbers; or the name of a class."""
+    try:
+        return _numbers(text)
+    except argparse.ArgumentTypeError:
+        if "," in text:
+            raise
+        return text
 
 
 def _part(text: str) -> tuple[int, int]:

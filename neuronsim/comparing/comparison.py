@@ -93,6 +93,8 @@ class Comparison(Explained):
         "val_accuracy=0.98", or "".
     bits : list of str
         Runs of equal settings and seed whose bits differ, and where first.
+    n_same : int
+        Runs that are others made once more: of equal settings, seed and bits. They do not count.
     """
 
     metric: str
@@ -101,6 +103,7 @@ class Comparison(Explained):
     pairs: list[Pair]
     target: str
     bits: list[str]
+    n_same: int = 0
 
     @property
     def has_curves(self) -> bool:
@@ -152,6 +155,7 @@ class Comparison(Explained):
             "pairs": [asdict(pair) for pair in self.pairs],
             "target": self.target,
             "bits": self.bits,
+            "n_same": self.n_same,
         }
 
     def table(self) -> list[tuple[str, ...]]:
@@ -169,7 +173,7 @@ class Comparison(Explained):
     def _explanation(self) -> Explanation:
         n = sum(len(group.runs) for group in self.groups)
         differ = f"; they differ in {', '.join(self.differing)}" if self.differing else ""
-        sections = [Section(self.metric, tuple(self.table()), _remarks(self.groups))]
+        sections = [Section(self.metric, tuple(self.table()), _remarks(self.groups, self.n_same))]
         if self.pairs:
             sections.append(_tests(self.pairs))
         if self.target:
@@ -213,6 +217,8 @@ def compare(
         found = _chosen(found, where)
     if not found:
         raise SettingError("there are no runs to compare" + ("" if where is None else f" where {where}"))
+    others = _other_bits(found) if bits else []
+    n_given, found = len(found), _distinct(found)
     chosen = _metric(found, metric)
     wanted = None if target is None else _target(found, target)
     by_identity: dict[str, list[Record]] = defaultdict(list)
@@ -221,8 +227,17 @@ def compare(
     differing = _differing([members[0] for members in by_identity.values()])
     groups = [_group(members, chosen, differing, wanted) for members in by_identity.values()]
     groups.sort(key=lambda group: _order(group.summary, chosen))
-    others = _other_bits(found) if bits else []
-    return Comparison(chosen, differing, groups, _pairs(groups, chosen), target or "", others)
+    same = n_given - len(found)
+    return Comparison(chosen, differing, groups, _pairs(groups, chosen), target or "", others, same)
+
+
+def _distinct(found: list[Record]) -> list[Record]:
+    """Each run once: one that is made twice is no second sample of what chance does."""
+    once: dict[Any, Record] = {}
+    for k, record in enumerate(found):
+        known = record.bits and record.seed is not None
+        once.setdefault((record.identity, record.seed, record.bits) if known else k, record)
+    return list(once.values())
 
 
 def _metric(found: list[Record], metric: str | None) -> str:
@@ -388,11 +403,14 @@ def _curves(group: Group, metric: str, x: str) -> list[tuple[Any, Any]]:
     return curves
 
 
-def _remarks(groups: list[Group]) -> tuple[str, ...]:
+def _remarks(groups: list[Group], n_same: int) -> tuple[str, ...]:
     few = [group for group in groups if group.summary.n < 3]
     lost = sum(group.summary.n_without for group in groups)
     said = ["below 3 seeds there is no interval"] if few else []
     said += [f"{counted(lost, 'run')} without a value are counted apart: they diverged or failed"] if lost else []
+    if n_same:
+        are = "is another one made" if n_same == 1 else "are others made"
+        said.append(f"{counted(n_same, 'run')} {are} once more, with the same seed and bits, and left out")
     return tuple(said)
 
 

@@ -17,6 +17,7 @@ from neuronsim.data.scaling import MinMaxScaler, Standardizer, from_state
 from neuronsim.errors import DataError, FileError, UnknownNameError, suggest
 
 Scaler = MinMaxScaler | Standardizer
+Pair = tuple[Floats, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,57 @@ class Columns:
             raw = self._by_name(table)
         else:
             raw = self._by_position(table)
+        return self._scaled(raw)
+
+    def _scaled(self, raw: Floats) -> Floats:
         scaled = raw / self.divisor if self.divisor != 1.0 else raw
         return scaled if self.scaler is None else self.scaler.transform(scaled)
+
+    @property
+    def scales(self) -> bool:
+        """Whether samples or targets are not taken as they are."""
+        return self.divisor != 1.0 or self.scaler is not None or self.target_scaler is not None
+
+    def desired(self, t: Any) -> Any:
+        """A raw target as the network is trained on it: scaled; of a class its number.
+
+        Parameters
+        ----------
+        t : float or array (n_outputs,); str
+            The class by name.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such class.
+        """
+        if isinstance(t, str):
+            if t not in self.classes:
+                listed = f"; classes: {', '.join(self.classes)}" if self.classes else "; the targets are no classes"
+                raise UnknownNameError(f"no class {t!r}{suggest(t, self.classes)}{listed}")
+            return self.classes.index(t)
+        if self.target_scaler is None:
+            return t
+        return self.target_scaler.transform(np.atleast_2d(np.asarray(t, np.float64)))[0]
+
+    def pairs(self, path: str | os.PathLike[str], *, delimiter: str = ",", header: bool | None = None) -> Pair:
+        """The samples and the targets in a CSV file, as the network takes them.
+
+        Parameters
+        ----------
+        path : str or path
+        delimiter : str
+        header : bool or None
+            As of `read_csv`.
+
+        Returns
+        -------
+        X, T : arrays
+        """
+        how: dict[str, Any] = {"delimiter": delimiter, "header": header}
+        data = read_csv(path, list(self.targets), features=list(self.features), classes=bool(self.classes), **how)
+        T = data.numbered_as(self.classes) if self.classes else data.T
+        return self._scaled(data.X), T if self.target_scaler is None else self.target_scaler.transform(T)
 
     def answers(self, Y: Reals) -> dict[str, NDArray[Any]]:
         """What outputs mean: targets in their own units; or the most probable class, and the probability of each.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -19,6 +20,7 @@ from neuronsim.data.dataset import Dataset, most_classes
 from neuronsim.errors import FileError, SettingError, UnknownNameError, suggest
 
 _DELIMITERS = ",;\t|: "
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 class _Wanted(NamedTuple):
@@ -189,7 +191,13 @@ def _parse(path: Path, file: TextIO, header: bool | None, delimiter: str, wanted
         for k in labelled:
             labels.append(cells[k].strip())
             cells[k] = "0" if labels[-1] else ""
-        values.extend(_numbers(path, line, cells, names))
+        for k, cell in enumerate(cells):
+            number = _number(cell)
+            if number is None or not -np.inf < number < np.inf:
+                what = f"{cell!r} is no finite number" if cell.strip() else "is blank"
+                advice = _advice(cell, wanted, is_target=k in chosen, is_first=not lines)
+                raise FileError(f"{path}, line {line}, column {names[k]!r}: {what}; {advice}")
+            values.append(number)
         lines.append(line)
     if not lines:
         raise FileError(f"{path} holds names ({', '.join(names)}) but no line of numbers")
@@ -216,7 +224,7 @@ def _is_header(path: Path, line: int, cells: list[str]) -> bool:
     odd = numeric.index(not numeric[0])
     raise FileError(
         f"{path}, line {line}: {cells[0]!r} and {cells[odd]!r}, is this a line of names or of numbers? "
-        "say header=True or header=False"
+        "say header=True or header=False (in a shell: --header yes or --header no)"
     )
 
 
@@ -233,22 +241,19 @@ def _names(path: Path, line: int, cells: list[str]) -> tuple[str, ...]:
     return names
 
 
-def _numbers(path: Path, line: int, cells: list[str], names: tuple[str, ...]) -> list[float]:
-    numbers = []
-    for cell, name in zip(cells, names, strict=True):
-        number = _number(cell)
-        if number is None or not -np.inf < number < np.inf:
-            what, advice = "is blank", "fill it in, or leave the line out"
-            if cell.strip():
-                what = f"{cell!r} is no finite number"
-            if cell.strip() and number is None:
-                advice = (
-                    "a target column of names needs classes=True (in a shell: --classes); features= (--features) takes "
-                    "the columns of numbers alone"
-                )
-            raise FileError(f"{path}, line {line}, column {name!r}: {what}; {advice}")
-        numbers.append(number)
-    return numbers
+def _advice(cell: str, wanted: _Wanted, *, is_target: bool, is_first: bool) -> str:
+    """What to do about a cell that is no finite number: where words stand from the first row on, a column has words."""
+    if _DECIMAL_COMMA.fullmatch(cell.strip()):
+        return f"a number is written with a point: {cell.strip().replace(',', '.')}"
+    if cell.strip() and is_first and _number(cell) is None:
+        if is_target:
+            return "a target column of names needs classes=True (in a shell: --classes)"
+        if wanted.features is None:
+            return (
+                "features= (in a shell: --features) takes the columns of numbers alone; a column of class names can "
+                "be the target, with classes=True (--classes)"
+            )
+    return ("correct it" if cell.strip() else "fill it in") + ", or leave the line out"
 
 
 def _number(cell: str) -> float | None:

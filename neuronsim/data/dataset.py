@@ -87,6 +87,27 @@ class Dataset:
         held_out, kept = order[:n_test], order[n_test:]
         return replace(self, X=self.X[kept], T=self.T[kept], X_test=self.X[held_out], T_test=self.T[held_out])
 
+    def numbered_as(self, classes: tuple[str, ...]) -> NDArray[Any]:
+        """The class numbers T, as the classes of other data are numbered.
+
+        Parameters
+        ----------
+        classes : tuple of str
+            Of the other data.
+
+        Raises
+        ------
+        DataError
+            There is a class that the other data have not.
+        """
+        if self.classes == classes or all(name.isdecimal() for name in self.classes):
+            return self.T
+        numbers = {name: k for k, name in enumerate(classes)}
+        new = [name for name in self.classes if name not in numbers]
+        if new:
+            raise DataError(f"{self.name} holds class {new[0]!r}, the data trained on only {', '.join(classes)}")
+        return np.array([numbers[self.classes[k]] for k in self.T.tolist()], np.int32)
+
     def one_hot(self) -> Dataset:
         """The same data with one target column per class, 1 for the sample's class and 0 for the others.
 

@@ -126,20 +126,9 @@ def _read(table: dict[str, Any], folder: Path, seed: int) -> Dataset:
         data = read_csv(folder / table["csv"], **arguments)
         if isinstance(table.get("test"), str):
             test = read_csv(folder / table["test"], **arguments)
-            data = replace(data, X_test=test.X, T_test=_as_numbered_in(data, test))
+            data = replace(data, X_test=test.X, T_test=test.numbered_as(data.classes) if data.classes else test.T)
         return data
     return _idx(table, folder)
-
-
-def _as_numbered_in(data: Dataset, test: Dataset) -> Array:
-    """The test data's targets, classes of names numbered as in the training data."""
-    if test.classes == data.classes or all(name.isdecimal() for name in test.classes):
-        return test.T
-    numbers = {name: k for k, name in enumerate(data.classes)}
-    new = [name for name in test.classes if name not in numbers]
-    if new:
-        raise DataError(f"the test data hold class {new[0]!r}, the training data only {', '.join(data.classes)}")
-    return np.array([numbers[test.classes[k]] for k in test.T.tolist()], np.int32)
 
 
 def _idx(table: dict[str, Any], folder: Path) -> Dataset:

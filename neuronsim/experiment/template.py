@@ -2,13 +2,17 @@
 
 import os
 import textwrap
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neuronsim.data import Dataset, load, read_csv
 from neuronsim.errors import FileError, choose
 from neuronsim.experiment import keys
+from neuronsim.experiment.preparation import prepare
 from neuronsim.experiment.settings import Key
 from neuronsim.experiment.tomltext import toml_value
 
@@ -33,6 +37,7 @@ def new(
     features: Iterable[str | int] | None = None,
     classes: bool = False,
     delimiter: str = ",",
+    header: bool | None = None,
 ) -> None:
     """Write an experiment file that runs as it is; a file that is there is left as it is.
 
@@ -52,11 +57,15 @@ def new(
         Whether the one target column of the CSV file holds classes.
     delimiter : str
         The character between the cells of the CSV file.
+    header : bool or None
+        Whether its first line holds names; None: it does if none of its cells is a number.
 
     Raises
     ------
     FileError
         There is such a file already; or the CSV file is none.
+    DataError
+        There is nothing to learn in the data: one class, a target that never changes.
     SettingError
         There is no such data set or wiring.
     """
@@ -66,13 +75,16 @@ def new(
     if Path(data).suffix or Path(data).is_file():
         columns = list(targets)
         others = None if features is None else list(features)
-        samples = read_csv(data, columns, features=others, classes=classes, delimiter=delimiter)
+        samples = read_csv(data, columns, features=others, classes=classes, delimiter=delimiter, header=header)
         source = {"csv": _relative(data, path), "targets": columns} | ({"classes": True} if classes else {})
         source |= {} if others is None else {"features": others}
         source |= {} if delimiter == "," else {"delimiter": delimiter}
+        source |= {} if header is None else {"header": header}
     else:
         samples = load(data)
     text = template(path.name, samples, source, wiring)
+    # what `run` would refuse is refused here
+    prepare(tomllib.loads(text)["data"], path.absolute().parent, seed=0, dtype=np.dtype(np.float64), validation=None)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

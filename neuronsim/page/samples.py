@@ -28,10 +28,11 @@ class Samples:
 
     def __init__(self, replay: Replay, kept: Kept) -> None:
         self.replay, self.kept = replay, kept
-        self.probe = Probe(replay, evenly_spread(len(replay.X), _MOST_SAMPLES))
+        trained = replay.trained
+        self.probe = Probe(replay, trained[evenly_spread(len(trained), _MOST_SAMPLES)])
         self.side = image_side(replay.graph, kept)
         labels = classes(self.probe.T)
-        self.facts: dict[str, Any] = {"n": len(self.probe.rows), "of": len(replay.X)}
+        self.facts: dict[str, Any] = {"n": len(self.probe.rows), "of": len(trained)}
         if labels is not None:
             self.facts |= {"rows": self.probe.rows.tolist(), "labels": labels.tolist()}
 

@@ -68,7 +68,11 @@ def load(path: str | os.PathLike[str]) -> Network:
     path = Path(path)
     if path.is_dir():
         kept = path / "network.safetensors"
-        advice = f"the network of that run is {kept}" if kept.exists() else "give a .safetensors or .json file"
+        advice = (
+            f"the network of that run is {kept}; ns.load_run(directory) knows its table's scales, too"
+            if kept.exists()
+            else "give a .safetensors or .json file"
+        )
         raise FileError(f"{path} is a folder, and a network is a file; {advice}")
     form = _format(path)
     if not path.is_file():

@@ -124,6 +124,11 @@ class Replay:
         """In which epoch a step was, from 0."""
         return step // self.steps_per_epoch
 
+    @property
+    def trained(self) -> NDArray[np.int64]:
+        """The rows of X that are trained on, ascending: all but those held out."""
+        return self._recording.order.trained
+
     def rows(self, step: int) -> NDArray[np.int64]:
         """Which samples a step used: rows of X, in the order of the batch."""
         first = step % self.steps_per_epoch * self.batch_size

@@ -53,6 +53,17 @@ def test_change_is_what_a_step_alone_writes():
     assert found.delta[:, 2].any()
 
 
+def test_rows_held_out_are_not_blamed():
+    net, X, T, run = classes_run(validation=0.3, epochs=2)
+    found = run.blame("h1.*")
+    trained = np.setdiff1d(np.arange(30), run.held_out)
+    assert found.samples.tolist() == trained.tolist()
+    assert (found.delta == net.gradients(X, T).delta[trained][:, net.graph.ids("h1.*")]).all()
+    assert sum(c.n_samples for c in found.by_class() if c.neuron == "h1.0") == len(trained)
+    with pytest.raises(SettingError, match=r"is not in this table; .* but for those held out"):
+        found.sample(int(run.held_out[0]))
+
+
 def test_same_bits_as_gradients_and_any_step():
     net, X, T, run = classes_run(epochs=2, batch_size=8)
     assert (run.blame("*").delta == net.gradients(X, T).delta).all()

@@ -72,6 +72,16 @@ class TestGroups:
         assert [(group.label, sorted(group.values)) for group in found.groups] == [("all", [0, 1])]
         assert found.pairs == []
 
+    def test_a_run_made_four_times_counts_once(self, folder):
+        found = ns.compare([runs(0.1, [0])[0] for _ in range(4)], runs(0.1, [1]))
+        assert [(group.summary.n, len(group.runs)) for group in found.groups] == [(2, 2)]
+        assert "3 runs are others made once more, with the same seed and bits, and left out" in str(found)
+        assert found.as_dict()["n_same"] == found.n_same == 3
+        assert ns.compare(folder / "out", folder / "out").n_same == 15
+        other = ns.wiring.layered([2, 4, 1], output="identity", rng=7)  # begins elsewhere: a sample of its own
+        again = other.fit(*ns.data.load("xor"), learning_rate=0.1, epochs=6, rng=0)
+        assert ns.compare(runs(0.1, [0]), again).groups[0].summary.n == 2
+
     def test_other_wirings_are_other_groups(self):
         net = ns.wiring.layered([2, 5, 1], output="identity", rng=0)
         other = net.fit(*ns.data.load("xor"), learning_rate=0.1, epochs=6, rng=0)

@@ -89,13 +89,28 @@ class TestCsv:
         assert data.X.tolist() == [[2, 10], [3, 20]]
         assert read_csv(path, "kind", features=0, classes=True).classes == ("flat", "house")
         with pytest.raises(
-            FileError, match=r"line 2, column 'kind': 'flat' is no finite number; .*--classes.*--features\) takes"
+            FileError, match=r"line 2, column 'kind': 'flat' is no finite number; .*--features\) takes.*--classes"
         ):
             read_csv(path, "price")
         wrong = [(["price"], "a target, too"), ([], "they are none"), (["rom"], "did you mean 'rooms'")]
         for features, message in wrong:
             with pytest.raises(NeuronsimError, match=message):
                 read_csv(path, "price", features=features)
+
+    @pytest.mark.parametrize(
+        ("text", "given", "message"),
+        [
+            ("a,t\n1,2\nn/a,3\n", {}, "'n/a' is no finite number; correct it, or leave the line out"),
+            ("a,t\n1,2\n1,x\n", {}, "'x' is no finite number; correct it, or leave the line out"),
+            ("a,t\nred,2\n", {"features": "a"}, "'red' is no finite number; correct it, or leave the line out"),
+            ("a,t\n,2\n", {}, "is blank; fill it in, or leave the line out"),
+            ("a;t\n1;2\n1,5;3\n", {"delimiter": ";"}, "'1,5' is no finite number; .* with a point: 1.5"),
+            ("a;t\n-,5;2\n", {"delimiter": ";"}, "'-,5' is no finite number; .* with a point: -.5"),
+        ],
+    )
+    def test_advice_is_for_the_cell(self, tmp_path: Path, text: str, given: dict, message: str) -> None:
+        with pytest.raises(FileError, match=f"{message}$"):
+            read_csv(self.write(tmp_path, text), "t", **given)
 
     def test_unknown_target(self, tmp_path: Path) -> None:
         file = self.write(tmp_path, "temp,t\n1,2\n")

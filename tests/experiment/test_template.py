@@ -9,7 +9,7 @@ import pytest
 
 from neuronsim import data, experiment
 from neuronsim.data.sets import DATA_SETS
-from neuronsim.errors import FileError, SettingError
+from neuronsim.errors import DataError, FileError, SettingError
 from neuronsim.experiment import keys
 from neuronsim.experiment.template import written
 
@@ -105,6 +105,27 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is there already"):
         experiment.new(path)
     assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "message"),
+    [
+        ("a,kind\n1,cat\n2,cat\n3,cat\n", {"classes": True}, "of class 'cat': there is nothing to tell apart"),
+        ("a,t\n1,5\n2,5\n3,5\n", {}, "target 't' is 5 in all 3 samples"),
+    ],
+)
+def test_what_a_run_would_refuse(tmp_path: Path, text: str, given: dict, message: str) -> None:
+    (tmp_path / "d.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        experiment.new(tmp_path / "new.toml", str(tmp_path / "d.csv"), **given)
+    assert not (tmp_path / "new.toml").exists()
+
+
+def test_a_line_of_names_that_are_numbers(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("2023,2024\n1,5\n2,6\n")
+    experiment.new(tmp_path / "new.toml", str(tmp_path / "d.csv"), header=True)
+    assert "\nheader = true\n" in (tmp_path / "new.toml").read_text()
+    assert experiment.run(experiment.read(tmp_path / "new.toml"), tmp_path / "out").n_samples == 2
 
 
 def test_refused_before_anything_is_written(tmp_path: Path) -> None:
