@@ -34,6 +34,8 @@ _PROBES = 8
 _MOST_TRACES = 24
 # Neurons of a finding that are drawn in any case, and of all findings together.
 _OF_A_FINDING, _OF_FINDINGS = 3, 12
+# Sources, and sinks, of a neuron that was asked for which are drawn with it; fewer where several were.
+_AROUND = 12
 # Names of neurons that are not drawn, in characters: they tell a typing error from a name that is elsewhere.
 _MOST_NAMES = 60_000
 
@@ -66,7 +68,8 @@ def content(run: Run, steps: Iterable[int] | None = None, neurons: Selection | N
     n_steps = replay.n_steps + replay.diverged
     if not n_steps:
         raise SettingError("the run made no step: there is nothing to show")
-    wanted = _wanted(replay.graph, neurons)
+    asked = _wanted(replay.graph, neurons)
+    wanted = asked | _around(replay.graph, asked)
     monitors = _monitors(run)
     diagnosis = run.diagnose()
     probes = [_at(replay, q) for q in replay.spread(n_steps, _PROBES)]
@@ -77,10 +80,12 @@ def content(run: Run, steps: Iterable[int] | None = None, neurons: Selection | N
     samples = Samples(replay, kept)
     recorded = traces(monitors)
     found: dict[str, Any] = {
-        "network": _network(replay.graph, kept),
+        "network": _network(replay.graph, kept)
+        | {"asked": np.searchsorted(kept.neurons, sorted(asked)).tolist(), "meanings": _meanings(run, kept)},
         "facts": _facts(run),
         "rule": replay.rule.name,
         "loss_name": replay.loss.name,
+        "classes": list(run.columns.classes) if run.columns is not None and run.columns.classes else None,
         "reduction": "mean" if replay.mean else "sum",
         "n_steps": n_steps,
         "loss_curve": loss_curves(run),
@@ -116,6 +121,31 @@ def _wanted(graph: Graph, neurons: Selection | None) -> set[int]:
     if len(ids) > MOST_NEURONS:
         raise SettingError(f"neurons={neurons!r} are {len(ids):,} neurons; a page draws at most {MOST_NEURONS} of them")
     return ids
+
+
+def _around(graph: Graph, ids: set[int]) -> set[int]:
+    """The ends of the largest edges into and out of a few neurons."""
+    each = min(_AROUND, 2 * _AROUND // max(len(ids), 1))
+    sinks, found = graph.sinks(), set[int]()
+    for neuron in ids if each else ():
+        for here, there in ((sinks, graph.sources), (graph.sources, sinks)):
+            edges = np.flatnonzero(here == neuron)
+            largest = edges[np.argsort(-np.abs(graph.weights[edges]), kind="stable")[:each]]
+            found.update(there[largest].tolist())
+    return found
+
+
+def _meanings(run: Run, kept: Kept) -> list[str | None]:
+    """The column or the class that each neuron kept stands for, where it is called otherwise."""
+    graph, columns = run.replay.graph, run.columns
+    found: dict[int, str] = {}
+    if columns is not None:
+        named = [(graph.inputs, columns.features), (graph.outputs, columns.classes or columns.targets)]
+        for ids, names in named:
+            if len(ids) == len(names):
+                own = graph.name_list(ids)
+                found |= {k: name for k, name, had in zip(ids.tolist(), names, own, strict=True) if name != had}
+    return [found.get(k) for k in kept.neurons.tolist()]
 
 
 def _named(graph: Graph, diagnosis: Diagnosis) -> list[list[int]]:

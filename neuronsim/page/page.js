@@ -24,7 +24,10 @@ const value = v => v === null ? null : IS_F32 ? Math.fround(Number(v)) : Number(
 // A product or difference as the run's dtype rounds it; exact products of float32 are rounded once.
 const rounded = v => IS_F32 ? Math.fround(v) : v;
 
-const view = { k: 0, phase: 0, sample: 0, neuron: null, edge: null, all: false, digits: false, colour: "auto" };
+/** What a neuron stands for in the table that was trained on: a column, or a class. */
+const meant = r => N.meanings[r] === null ? "" : ` · ${N.meanings[r]}`;
+
+const view = { missed: null, k: 0, phase: 0, sample: 0, neuron: null, edge: null, all: false, digits: false, colour: "auto" };
 const step = () => STEPS[view.k];
 const sample = () => step().samples[Math.min(view.sample, step().samples.length - 1)];
 
@@ -148,7 +151,7 @@ function layOut() {
     });
   });
   const numbered = few && pitch >= 40 && apart > 70, weighed = N.sources.length <= MOST_WEIGHTS && apart > 95;
-  const radius = Math.max(5, Math.min(25, 0.36 * pitch, (weighed ? 0.2 : 0.27) * apart, numbered && !terse ? (pitch - 34) / 2 : 25));
+  const radius = Math.max(5, Math.min(25, 0.36 * pitch, (weighed ? 0.2 : 0.27) * apart, numbered ? (pitch - (terse ? 18 : 34)) / 2 : 25));
   return { columns, x, y, wide, height, radius, apart, image, pitch, numbered, weighed, inside: terse && radius >= 11 };
 }
 
@@ -219,7 +222,7 @@ function weightTexts() {
 function neuronMark(r) {
   const { x, y, radius, pitch } = picture, kind = outputAt.has(r) ? "output" : N.is_input[r] ? "input" : "neuron";
   const mark = el("g", { class: `neuron ${kind}`, tabindex: 0, role: "button", onclick: () => visit({ neuron: r }), style: `--turn:${N.level[r]}` },
-    el("title", {}, N.names[r]), el("circle", { class: "target", cx: x[r], cy: y[r], r: Math.max(radius, Math.min(13, pitch / 2)) }),
+    el("title", {}, N.names[r] + meant(r)), el("circle", { class: "target", cx: x[r], cy: y[r], r: Math.max(radius, Math.min(13, pitch / 2)) }),
     el("circle", { class: "disc", cx: x[r], cy: y[r], r: radius }), nameText(r),
     el("text", { class: "value halo", x: x[r], y: y[r] + radius + 14, "font-size": 12 }));
   mark.addEventListener("keydown", event => { if (event.key === "Enter") visit({ neuron: r }); });
@@ -231,10 +234,10 @@ function nameText(r) {
   const { x, y, radius, inside, columns, apart } = picture, c = columns.findIndex(column => column.level === N.level[r]), { gap } = columns[c];
   const end = c === 0 ? -1 : c === columns.length - 1 ? 1 : 0, side = end || (gap < 2 * radius + 16 ? 1 : 0);
   const most = Math.min(LONGEST, end ? LONGEST : Math.floor((side ? apart - 2 * radius - 12 : apart) / LETTER));
-  const cut = name => name.length > most && most < 6;
-  if (!inside && (most < 2 || cut(N.names[r]) || side && (gap < 12 || !end && N.ids.length > 100))) return null;
+  const cut = name => name.length > most && most < 6, crowded = side && (gap < 12 || !end && N.ids.length > 100);
+  if (!inside && !N.asked.includes(r) && (most < 2 || cut(N.names[r]) || crowded)) return null;
   const place = inside ? { x: x[r], y: y[r] } : side ? { x: x[r] + side * (radius + 5), y: y[r], style: `text-anchor:${side < 0 ? "end" : "start"}` } : { x: x[r], y: y[r] - radius - 8 };
-  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, fitted(N.names[r], most));
+  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, fitted(N.names[r], Math.max(most, 6)));
 }
 
 /** What a level consists of: inputs, neurons, and how many of the outputs. */
@@ -249,7 +252,7 @@ function levelWords(level) {
 /** Above each level its size, below it what is left out and the means; where levels are close, only some have room for words. */
 function columnWords() {
   const { columns, height, apart } = picture, every = Math.ceil(118 / apart);
-  const text = (column, y, size, ...words) => el("text", { class: "column", x: column.x, y, "font-size": size }, ...words);
+  const text = (column, y, size, ...words) => el("text", { class: "column halo", x: column.x, y, "font-size": size }, ...words);
   return columns.map((column, c) => {
     const left = column.n - column.rows.length, words = levelWords(column.level), alone = c === 0 || column === columns.at(-1);
     const fits = 7.2 * Math.max(...words.map(word => word.length)) < apart || alone && apart * (columns.length - 1) > 180;
@@ -316,8 +319,9 @@ function showNeuron(mark, r, symbol, v, most) {
   mark.querySelector(".disc").style.fill = signed(v, most);
   mark.classList.toggle("chosen", chosen);
   mark.querySelector(".name")?.classList.toggle("light", Boolean(picture.inside && strong));
-  mark.querySelector(".value").textContent = v !== null && (picture.numbered || chosen) ? `${symbol} ${short(v, picture.apart > 100 ? 4 : 3)}` : "";
-  mark.setAttribute("aria-label", `${N.is_input[r] ? "input" : outputAt.has(r) ? "output" : "neuron"} ${N.names[r]}${v === null ? "" : `, ${symbol} = ${short(v, 4)}`}`);
+  const own = chosen && !mark.querySelector(".name") ? fitted(N.names[r], LONGEST) : "", told = v !== null && (picture.numbered || chosen) ? `${symbol} ${short(v, picture.apart > 100 ? 4 : 3)}` : "";
+  mark.querySelector(".value").textContent = [own, told].filter(Boolean).join(" · ");
+  mark.setAttribute("aria-label", `${N.is_input[r] ? "input" : outputAt.has(r) ? "output" : "neuron"} ${N.names[r]}${meant(r)}${v === null ? "" : `, ${symbol} = ${short(v, 4)}`}`);
   mark.setAttribute("aria-pressed", String(chosen));
 }
 
@@ -359,7 +363,8 @@ const SAYS = {
 function drawMoment() {
   const s = step(), p = sample(), batch = s.n > 1;
   const parts = [s.epoch === null ? null : `epoch ${s.epoch}`, batch ? `batch of ${s.n}` : `sample ${p.row}`].filter(Boolean);
-  find("where").replaceChildren(`Step ${s.number.toLocaleString("en")}`, el("span", {}, `of ${D.n_steps.toLocaleString("en")} · ${parts.join(", ")}`));
+  const missed = view.missed === null ? null : el("span", { class: "missed" }, ` Step ${view.missed.toLocaleString("en")} is not on this page: the nearest is shown.`);
+  find("where").replaceChildren(`Step ${s.number.toLocaleString("en")}`, el("span", {}, `of ${D.n_steps.toLocaleString("en")} · ${parts.join(", ")}`), missed ?? "");
   find("of-batch").replaceChildren(...batch ? ["shown, of the largest losses in the batch:", s.samples.map((q, k) => el("button", { type: "button",
     "aria-pressed": String(p === q), onclick: () => { view.sample = k; show(); } }, `sample ${q.row}`))].flat() : []);
   find("loss").replaceChildren("loss ", number(value(s.loss), "now"));
@@ -411,13 +416,13 @@ function lossPanel() {
   return [heading("The loss", `${D.loss_name}${step().n > 1 ? ", one sample of the batch" : ""}`),
     el("div", { class: "formula" }, line("L =", number(value(p.loss), "now"), p.row === null ? "" : ` for sample ${p.row}`)),
     table(["output", "y", "t", "y − t", "∂L/∂y", "own δ"], rows.map(({ r, k, e }) =>
-      [neuronLink(r), number(at(p.y, r)), number(at(p.t, k)), number(at(p.y, r) - at(p.t, k)), number(e), number(at(p.own, k))])),
+      [[neuronLink(r), el("span", { class: "quiet" }, meant(r))], number(at(p.y, r)), number(at(p.t, k)), number(at(p.y, r) - at(p.t, k)), number(e), number(at(p.own, k))])),
     el("p", { class: "quiet", style: "margin-top:12px" }, "Choose a neuron for its formula and its messages, an edge for its gradient and its history.")];
 }
 
 function neuronPanel(r) {
   const p = sample(), isInput = Boolean(N.is_input[r]), output = outputAt.get(r);
-  const kind = [isInput ? "input" : N.activations[r], output !== undefined ? "output" : null, `level ${N.level[r]}`].filter(Boolean).join(" · ");
+  const kind = [isInput ? "input" : N.activations[r], output !== undefined ? "output" : null, `level ${N.level[r]}`, N.meanings[r]].filter(Boolean).join(" · ");
   const update = updateLines("b", pair(bias(r), biasAfter(r)), N.bias_rates, r, biasChange(r), biasGradient(r), step().g ? "∂L/∂b" : "δ");
   const formula = el("div", { class: "formula" }, isInput ? line("y =", "x = ", number(at(p.y, r), "now")) : [forwardLines(r, p), gap(), activationLines(r, p)], gap(), backwardLines(r, p), isInput ? null : [gap(), update]);
   return [heading(N.names[r], kind), formula, edgeTable(r, p, true), edgeTable(r, p, false)];
@@ -587,6 +592,7 @@ function drawLosses(host) {
 
 // ── samples and findings ──
 
+const className = label => D.classes?.[label] ?? String(label);
 const labelOf = new Map((D.blamed.labels ?? []).map((label, k) => [D.blamed.rows[k], label]));
 
 /** The inputs of a sample as a small picture, four bits a pixel. */
@@ -606,7 +612,7 @@ function drawSamples() {
   const body = rows.map((row, k) => {
     const v = value(values[k]), seen = used.get(row), answer = answers?.[k], right = answer === labelOf.get(row);
     return [[thumbnail(row), `sample ${row.toLocaleString("en")}`],
-      ...answers ? [String(labelOf.get(row)), el("span", { class: right ? "right" : "wrong" }, `${answer} ${right ? "✓" : "✗"}`)] : [],
+      ...answers ? [className(labelOf.get(row)), el("span", { class: right ? "right" : "wrong" }, `${className(answer)} ${right ? "✓" : "✗"}`)] : [],
       number(v), el("span", { class: "meter", style: `width:${Number.isFinite(v) ? most && 100 * Math.abs(v) / most : 100}%;background:var(--${v < 0 ? "negative" : "positive"})` }),
       seen ? link(`step ${STEPS[seen.k].number.toLocaleString("en")}`, () => { go(seen.k, seen.j); }) : el("span", { title: "no step of this page shows it" }, "–")];
   });
@@ -669,6 +675,12 @@ function scrollAcross(x) {
   if (x < from + 30 || x > from + host.clientWidth - 30) host.scrollLeft = x - host.clientWidth / 2;
 }
 
+/** What an address leads to, where the picture is wider than its place. */
+function chosenIntoView() {
+  if (view.neuron !== null) scrollAcross(picture.x[view.neuron]);
+  else if (view.edge !== null) scrollAcross((picture.x[N.sources[view.edge]] + picture.x[N.sinks[view.edge]]) / 2);
+}
+
 /** Back to the loss, and to the picture. */
 function leave() {
   choose({});
@@ -704,6 +716,7 @@ function leaveFind() {
 function show(wave = false, keepAddress = false) {
   const focused = document.activeElement, inPanel = find("panel").contains(focused) || find("samples").contains(focused);
   charts.splice(charts.fixed ?? charts.length).forEach(({ u }) => u.destroy());
+  if (!keepAddress) view.missed = null;
   drawMoment();
   drawNow(wave);
   drawPanel();
@@ -724,7 +737,9 @@ function writeAddress() {
 
 function readAddress() {
   const words = new URLSearchParams(location.hash.slice(1));
-  if (words.has("step")) view.k = nearest(Number(words.get("step")) || 0);
+  const asked = words.has("step") ? Number(words.get("step")) || 0 : null;
+  if (asked !== null) view.k = nearest(asked);
+  view.missed = asked === null || step().number === asked ? null : asked;
   view.phase = Math.max(0, PHASES.indexOf(words.get("phase")));
   view.sample = Number(words.get("sample")) || 0;
   view.neuron = rowOf.get(words.get("neuron")) ?? null;
@@ -819,7 +834,7 @@ function listen() {
   find("find").addEventListener("keydown", event => { if (event.key === "Enter") findNeuron(); else if (event.key === "Escape") leaveFind(); });
   addEventListener("beforeprint", toPaper);
   addEventListener("afterprint", fromPaper);
-  addEventListener("hashchange", () => { readAddress(); show(true, true); });
+  addEventListener("hashchange", () => { readAddress(); show(true, true); chosenIntoView(); });
   addEventListener("resize", onResize);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 }
@@ -836,6 +851,7 @@ function start() {
   drawFindings();
   listen();
   show(false, true);
+  chosenIntoView();
   requestAnimationFrame(() => { document.documentElement.dataset.ready = ""; });
 }
 

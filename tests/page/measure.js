@@ -14,6 +14,8 @@ const covered = all(".edge").flatMap(path => discs.filter(d => { const ends = [0
 document.body.append(Object.assign(document.createElement("pre"), { id: "told", textContent: JSON.stringify({
   width: innerWidth, letters: Math.min(...texts.map(made => scale * parseFloat(getComputedStyle(made).fontSize))), pairs, clipped,
   small: small.map(made => made.id || made.textContent), words: all("#picture .column").map(made => made.textContent),
+  touching: all(".value").filter(made => made.textContent && all(".disc").some(disc => covers(box(made), box(disc)))).map(made => made.textContent),
+  scrolled: document.querySelector("#picture").scrollLeft, scrollbars: ["#picture", ".scroll"].flatMap(all).filter(made => made.scrollWidth > made.clientWidth || made.offsetHeight - made.clientHeight > 4).length,
   names: all("#picture .name").map(made => made.textContent), titles: asked, off, covered,
   order: all("main section").filter(made => box(made).height).sort((a, b) => box(a).top - box(b).top).map(made => made.id),
 }) }));

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 from nets import T222, X222, net_222
-from pages import lecture_run
+from pages import data_of, lecture_run
 
 import neuronsim as ns
+from neuronsim import experiment, wiring
 from neuronsim.run import Run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
@@ -268,6 +269,47 @@ class TestInTheBrowser:
         assert told["pairs"] == []
         assert told["off"] == []
         assert told["covered"] == []
+
+    def test_a_step_that_is_not_there(self, image_run: Run, tmp_path: Path) -> None:
+        path = image_run.to_html(tmp_path / "run.html", steps=[0, 40])
+        assert "Step 31 is not on this page: the nearest is shown." in opened(path, step=31)[0].text["where"]
+        assert "is not on this page" not in opened(path, step=40)[0].text["where"]
+
+    def test_an_address_scrolls_to_its_neuron(self, tmp_path: Path) -> None:
+        net = wiring.layered([2, *[2] * 40, 1], rng=0)
+        path = net.fit([[0.0, 1.0]], [1.0], rng=0).to_html(tmp_path / "run.html")
+        assert measured(path, 900, neuron="x0")["scrolled"] == 0
+        assert measured(path, 900, neuron="y0")["scrolled"] > 300
+
+    def test_seven_in_a_level(self, tmp_path: Path) -> None:
+        path = wiring.layered([7, 7, 1], rng=0).fit(np.eye(7), np.zeros(7), rng=0).to_html(tmp_path / "run.html")
+        assert measured(path, 1400)["touching"] == []
+
+    def test_columns_and_classes_by_name(self, tmp_path: Path) -> None:
+        rows = [f"{40 + k},{'flat' if k < 30 else 'house'},{1 + k % 4}" for k in range(60)]
+        (tmp_path / "homes.csv").write_text("\n".join(["area,kind,rooms", *rows]))
+        (tmp_path / "homes.toml").write_text(
+            'network = { wiring = "layered", sizes = [2, 3, 2], output = "softmax" }\n'
+            'data = { csv = "homes.csv", targets = ["kind"], classes = true }'
+        )
+        run = experiment.again(experiment.read(tmp_path / "homes.toml"))[1]
+        path = run.to_html(tmp_path / "run.html")
+        shown = opened(path)[0]
+        assert re.search(r"y0\s*· flat", shown.text["panel"])
+        assert re.search(r"(flat|house)\s*(flat|house) [✓✗]", shown.text["samples"])
+        assert "rooms" in opened(path, neuron="x1")[0].text["panel"][:60]
+
+    def test_a_neuron_that_was_asked_for_comes_with_its_sources(self, tmp_path: Path) -> None:
+        net = wiring.layered([30, 200, 200, 2], rng=0)
+        run = net.fit(np.eye(30), np.zeros((30, 2)), rng=0)
+        path = run.to_html(tmp_path / "run.html", neurons="h2.177", steps=[0, 5])
+        told = measured(path, 1400, neuron="h2.177")
+        assert "h2.177" in told["names"]
+        data = data_of(path)["network"]
+        row = data["names"].index("h2.177")
+        assert data["sinks"].count(row) >= 12
+        assert data["sources"].count(row) >= 2
+        assert re.search(r"1[78]\d others", opened(path, step=0, neuron="h2.177")[0].text["panel"])
 
     def test_a_mistake_would_be_noticed(self, page: tuple[Run, Path], tmp_path: Path) -> None:
         broken = tmp_path / "broken.html"
