@@ -24,6 +24,20 @@ from neuronsim.storage.runs import load_run
 from neuronsim.verifying.checks import Check
 from neuronsim.verifying.verdict import Verdict
 
+_HTML = """\
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>neuronsim</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 24px auto; max-width: 60em; padding: 0 16px; }}
+h5 {{ font-size: 15px; margin: 24px 0 4px; }}
+table {{ border-collapse: collapse; display: block; overflow-x: auto; }}
+td {{ padding: 2px 18px 2px 0; vertical-align: top; font-variant-numeric: tabular-nums; }}
+</style>
+{body}
+</html>"""
 _PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -144,6 +158,8 @@ def report(options: argparse.Namespace) -> int:
     """Train once more, and write the page of the run."""
     given = Path(options.run)
     is_directory = given.is_dir()
+    if not given.exists() and not given.suffix:
+        raise FileError(f"there is no run directory {given}, and no experiment file of that name")
     file = given / "experiment.toml" if is_directory else given
     plan = experiment.read(file, options.overrides, seed=options.seed)
     page = Path(options.output) if options.output else _page_of(given)
@@ -249,7 +265,7 @@ def _written(explanation: Any, options: argparse.Namespace) -> str | dict[str, A
         latex: str = explanation.latex(document=True, **digits)
         return latex.rstrip("\n")
     if options.html:
-        return f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>neuronsim</title>\n{explanation.html(**digits)}'
+        return _HTML.format(body=explanation.html(**digits))
     text: str = explanation.text(**digits)
     return text
 

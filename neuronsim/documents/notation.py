@@ -212,8 +212,10 @@ def latex_text(cell: str, digits: int = DIGITS) -> str:
 
     def close() -> None:
         if formula:
-            tail = " " if formula[-1] == " " else ""
-            parts.append(f"${''.join(formula).strip()}${tail}")
+            tail, inner = " " if formula[-1] == " " else "", "".join(formula).strip()
+            if inner.endswith(")") and inner.count(")") > inner.count("("):  # it closes what was opened in the text
+                tail, inner = f"){tail}", inner[:-1].rstrip()
+            parts.append(f"${inner}${tail}")
             formula.clear()
 
     for token in _tokens(cell, digits):

@@ -18,7 +18,7 @@ from neuronsim.basics import interrupts
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.csvtext import csv_text
 from neuronsim.basics.lock import locked
-from neuronsim.basics.words import counted
+from neuronsim.basics.words import counted, neurons_in_words
 from neuronsim.errors import DataError, FileError
 from neuronsim.experiment import resuming
 from neuronsim.experiment.file import Experiment
@@ -88,8 +88,7 @@ class Outcome:
         lines = [
             f"{self.status} after {counted(self.epochs, 'epoch')} ({counted(self.n_steps, 'step')}) "
             f"in {self.seconds:.1f} s" + ("" if self.status == "finished" else f": {self.reason}"),
-            f"  network  {counted(self.n_neurons, 'neuron')}, {self.n_inputs:,} of them inputs; "
-            f"{counted(self.n_parameters, 'parameter')}",
+            f"  network  {neurons_in_words(self.n_neurons, self.n_inputs)}; {counted(self.n_parameters, 'parameter')}",
             f"  data     {counted(self.n_samples, 'sample')}",
             f"  seed     {self.seed}",
         ]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neuronsim.basics.words import counted
+from neuronsim.basics.words import counted, neurons_in_words
 from neuronsim.errors import CycleError
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
@@ -17,14 +17,18 @@ def in_short(graph: Graph) -> str:
     return f"{graph.dtype}: {', '.join(counted(*part) for part in parts)}"
 
 
+def sizes(graph: Graph) -> str:
+    """``5 neurons, 2 of them inputs``."""
+    return neurons_in_words(graph.n_neurons, graph.n_inputs)
+
+
 def in_five_lines(graph: Graph) -> str:
     """Sizes, parameters, activations, inputs and outputs, shape."""
-    neurons, inputs = counted(graph.n_neurons - graph.n_inputs, "neuron"), counted(graph.n_inputs, "input")
     n_frozen = sum(rates.n_frozen for rates in graph.arrays.rates)
     names_in, names_out = (str(graph.name_list(ids)) for ids in (graph.inputs, graph.outputs))
     return "\n".join(
         [
-            f"Network of {neurons} and {inputs}, {graph.dtype}",
+            f"Network of {sizes(graph)}, {graph.dtype}",
             f"  parameters: {graph.n_parameters:,} ({counted(graph.n_edges, 'edge')}), {n_frozen:,} frozen",
             f"  activations: {_activations(graph)}",
             f"  inputs: {names_in or 'none'}; outputs: {names_out or 'not set yet'}",

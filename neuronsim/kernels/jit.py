@@ -52,7 +52,7 @@ OPTIONS: dict[str, Any] = {
     "_nrt": False,
 }
 
-COMPILING = "neuronsim: compiling kernels, once on this machine, for some seconds …\n"
+COMPILING = "neuronsim: compiling kernels for some seconds; they are kept for the next time …\n"
 
 
 def _say_compiling() -> None:

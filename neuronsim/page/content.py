@@ -12,6 +12,7 @@ from neuronsim.basics.words import counted
 from neuronsim.errors import SettingError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import PRELU
+from neuronsim.graph.describing import sizes
 from neuronsim.graph.folding import relevance
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.selection import Selection
@@ -189,9 +190,8 @@ def _facts(run: Run) -> list[str]:
     rate = f"μ = {first}" if first == last else f"μ from {first} to {last}"
     batch = "one sample a step" if replay.batch_size == 1 else f"batches of {replay.batch_size:,}"
     held_out = f", {len(run.held_out):,} of them held out" if len(run.held_out) else ""
-    neurons = f"{counted(graph.n_neurons, 'neuron')}, {graph.n_inputs:,} of them inputs"
     return [
-        f"{neurons}; {counted(graph.n_edges, 'edge')}, {graph.dtype}",
+        f"{sizes(graph)}; {counted(graph.n_edges, 'edge')}, {graph.dtype}",
         f"{counted(len(replay.X), 'sample')}{held_out}, {batch}",
         f"{replay.rule.name}, {rate}",
         f"seed {run.seed}",

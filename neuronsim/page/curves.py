@@ -34,7 +34,8 @@ def traces(monitors: Sequence[Monitor]) -> list[dict[str, Any]]:
     for watch in monitors:
         for thing in (*watch.neurons, *watch.edges):
             for field in watch.fields:
-                name = f"{_SYMBOLS.get(field, field)} of {' → '.join(thing) if isinstance(thing, tuple) else thing}"
+                of = f"{_SYMBOLS.get(field, field)} of {' → '.join(thing) if isinstance(thing, tuple) else thing}"
+                name = f"{of} ({watch.pace})" if watch.pace else of
                 values = getattr(watch[thing], field)
                 if values.ndim == 1:
                     found.append(_curve(name, watch.step, values))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize
 
-from neuronsim.basics.words import counted
+from neuronsim.graph.describing import sizes
 from neuronsim.network import Network
 from neuronsim.plots import labels, shapes
 from neuronsim.plots.figures import INK, Picture, literally, new_axes, zero_centred
@@ -111,9 +111,8 @@ def draw(
         labels.write_values(axes, layout, view.symbol, values, has)
     if numbered:
         labels.write_weights(axes, paths, edges.weights)
-    n_inputs = int(np.count_nonzero(graph.is_input))
     notes = (
-        f"{counted(graph.n_neurons - n_inputs, 'neuron')}, {counted(n_inputs, 'input')}",
+        sizes(graph),
         edges.in_words(),
         *labels.write_gaps(axes, layout),
         *_folded(view, layout),

@@ -19,6 +19,8 @@ from neuronsim.plots.shapes import diameter, size_in_inches
 # Up to so many neurons carry their names, and names are cut at so many characters.
 _MOST_NAMED = 48
 _LONGEST_NAME = 16
+# An output is named in any case, by so many.
+_SHORTEST_NAME = 6
 # The width of a letter, in points, at the sizes used beside neurons.
 _LETTER = 4.4
 
@@ -46,9 +48,9 @@ def write_names(axes: Axes, names: list[str], layout: Layout, neurons: PathColle
             write(axes, (x, y), fitted(names[row], _LONGEST_NAME), fontsize=7.5, **style)
         elif all_named and above > 2:
             write(axes, (x, y), fitted(names[row], above), xytext=(0, size / 2 + 5), fontsize=7, halo=True)
-        elif is_output[row] and beside > 2:
+        elif is_output[row]:
             style = {"xytext": (size / 2 + 3, 0), "ha": "left", "halo": True}
-            write(axes, (x, y), fitted(names[row], beside), fontsize=7, **style)
+            write(axes, (x, y), fitted(names[row], max(beside, _SHORTEST_NAME)), fontsize=7, **style)
 
 
 def fitted(name: str, most: int) -> str:

@@ -107,7 +107,8 @@ def _style(axes: Axes, watch: Monitor, series: Series, fields: dict[str, tuple[s
     axes.set_title(literally(name), loc="right", color=INK)
     averaged = watch.samples is None and bool((watch.sample < 0).all())
     axes.set_ylabel(", ".join(label for label, _ in fields.values()), color=INK)
-    axes.set_xlabel("step (means over batches)" if averaged else "step", color=INK)
+    remarks = [*(["means over batches"] if averaged else []), *([watch.pace] if watch.pace else [])]
+    axes.set_xlabel(f"step ({'; '.join(remarks)})" if remarks else "step", color=INK)
     if isinstance(watch.at_steps, str):
         axes.set_xscale("symlog", linthresh=1)
     else:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from neuronsim.basics.arrays import Array, Integers
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.checked import real, whole
+from neuronsim.basics.words import ordinal
 from neuronsim.errors import NotKnownError, SettingError, UnknownNameError, choose, suggest
 from neuronsim.graph.edges import blocks
 from neuronsim.graph.graph import Graph
@@ -275,6 +276,15 @@ class Monitor:
             writer.writerow(names)
             for part in blocks(len(self), _TOGETHER):
                 writer.writerows(self._table(part).tolist())
+
+    @property
+    def pace(self) -> str:
+        """Which steps it records, in words; empty where it is every one."""
+        if isinstance(self.at_steps, str):
+            return "steps 0, 1, 2, 5, 10, …"
+        if self.at_steps is not None:
+            return "chosen steps"
+        return "" if self.every == 1 else f"every {ordinal(self.every)} step, and the last"
 
     def __repr__(self) -> str:
         what = self._neurons if self._neurons else self._edges

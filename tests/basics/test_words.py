@@ -1,8 +1,8 @@
-"""Counts put into words."""
+"""Numbers put into words."""
 
 import pytest
 
-from neuronsim.basics.words import counted
+from neuronsim.basics.words import counted, ordinal
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,9 @@ def test_counted(n, text):
 def test_without_a_separator():
     assert counted(1234, "row", "") == "1234 rows"
     assert counted(1, "row", "") == "1 row"
+
+
+def test_ordinal():
+    assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 111, 1002)] == [
+        "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "111th", "1,002nd",
+    ]  # fmt: skip

@@ -94,6 +94,8 @@ class TestReport:
     def test_nothing_there(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["report", str(tmp_path)]) == 3
         assert "there is no experiment file" in capsys.readouterr().err
+        assert cli.main(["report", str(tmp_path / "nothere")]) == 3
+        assert "there is no run directory" in capsys.readouterr().err
 
 
 XOR = """

@@ -85,6 +85,11 @@ def test_brackets_are_not_doubled():
         assert "((" not in sheet.text() + sheet.html()
 
 
+def test_a_bracket_of_the_text_stays_in_the_text():
+    assert notation.latex_text("step 0 (epoch 0, row 3 of X)") == "step 0 (epoch 0, row 3 of $X$)"
+    assert notation.latex_text("the slope f'(z)") == "the slope $f'(z)$"
+
+
 def test_no_hyphen_stands_for_a_minus():
     for explanation in everything():
         for form in (explanation.text(), explanation.html(), explanation.worksheet().text()):

@@ -16,7 +16,7 @@ def test_print_is_five_lines(net):
     net.freeze(edges=[("i1", "h1")])
     lines = str(net).splitlines()
     assert len(lines) == 5
-    assert lines[0] == "Network of 3 neurons and 2 inputs, float64"
+    assert lines[0] == "Network of 5 neurons, 2 of them inputs, float64"
     assert lines[1] == "  parameters: 8 (5 edges), 1 frozen"
     assert lines[3] == "  inputs: i1, i2; outputs: o1"
     assert lines[4] == "  depth 2; 1 neuron with no path to an output"

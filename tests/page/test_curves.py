@@ -12,7 +12,11 @@ class TestCurves:
         run = lecture_run(monitors=watch, epochs=3)
         data = content(run, [0])
         (curve,) = data["traces"]
-        assert curve == {"name": "δ of h1", "x": watch.step.tolist(), "y": watch["h1"].delta.tolist()}
+        assert curve == {
+            "name": "δ of h1 (every 5th step, and the last)",
+            "x": watch.step.tolist(),
+            "y": watch["h1"].delta.tolist(),
+        }
         assert data["loss_curve"] == [{"name": "mean of the epoch", "x": [11, 23, 35], "y": run.history["loss"]}]
 
     def test_a_monitor_of_a_later_run_is_left_out(self) -> None:

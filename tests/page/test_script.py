@@ -270,6 +270,10 @@ class TestInTheBrowser:
         assert told["off"] == []
         assert told["covered"] == []
 
+    def test_a_small_network_scrolls_nothing(self, page: tuple[Run, Path]) -> None:
+        for place in ({}, {"neuron": "h1", "phase": "backward"}):
+            assert measured(page[1], 1400, step=3, **place)["scrollbars"] == 0
+
     def test_a_step_that_is_not_there(self, image_run: Run, tmp_path: Path) -> None:
         path = image_run.to_html(tmp_path / "run.html", steps=[0, 40])
         assert "Step 31 is not on this page: the nearest is shown." in opened(path, step=31)[0].text["where"]

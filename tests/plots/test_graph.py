@@ -90,7 +90,7 @@ def test_unfinished_and_odd_networks_can_be_drawn() -> None:
     net = ns.Network()
     network(net).ax.figure.canvas.draw()
     net.add_inputs("only")
-    assert "1 input" in words(network(net))
+    assert "1 of them an input" in words(network(net))
     net.add_neuron("alone", bias=1.0)
     assert network(net).layout.x.tolist() == [0, 0]
 

@@ -25,7 +25,9 @@ def test_signals_at_the_left_and_errors_at_the_right() -> None:
     assert picture.lines["delta"][0].axes is picture.error_ax
     np.testing.assert_array_equal(picture.lines["delta"][0].get_ydata(), watch["h1"].delta)
     np.testing.assert_array_equal(picture.lines["delta"][0].get_xdata(), watch.step)
-    assert {"h1", "z, y", "δ", "step (means over batches)"} <= set(words(picture).split("\n"))
+    assert {"h1", "z, y", "δ", "step (means over batches; every 2nd step, and the last)"} <= set(
+        words(picture).split("\n")
+    )
 
 
 @pytest.mark.parametrize("fields", [["z"], ["delta", "db"]])
@@ -60,3 +62,16 @@ def test_a_trace_on_given_axes_and_without_steps() -> None:
         net.fit([[1.0, 1.0]], [0.0], monitors=watch)
     with pytest.raises(ns.errors.DataError, match="no step"):
         trace(watch, "h1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"every": 1}, "step (means over batches)"),
+        ({}, "step (means over batches; every 100th step, and the last)"),
+        ({"steps": [0, 3]}, "step (means over batches; chosen steps)"),
+        ({"steps": "log"}, "step (means over batches; steps 0, 1, 2, 5, 10, …)"),
+    ],
+)
+def test_says_which_steps_are_recorded(settings: dict, said: str) -> None:
+    assert said in words(trace(watched(**settings), "h1")).split("\n")
