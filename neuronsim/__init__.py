@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neuronsim.formulas import activations, losses, optimizers, schedules
     from neuronsim.formulas.descent import gradient_descent, numerical_gradient, random_search
     from neuronsim.network import Network
+    from neuronsim.replicas import fit_many
     from neuronsim.run import Run
     from neuronsim.storage import load
     from neuronsim.storage.runs import load_run
@@ -44,6 +45,7 @@ _NAMES = {
     "NeuronsimError": "errors",
     "Run": "run",
     "compare": "comparing",
+    "fit_many": "replicas",
     "gradient_descent": "formulas.descent",
     "learning_rate_range": "comparing",
     "load": "storage",
@@ -65,6 +67,7 @@ __all__ = [
     "compare",
     "data",
     "errors",
+    "fit_many",
     "gradient_descent",
     "learning_rate_range",
     "load",

@@ -30,7 +30,7 @@ FLOORS = [
     ["explaining", "analysis", "verifying"],
     ["records", "run", "step"],
     ["network"],
-    ["wiring", "storage", "plots"],
+    ["wiring", "replicas", "storage", "plots"],
     ["page"],
     ["experiment"],
     ["sweeps"],

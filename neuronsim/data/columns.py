@@ -113,7 +113,8 @@ class Columns:
 
         Returns
         -------
-        X, T : arrays
+        pair of arrays
+            X and T.
         """
         how: dict[str, Any] = {"delimiter": delimiter, "header": header}
         data = read_csv(path, list(self.targets), features=list(self.features), classes=bool(self.classes), **how)

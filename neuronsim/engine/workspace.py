@@ -45,7 +45,7 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
     sizes = [-(-size // width) * width for size in sizes]
     pitch = sum(sizes)
     # each buffer reaches to the last plane's end
-    planes_of_all = _aligned_zeros(planes * pitch, dtype)
+    planes_of_all = aligned_zeros(planes * pitch, dtype)
     y, z, delta, loss_delta, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
     degrees = np.diff(wiring.row_start)
     longest = int(degrees.max()) if degrees.size else 0
@@ -66,19 +66,19 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
         slope_terms=slope_terms,
         losses=losses,
         row_pitch=rows,
-        rows=_aligned_zeros(planes * rows, dtype),
+        rows=aligned_zeros(planes * rows, dtype),
         starts=np.zeros(n_threads * planes * stride, np.int64),
         places=np.arange(width) * stride,
-        changes=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
-        derivatives=_aligned_zeros(n + spare if stride == 1 else 0, dtype),
-        scratch=_aligned_zeros(n_threads * scratch, dtype),
-        thread_inputs=_aligned_zeros(copies * (planes * wiring.inputs_end * stride + spare), dtype),
+        changes=aligned_zeros(n + spare if stride == 1 else 0, dtype),
+        derivatives=aligned_zeros(n + spare if stride == 1 else 0, dtype),
+        scratch=aligned_zeros(n_threads * scratch, dtype),
+        thread_inputs=aligned_zeros(copies * (planes * wiring.inputs_end * stride + spare), dtype),
         thread_row_pitch=thread_rows,
-        thread_rows=_aligned_zeros(copies * planes * thread_rows, dtype),
+        thread_rows=aligned_zeros(copies * planes * thread_rows, dtype),
     )
 
 
-def _aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
+def aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
     """Zeros that begin a cache line: a lane vector across two of them costs two loads."""
     values = np.zeros(n + BYTES // dtype.itemsize, dtype)
     begin = -values.ctypes.data % BYTES // dtype.itemsize

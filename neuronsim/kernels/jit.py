@@ -400,6 +400,11 @@ def region_seconds() -> float:
     return 83e-6
 
 
+def most_threads() -> int:
+    """How many there are."""
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
 def worthwhile_threads(multiply_adds: float) -> int:
     """How many threads so many multiply-adds, in two parallel regions, are worth."""
     # 20 billion a second is what one core does on a poor day; a thread should have ten times the region's cost to do

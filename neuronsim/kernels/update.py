@@ -71,18 +71,10 @@ def rprop(w: Lanes, last: Lanes, size: Lanes, g: Lanes, numbers: Array) -> tuple
     return select(g > 0.0, w - size, select(g < 0.0, w + size, w + g)), g, size
 
 
-@kernel
-def update_lanes(rule: Rule, of: Trained, at: int, g: Array, gi: int, n: int) -> None:
-    """One step for ``n`` ≤ lanes parameters; frozen ones (rate factor −1) and their state are left as they are."""
+@inlined
+def change_lanes(rule: Rule, of: Trained, at: int, old: Lanes, grad: Lanes, rate: Lanes, factor: Lanes, n: int) -> None:
+    """One step for ``n`` ≤ lanes parameters: the gradient is scaled and clipped, the rate has its factor."""
     optimizer, numbers = rule.optimizer, rule.numbers
-    old = load_part(of.values, at, n)
-    grad = load_part(g, gi, n) * numbers[SCALE]
-    limit = numbers[CLIP]
-    grad = select(grad > limit, limit, select(grad < -limit, -limit, grad))
-    rate, factor = filled(old, numbers[RATE]), filled(old, 1.0)
-    if of.rates.size > 0:
-        factor = load_part(of.rates, at, n)
-        rate = rate * factor
     kept = factor < 0.0
     if optimizer != ADAMW:
         grad = fma(old, rule.decay, grad)
@@ -110,6 +102,21 @@ def update_lanes(rule: Rule, of: Trained, at: int, g: Array, gi: int, n: int) ->
         store_part(of.second_state, at, select(kept, second, state_2), n)
     store_part(of.first_state, at, select(kept, first, state), n)
     store_part(of.values, at, select(kept, old, new), n)
+
+
+@kernel
+def update_lanes(rule: Rule, of: Trained, at: int, g: Array, gi: int, n: int) -> None:
+    """One step for ``n`` ≤ lanes parameters; frozen ones (rate factor −1) and their state are left as they are."""
+    numbers = rule.numbers
+    old = load_part(of.values, at, n)
+    grad = load_part(g, gi, n) * numbers[SCALE]
+    limit = numbers[CLIP]
+    grad = select(grad > limit, limit, select(grad < -limit, -limit, grad))
+    rate, factor = filled(old, numbers[RATE]), filled(old, 1.0)
+    if of.rates.size > 0:
+        factor = load_part(of.rates, at, n)
+        rate = rate * factor
+    change_lanes(rule, of, at, old, grad, rate, factor, n)
 
 
 @inlined

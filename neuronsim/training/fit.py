@@ -54,17 +54,13 @@ def fit(
         if isinstance(kept, result_type) and kept.carry is not None and _is_complete(kept, settings):
             _take(runtime, kept.carry)
             return kept
-        trainer, run = _prepare(runtime, X, T, settings, result_type, kept, keeper)
+        trainer, run = prepare(runtime, X, T, settings, result_type, kept, keeper)
         runtime.forget()
         with trainer.engine.at_most(settings.threads), interrupts.noted() as interrupted:
             with trainer.bar(settings.progress) as bar, trainer.watched():
                 is_complete = trainer.train(interrupted, bar)
-            if run.recording is not None:
-                run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
-            if is_complete:
-                trainer.restore_best()
-            run.carry = trainer.carry()
-            if keeper is not None:
+            finish(trainer, is_complete)
+            if keeper is not None and run.carry is not None:
                 keeper.write(run, run.carry, True)
     if run.status == "diverged":
         warnings.warn(
@@ -99,16 +95,33 @@ def _take(runtime: Runtime, carry: Carry) -> None:
         values[...] = kept
 
 
-def _prepare(
+def finish(trainer: Trainer, is_complete: bool) -> None:
+    """What a run keeps of its end.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    is_complete : bool
+        Whether a stopping rule or the last epoch ended it; else the best parameters are not put back.
+    """
+    run = trainer.run
+    if run.recording is not None:
+        run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
+    if is_complete:
+        trainer.restore_best()
+    run.carry = trainer.carry()
+
+
+def prepare(
     runtime: Runtime,
     X: ArrayLike,
     T: ArrayLike,
     given: FitSettings,
     result_type: type[R],
-    kept: RunResult | None,
-    keeper: Keeper | None,
+    kept: RunResult | None = None,
+    keeper: Keeper | None = None,
 ) -> tuple[Trainer, R]:
-    """Check every argument, before anything changes."""
+    """Check every argument, before anything changes; arguments as of `fit`, ``kept`` is a checkpoint's run."""
     settings = given.resolved()
     engine = runtime.engine()
     x, t, loss = runtime.data(X, T, given.loss)

@@ -78,25 +78,55 @@ class Trainer:
         """Since the run began."""
         return self.seconds_before + time.perf_counter() - self.begin
 
+    @property
+    def epochs(self) -> range:
+        """Those to be made."""
+        return range(self.first_epoch, self.first_epoch + self.settings.epochs)
+
+    @property
+    def all_done(self) -> str:
+        """The reason of a run that nothing ends."""
+        return f"{counted(self.epochs.stop, 'epoch')} done"
+
+    @property
+    def asks_how_far(self) -> bool:
+        """Whether a rule looks at how far an epoch takes the parameters."""
+        return any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
+
     def train(self, interrupted: threading.Event, bar: Any) -> bool:
         """All epochs, until something ends them; whether it was a stopping rule, or the last epoch."""
-        self.run.reason = f"{counted(self.first_epoch + self.settings.epochs, 'epoch')} done"
-        asks_how_far = any(isinstance(rule, stop.StepSize) for rule in self.settings.stop)
-        for epoch in range(self.first_epoch, self.first_epoch + self.settings.epochs):
-            before = [values.copy() for values in self.engine.parameters] if asks_how_far else None
+        self.run.reason = self.all_done
+        for epoch in self.epochs:
+            before = [values.copy() for values in self.engine.parameters] if self.asks_how_far else None
             if not self._train_epoch(epoch, interrupted, bar):
                 return False
-            self._write_history(epoch)
-            if self.run.status != "finished":
+            goes_on = self.end_epoch(epoch, before)
+            if self.run.status not in ("finished", "stopped"):
                 return False
             self._show(bar, epoch)
-            self._keep_best(epoch)
-            why = stop.first_reason(self.settings.stop, self._report(before))
-            if why is not None:
-                self.run.status, self.run.reason = "stopped", why
+            if not goes_on:
                 break
             self._keep_checkpoint()
         return True
+
+    def end_epoch(self, epoch: int, before: list[Array] | None = None) -> bool:
+        """Write an epoch into the history, and see whether a rule ends the run; whether it goes on.
+
+        Parameters
+        ----------
+        epoch : int
+            All its steps are made.
+        before : list of arrays, optional
+            The parameters before it, for a rule that asks how far they went.
+        """
+        self._write_history(epoch)
+        if self.run.status != "finished":
+            return False
+        self._keep_best(epoch)
+        why = stop.first_reason(self.settings.stop, self._report(before))
+        if why is not None:
+            self.run.status, self.run.reason = "stopped", why
+        return why is None
 
     def carry(self) -> Carry:
         """What a run that goes on from here needs."""

@@ -1,0 +1,144 @@
+"""Sessions of one wiring side by side, a lane of one kernel each: every one as it would be alone, bit for bit."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from neuronsim.basics.arrays import Array, Marks
+from neuronsim.engine.session import Session
+from neuronsim.engine.workspace import aligned_zeros, make_samples
+from neuronsim.kernels import codes
+from neuronsim.kernels.arguments import Learning, Parameters, Span, Workspace
+from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
+from neuronsim.kernels.replicas.steps import GATHERED, train_replicas
+from neuronsim.kernels.replicas.tiny import train_tiny_replicas
+
+
+def why_not(session: Session) -> str:
+    """Why a session can't be a lane; empty where it can."""
+    if session.task.clip_norm:
+        return "clip_norm looks at all gradients of a replica together"
+    if session.batch_size > BLOCK_SAMPLES:
+        return f"batch_size is above {BLOCK_SAMPLES:,}"
+    if session.recorder is not None:
+        return "monitors look at one run"
+    return ""
+
+
+class Replicas:
+    """Up to as many sessions as a lane vector has lanes, of equal wiring, data, loss and rules; rates are their own.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        That have made no step, or equally many.
+    """
+
+    def __init__(self, sessions: Sequence[Session]) -> None:
+        self.sessions = list(sessions)
+        one = sessions[0]
+        self.width = one.engine.width
+        self._dtype, self._data, self.task, self.wiring = one.engine.dtype, one.data, one.task, one.wiring
+        learning = one.learning
+        self.learning = Learning(
+            rule=learning.rule._replace(numbers=learning.rule.numbers.copy()),
+            settings=learning.settings,
+            powers=learning.powers.copy(),
+            mode=learning.mode,
+            parameters=self._lanes("parameters"),
+            first_state=self._lanes("first_state"),
+            second_state=self._lanes("second_state"),
+            rates=learning.rates,
+            gradient=one.engine.no_parameters(),
+        )
+        self.loss_sums = np.zeros(self.width)
+        self._step_sums = np.zeros(self.width)
+        self.work = self._workspace()
+
+    def advance(self, order: Array, first_step: int, rates: Array) -> None:
+        """Make steps of an epoch.
+
+        Parameters
+        ----------
+        order : int64 array (n_samples, n_sessions)
+            Rows of X, in the order in which they come.
+        first_step : int
+            Of the epoch.
+        rates : float64 array (n_steps, n_sessions)
+        """
+        samples = make_samples(*self._data, self._filled(order, np.dtype(np.int64)), self._dtype)
+        span = Span(first_step, self._filled(rates, self._dtype), self.loss_sums)
+        wiring, learning, work, task = self.wiring, self.learning, self.work, self.task
+        if wiring.tiny and task.batch == 1 and task.fused and task.loss == codes.HALF_SQUARED:
+            train_tiny_replicas(wiring, learning.parameters, work, samples, span)
+        else:
+            train_replicas(wiring, learning, work, samples, task, span, self._step_sums)
+
+    def is_finite(self) -> Marks:
+        """Of each session, whether its losses and parameters are finite."""
+        found = np.isfinite(self.loss_sums)
+        with np.errstate(all="ignore"):
+            for values in self.learning.parameters:
+                lanes = values.reshape(-1, self.width)
+                if not np.isfinite(values.sum()):
+                    found &= np.isfinite(lanes).all(axis=0)
+        return found[: len(self.sessions)]
+
+    def hand_back(self, lane: int) -> None:
+        """Give a session its parameters, what its optimiser keeps, and its sum of losses."""
+        session = self.sessions[lane]
+        for kind in ("parameters", "first_state", "second_state"):
+            for values, lanes in zip(getattr(session.learning, kind), getattr(self.learning, kind), strict=True):
+                values[...] = lanes.reshape(-1, self.width)[:, lane]
+        session.learning.powers[...] = self.learning.powers
+        session.loss_sum[0] = self.loss_sums[lane]
+
+    def _lanes(self, kind: str) -> Parameters:
+        """The sessions' arrays, element by element side by side; lanes beyond the last repeat it."""
+        kinds = [getattr(session.learning, kind) for session in self.sessions]
+        return Parameters(*(self._filled(np.stack(arrays, axis=1), self._dtype) for arrays in zip(*kinds, strict=True)))
+
+    def _filled(self, columns: Array, dtype: np.dtype) -> Array:
+        """Columns of each session as lanes, row behind row, aligned."""
+        lanes = aligned_zeros(len(columns) * self.width, dtype)
+        table, n = lanes.reshape(-1, self.width), columns.shape[1]
+        table[:, :n] = columns
+        table[:, n:] = columns[:, -1:]
+        return lanes
+
+    def _workspace(self) -> Workspace:
+        """A lane vector for each sample of a batch in each neuron's row."""
+        wiring, width, batch = self.wiring, self.width, self.task.batch
+        stride = batch * width
+        n, n_outputs = len(wiring.is_input), len(wiring.outputs)
+        sizes: Iterator[int] = iter(
+            [n * stride] * 4
+            + [max(n_outputs, 1) * stride] * 2
+            + [len(wiring.prelus) * stride, stride]
+            + [(len(wiring.inputs) + n_outputs) * (batch + GATHERED) * width, width * width]
+        )
+        y, z, delta, derivatives, loss_delta, target, slope_terms, losses, rows, scratch = (
+            aligned_zeros(size, self._dtype) for size in sizes
+        )
+        none, no_places = np.empty(0, self._dtype), np.empty(0, np.int64)
+        return Workspace(
+            stride=stride,
+            pitch=0,
+            y=y,
+            z=z,
+            delta=delta,
+            loss_delta=loss_delta,
+            target=target,
+            slope_terms=slope_terms,
+            losses=losses,
+            row_pitch=0,
+            rows=rows,
+            starts=no_places,
+            places=no_places,
+            changes=none,
+            derivatives=derivatives,
+            scratch=scratch,
+            thread_inputs=none,
+            thread_row_pitch=0,
+            thread_rows=none,
+        )

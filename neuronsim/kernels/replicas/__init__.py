@@ -1,0 +1,1 @@
+"""Replicas of one wiring side by side, a lane a replica."""

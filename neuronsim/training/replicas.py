@@ -1,0 +1,145 @@
+"""Runs of one wiring side by side in lanes, each as it would be alone; what can't be a lane is fitted alone."""
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+import numpy as np
+from numpy.typing import ArrayLike
+from tqdm import tqdm
+
+from neuronsim.basics import interrupts
+from neuronsim.engine.replicas import Replicas, why_not
+from neuronsim.engine.runtime import Runtime
+from neuronsim.kernels.jit import most_threads
+from neuronsim.training.fit import R, finish, fit, prepare
+from neuronsim.training.settings import FitSettings
+from neuronsim.training.trainer import MOST_STEPS, Trainer
+
+
+@dataclass
+class Replica(Generic[R]):
+    """A network and how it is to be fitted; then its run, and why it was fitted alone, if it was."""
+
+    runtime: Runtime
+    settings: FitSettings
+    run: R | None = None
+    alone: str = ""
+
+
+def fit_replicas(
+    replicas: Sequence[Replica[R]], X: ArrayLike, T: ArrayLike, result_type: type[R], n_threads: int | None = None
+) -> None:
+    """Fit each as `fit` would, bit for bit, as many at a time as there are lanes.
+
+    Parameters
+    ----------
+    replicas : sequence of Replica
+        Networks of equal wiring, each one's own; their runs are filled in.
+    X, T : array
+    result_type : type
+    n_threads : int or None
+        Groups of lanes that are trained at the same time; None: as many as there are threads.
+    """
+    together: dict[Any, list[tuple[Replica[R], Trainer]]] = {}
+    for replica in replicas:
+        trainer, replica.run = prepare(replica.runtime, X, T, replica.settings, result_type)
+        replica.alone = _why_alone(trainer)
+        if not replica.alone:
+            together.setdefault(_alike(trainer), []).append((replica, trainer))
+    groups = []
+    for members in together.values():
+        width = members[0][1].engine.width
+        groups += [members[k : k + width] for k in range(0, len(members), width)]
+    progress = replicas[0].settings.progress if replicas else False
+    shown = sys.stderr.isatty() if progress is None else progress
+    n_steps = sum(len(t.epochs) * t.session.steps_per_epoch for group in groups for _, t in group)
+    with (
+        interrupts.noted() as interrupted,
+        tqdm(total=n_steps, unit=" steps", unit_scale=True, disable=not shown, file=sys.stderr) as bar,
+        ThreadPoolExecutor(max(1, min(n_threads or most_threads(), len(groups)))) as pool,
+    ):
+        train = [pool.submit(_train, group, interrupted, bar.update) for group in groups]
+        for done in train:
+            done.result()
+    for replica in replicas:
+        if replica.alone:
+            replica.run = fit(replica.runtime, X, T, replica.settings, result_type)
+
+
+def _why_alone(trainer: Trainer) -> str:
+    """Why a run can't be a lane; empty where it can."""
+    if trainer.asks_how_far:
+        return "StepSize looks at all parameters of a run before and after each epoch"
+    if trainer.watching is not None:
+        return "monitors look at one run"
+    return why_not(trainer.session)
+
+
+def _alike(trainer: Trainer) -> tuple[Any, ...]:
+    """What replicas in one group have in common; rates may differ."""
+    session = trainer.session
+    settings = replace(session.settings, initial_rate=0.0, threads=None)
+    return settings, session.loss, trainer.settings.epochs, session.n_samples
+
+
+def _train(group: list[tuple[Replica[R], Trainer]], interrupted: threading.Event, tell: Callable[[int], Any]) -> None:
+    """All epochs of a group; what leaves the finite numbers in it is to be fitted alone, which says where and why."""
+    trainers = [trainer for _, trainer in group]
+    starts = [trainer.session.state() for trainer in trainers]
+    lanes = Replicas([trainer.session for trainer in trainers])
+    for trainer in trainers:
+        trainer.run.reason = trainer.all_done
+    under_way = list(range(len(group)))
+    for epoch in trainers[0].epochs:
+        _make_epoch(lanes, trainers, epoch)
+        is_finite = lanes.is_finite()
+        for k in list(under_way):
+            trainer = trainers[k]
+            if not is_finite[k]:
+                group[k][0].alone = "it left the finite numbers"
+                trainer.session.restore(starts[k])
+                under_way.remove(k)
+                continue
+            trainer.run.n_steps += trainer.session.steps_per_epoch
+            if _looks_at_parameters(trainer):
+                lanes.hand_back(k)
+            else:
+                trainer.session.loss_sum[0] = lanes.loss_sums[k]
+            if not trainer.end_epoch(epoch):
+                _end(lanes, trainer, k)
+                under_way.remove(k)
+        tell(trainers[0].session.steps_per_epoch * len(group))
+        if interrupted.is_set() or not under_way:
+            break
+    for k in under_way:
+        run = trainers[k].run
+        if run.n_epochs < trainers[k].epochs.stop:
+            run.status, run.reason = "interrupted", f"interrupted after step {run.n_steps - 1}"
+        _end(lanes, trainers[k], k)
+
+
+def _make_epoch(lanes: Replicas, trainers: list[Trainer], epoch: int) -> None:
+    """All steps of an epoch, of every lane."""
+    n_steps = trainers[0].session.steps_per_epoch
+    order = np.stack([trainer.order.epoch(epoch) for trainer in trainers], axis=1)
+    lanes.loss_sums[:] = 0.0
+    for first in range(0, n_steps, MOST_STEPS):
+        n = min(MOST_STEPS, n_steps - first)
+        at = epoch * n_steps + first
+        rates = [trainer.settings.learning_rate.rates(at, n, epoch) for trainer in trainers]
+        lanes.advance(order, first, np.stack(rates, axis=1))
+
+
+def _looks_at_parameters(trainer: Trainer) -> bool:
+    """Whether the end of an epoch needs them: to measure, or to keep the best."""
+    return trainer.settings.evaluate or trainer.validation is not None or bool(trainer.settings.stop)
+
+
+def _end(lanes: Replicas, trainer: Trainer, lane: int) -> None:
+    """The network, and what its run keeps."""
+    lanes.hand_back(lane)
+    finish(trainer, is_complete=trainer.run.status != "interrupted")
