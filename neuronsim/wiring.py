@@ -350,6 +350,11 @@ def _codes(
         codes = np.array([code_of[name] for name in activation], np.int16)
     if output is not None:
         codes[outputs] = activations.resolve(output).code
+    if len(outputs) == 1 and codes[outputs[0]] == activations.SOFTMAX:
+        raise SettingError(
+            "softmax shares 1 among all outputs, and one output alone is always 1: give an output for each class "
+            "(2 of two classes), or output='sigmoid'"
+        )
     codes[is_input] = activations.ACTIVATIONS["identity"].code
     return codes
 

@@ -12,10 +12,10 @@ all gradients: their change is no sum over samples, and is booked by step and ep
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -200,15 +200,23 @@ def ledger(replay: Replay, *what: Any, start: int | None = None, stop: int | Non
             velocity = parameter.value(step.state[0])
         booked.append(_book(parameter, step))
     after = booked[-1].after if booked else before
-    steps = _balanced("step", [b.step for b in booked], [b.after - b.before for b in booked], {}, before, after)
+    edits = _edits((a.after, b.before) for a, b in pairwise(booked))
+    steps = _balanced("step", [b.step for b in booked], [b.after - b.before for b in booked], edits, before, after)
     of_epochs = [list(those) for _, those in groupby(booked, key=lambda b: b.epoch)]
     changes = [those[-1].after - those[0].before for those in of_epochs]
-    epochs = _balanced("epoch", [those[0].epoch for those in of_epochs], changes, {}, before, after)
+    between = _edits((a[-1].after, b[0].before) for a, b in pairwise(of_epochs))
+    epochs = _balanced("epoch", [those[0].epoch for those in of_epochs], changes, between, before, after)
     by_sample = None
     if type(replay.rule) in (SGD, Momentum, Nesterov):
-        by_sample = _by_sample(replay.rule, replay.graph.dtype, booked, velocity, last, before, after)
+        by_sample = _by_sample(replay.rule, replay.graph.dtype, booked, velocity, last, edits)
     name, rule = parameter.label(replay.graph), str(replay.rule.name)
     return Ledger(name, first, last, before, after, rule, steps, epochs, by_sample, classes(replay.T))
+
+
+def _edits(pairs: Iterable[tuple[float, float]]) -> dict[str, float]:
+    """What changed outside of the steps, by what stood after one and before the next; empty where nothing did."""
+    amount = math.fsum(now - then for then, now in pairs)
+    return {"edits between fits": amount} if amount else {}
 
 
 def _parameter(graph: Graph, what: tuple[Any, ...]) -> ParameterRef:
@@ -250,8 +258,7 @@ def _by_sample(
     booked: Sequence[_Booked],
     velocity: float,
     stop: int,
-    before: float,
-    after: float,
+    edits: dict[str, float],
 ) -> Split:
     """Each gradient's part times what the rule has made of it by the end."""
     beta = float(dtype.type(rule.momentum)) if isinstance(rule, (Momentum, Nesterov)) else 0.0
@@ -267,7 +274,8 @@ def _by_sample(
     keys, group = np.unique(np.concatenate(rows), return_inverse=True)
     sums = np.zeros(len(keys))
     np.add.at(sums, group, np.concatenate(amounts))
-    others = {}
+    before, after = booked[0].before if booked else 0.0, booked[-1].after if booked else 0.0
+    others = dict(edits)
     if any(decay):
         others["weight decay"] = math.fsum(decay)
     if velocity:

@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM where a program takes it for Ctrl-C, noted at once and obeyed when nothing is lost by it.
+"""Ctrl-C, and SIGTERM and SIGHUP where they are taken for it, noted at once and obeyed when nothing is lost by it.
 
 Only Python's own handler of Ctrl-C is replaced, for a while: what a program handles itself, or ignores, stays so.
 Outside the main thread signals are left alone.
@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 _Handler = Callable[[int, Any], Any]
+
+#: What ends a process: a terminal's Ctrl-C, a system that shuts down, a terminal that is closed.
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class _Noting:
@@ -56,12 +59,12 @@ def put_off() -> Iterator[threading.Event]:
 
 
 def _of_ctrl_c() -> dict[int, _Handler]:
-    """The handlers of Ctrl-C by signal: SIGTERM's as well, also where SIGINT is ignored, as after a shell's ``&``."""
+    """The handlers of Ctrl-C by signal: of others as well, also where SIGINT is ignored, as after a shell's ``&``."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     of_sigint = signal.getsignal(signal.SIGINT)
     found: dict[int, _Handler] = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         handler = signal.getsignal(number)
         is_python_s = handler is signal.default_int_handler or isinstance(handler, _Noting)
         if callable(handler) and (is_python_s or handler == of_sigint):

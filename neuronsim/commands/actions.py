@@ -16,7 +16,7 @@ from neuronsim.commands import info as known
 from neuronsim.commands.models import Model, model_of
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
-from neuronsim.errors import FileError, SettingError, suggest
+from neuronsim.errors import FileError, NeuronsimError, SettingError, suggest
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
@@ -46,13 +46,25 @@ def new(options: argparse.Namespace) -> int:
     targets = options.targets.split(",") if options.targets else [-1]
     given = {name: getattr(options, name) for name in ("features", "classes", "delimiter")}
     given["header"] = _header(options)
+    if options.header is None and (Path(options.data).suffix or Path(options.data).is_file()):
+        _say_what_stands_first(options)
     experiment.new(options.file, options.data, options.wiring, targets=targets, **given)
     show({"experiment": options.file} if options.json else f"{options.file}\nneuronsim run {options.file}")
     return OK
 
 
+def _say_what_stands_first(options: argparse.Namespace) -> None:
+    """A first line of numbers may be names all the same, such as years."""
+    with suppress(NeuronsimError):
+        names = read_csv(options.data, delimiter=options.delimiter, features=[0]).features
+        if names == ("c0",):
+            say(f"note: the first line of {options.data} holds numbers, and is taken as data; --header yes: as names")
+
+
 def run(options: argparse.Namespace) -> int:
     """Train as an experiment file says, and write a run directory."""
+    if options.resume and options.overwrite:
+        return wrong_usage("--resume goes on with what is there, --overwrite replaces it: give one of them")
     plan = experiment.read(options.experiment, options.overrides, seed=options.seed)
     if "sweep" in plan.settings:
         say("this is one run, of the settings outside [sweep]; `neuronsim sweep` makes all of them")
@@ -163,12 +175,16 @@ def report(options: argparse.Namespace) -> int:
     file = given / "experiment.toml" if is_directory else given
     plan = experiment.read(file, options.overrides, seed=options.seed)
     page = Path(options.output) if options.output else _page_of(given)
-    if options.output:
+    if options.output or not is_directory:
         _claim(page, options, file)
     net, run = experiment.again(plan)
     kept = given / "network.safetensors"
     as_it_was = is_directory and not options.overrides and options.seed is None
+    if not as_it_was and not options.output and is_directory:
+        _claim(page, options)  # it may be the page of the run that is there
     if as_it_was and kept.exists() and not _same_parameters(net, kept):
+        if not options.output:
+            _claim(page, options)
         say(
             f"warning: this run came out otherwise than {kept}, with the settings of experiment.toml; "
             f"it {run.status} after {run.n_steps:,} steps. The page shows this run"
@@ -206,7 +222,9 @@ def info(options: argparse.Namespace) -> int:
         return OK
     if not Path(options.what).suffix and not Path(options.what).is_dir():
         near = suggest(options.what, known.KINDS) or ";"
-        raise SettingError(f"info knows no {options.what!r}{near} a network file, or one of: {', '.join(known.KINDS)}")
+        raise SettingError(
+            f"info knows no {options.what!r}{near} a network file, a run directory, or one of: {', '.join(known.KINDS)}"
+        )
     net = model_of(options.what).net
     show(known.network_facts(net) if options.json else str(net))
     return OK

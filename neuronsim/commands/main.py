@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from neuronsim.basics import interrupts
 from neuronsim.commands import parser
 from neuronsim.commands.output import BAD_INPUT, CHECK_FAILED, INTERRUPTED, OK, say, show
 from neuronsim.errors import CheckError, CompileWarning, DivergenceWarning, NeuronsimError
@@ -27,8 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 ok, 1 a check failed, 2 wrong usage, 3 bad or missing input, 4 diverged, 130 interrupted.
     """
     options = parser.read(sys.argv[1:] if arguments is None else arguments)
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # being ended is as good as Ctrl-C: work is kept
+    for number in interrupts.ENDING if threading.current_thread() is threading.main_thread() else ():
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)  # being ended is as good as Ctrl-C: work is kept
     with warnings.catch_warnings():
         for ours in (CompileWarning, DivergenceWarning):
             warnings.simplefilter("always", ours)

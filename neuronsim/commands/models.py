@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neuronsim.commands.output import say
 from neuronsim.data.columns import Columns
 from neuronsim.errors import FileError, SettingError
@@ -42,14 +44,20 @@ class Model:
         return x, t
 
     def said(self, x: Any, t: Any) -> str:
-        """The numbers of a scaled sample."""
-        return f"x = {_listed(x)}, t = {_listed(t)}"
+        """The numbers of a scaled sample, by the names of their columns."""
+        columns = self.columns
+        if columns is None:
+            return ""
+        if columns.classes and np.ndim(t) == 0:
+            target = f"{columns.targets[0]} = {columns.classes[int(t)]} (class {int(t)})"
+        else:
+            target = _listed(columns.targets, np.atleast_1d(t))
+        return f"{_listed(columns.features, x)}; {target}"
 
 
-def _listed(values: Any) -> str:
-    numbers = values.tolist() if hasattr(values, "tolist") else values
-    numbers = numbers if isinstance(numbers, list) else [numbers]
-    return ", ".join(f"{v:.6g}" for v in numbers[:_SHOWN]) + (", …" if len(numbers) > _SHOWN else "")
+def _listed(names: tuple[str, ...], values: Any) -> str:
+    pairs = zip(names, values, strict=False)
+    return ", ".join(f"{name} = {v:.6g}" for name, v in list(pairs)[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def model_of(path: str) -> Model:
@@ -64,6 +72,8 @@ def model_of(path: str) -> Model:
     if (place / "checkpoint").is_dir() or (place / "run.json").is_file():
         run = load_run(place)
         return Model(run.network, run.columns)
+    if not place.suffix and not place.exists():
+        raise FileError(f"there is no network file and no run directory {path}; check the path")
     net = load(place)
     if _is_of_a_scaled_table(place.parent):
         say(f"note: samples are taken as they are; {place.parent} scales its table, and does so if it is given instead")

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from neuronsim.errors import FileError, SettingError
+from neuronsim.experiment.file import read_tables
 from neuronsim.experiment.tomltext import flat
 from neuronsim.run import Run
 from neuronsim.storage.runs import digest
-from neuronsim.sweeps import Options, Sweep, sweep
+from neuronsim.sweeps import Sweep
+from neuronsim.sweeps.plan import with_values
+from neuronsim.sweeps.store import Store
 from neuronsim.training.result import last_measured
 
 # What fit is told that decides nothing about what is learned.
@@ -111,23 +114,35 @@ def _of_sweep(found: Sweep) -> Iterator[Record]:
     for run in found.runs:
         if run.outcome is None:
             continue
-        history = read_history(run.directory / "history.csv") if (run.directory / "history.csv").exists() else {}
-        settings = {key: value for key, value in flat(run.settings) if not _is_seed(key)}
-        yield Record(
-            settings,
-            int(run.settings["seed"]),
-            history,
-            last_measured(history) | dict(run.outcome["metrics"]),
-            run.status,
-            run.outcome["bits"],
-            str(run.directory),
-            run.outcome["metrics"].get("n_samples"),
-        )
+        yield _of_outcome(run.settings, run.outcome, run.directory)
+
+
+def _of_outcome(settings: Mapping[str, Any], outcome: Mapping[str, Any], directory: Path) -> Record:
+    history = read_history(directory / "history.csv") if (directory / "history.csv").exists() else {}
+    return Record(
+        {key: value for key, value in flat(settings) if not _is_seed(key)},
+        int(settings["seed"]),
+        history,
+        last_measured(history) | dict(outcome["metrics"]),
+        str(outcome["status"]),
+        outcome["bits"],
+        str(directory),
+        outcome["metrics"].get("n_samples"),
+    )
+
+
+def _of_sweep_directory(path: Path) -> Iterator[Record]:
+    """What its files hold: neither the data nor the experiment file need be there any more."""
+    tables, store = read_tables(path / "sweep.toml"), Store(path)
+    for name, values in store.plan():
+        outcome = store.outcome(name)
+        if outcome is not None:
+            yield _of_outcome(with_values(tables, values), outcome, store.folder(name))
 
 
 def _of_directory(path: Path) -> Iterator[Record]:
     if (path / "sweep.toml").exists():
-        yield from _of_sweep(sweep(path, options=Options(dry=True)))
+        yield from _of_sweep_directory(path)
     elif (path / "experiment.toml").exists() and (path / "history.csv").exists():
         yield _of_run_directory(path)
     else:

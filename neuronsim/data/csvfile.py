@@ -150,7 +150,8 @@ def _classes(path: str | os.PathLike[str], table: _Table, column: str) -> tuple[
         if number is None or not (0 <= number < most and number == int(number)):
             raise FileError(
                 f"{path}, line {table.lines[row]}, column {column!r}: class numbers are whole ones from 0, of "
-                f"{counted(len(numbers), 'sample')} below {most:,}, not {table.classes[row]!r}"
+                f"{counted(len(numbers), 'sample')} below {most:,}, not {table.classes[row]!r}; number them from 0 on, "
+                "or give all of them names"
             )
     T = np.asarray(numbers, np.float64).astype(np.int32)
     return T, tuple(str(k) for k in range(int(T.max()) + 1))

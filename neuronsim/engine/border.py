@@ -231,6 +231,9 @@ def _check_probabilities(T: NDArray[np.floating], loss: Loss, what: str) -> None
         raise DataError(f"{what}[{row}, {column}] is {T[row, column]:g}; with {loss.name} targets are {allowed}")
     if loss.name == _CROSS_ENTROPY:
         whole = T.sum(axis=1, dtype=np.float64)
+        if (whole == 0).any():
+            row = int(np.argmax(whole == 0))
+            raise DataError(f"{what}[{row}] is 0 for every class: nothing is wanted of that sample; leave it out")
         if (whole > _MOST_PROBABILITY).any():
             row = int(np.argmax(whole > _MOST_PROBABILITY))
             raise DataError(

@@ -26,7 +26,7 @@ from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
 from neuronsim.network import Network
 from neuronsim.run import Run
-from neuronsim.storage.runs import save_columns
+from neuronsim.storage.runs import write_columns
 from neuronsim.storage.traces import save_trace
 
 #: The part of the training data that a stop chooses by where the file names no validation.
@@ -143,22 +143,24 @@ def run(
     directory = Path(directory)
     kept = directory / "checkpoint"
     goes_on = resume and kept.exists()
-    if goes_on:
+    if resume:
         experiment = resuming.as_begun(experiment, directory, _as_run(experiment))
+        # killed before its first checkpoint: it begins anew
+        overwrite |= goes_on or not (directory / "network.safetensors").exists()
     net, prepared, arguments = _ready(experiment)
     data = prepared.data
     with ExitStack() as claims:
-        if goes_on:
-            overwrite = True
-            claims.enter_context(locked(directory / "lock"))  # two that go on would write over each other
-        else:
+        if not goes_on:
             claims.enter_context(_claimed(directory, experiment, overwrite))
+        claims.enter_context(locked(directory / "lock"))  # two that train here would write over each other
+        if not goes_on:
             claims.enter_context(_set_aside(kept))
+            write_columns(prepared.columns, kept)
+            _write_experiment(kept, experiment)
         # a Ctrl-C that comes after the training must not cost the network
         trained = claims.enter_context(interrupts.put_off())
         began = time.perf_counter()
         done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
-        resuming.check_length(done, arguments.get("epochs", 1), directory)
         done.columns = prepared.columns
         trained.set()
         seconds = time.perf_counter() - began
@@ -319,18 +321,18 @@ def _claimed(directory: Path, experiment: Experiment, overwrite: bool) -> Iterat
 def _set_aside(checkpoint: Path) -> Iterator[None]:
     """A checkpoint of the run that is replaced goes with it, and stays if that one stays."""
     aside = checkpoint.with_name("checkpoint.old")
-    if not checkpoint.exists():
-        yield
-        return
     try:
-        checkpoint.rename(aside)
+        if checkpoint.exists():
+            checkpoint.rename(aside)
     except OSError as problem:
         raise FileError(f"{checkpoint} cannot be moved: {problem.strerror or problem}") from None
     try:
         yield
     except BaseException:
-        if not checkpoint.exists():
-            aside.rename(checkpoint)
+        if not any(checkpoint.glob("*/run.json")):  # nothing was learned in its place
+            shutil.rmtree(checkpoint, ignore_errors=True)
+            if aside.exists():
+                aside.rename(checkpoint)
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -350,14 +352,20 @@ def history_csv(run: Run) -> str:
     return csv_text(run.history, zip(*run.history.values(), strict=True))
 
 
+def _write_experiment(directory: Path, experiment: Experiment) -> None:
+    """What the run is."""
+    directory.mkdir(exist_ok=True)
+    with replacing(directory / "experiment.toml") as path:
+        path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
+
+
 def _write(directory: Path, experiment: Experiment, net: Network, done: Run, monitors: Any) -> None:
     """Everything that a run directory holds; what can't be made again first."""
     kept = directory / "network.safetensors"
     net.save(kept)
     try:
-        with replacing(directory / "experiment.toml") as path:
-            path.write_text(toml_text(_as_run(experiment)), encoding="utf-8")
-        save_columns(done, directory / "checkpoint")
+        _write_experiment(directory, experiment)
+        write_columns(done.columns, directory / "checkpoint")
         with replacing(directory / "history.csv") as path, path.open("w", encoding="utf-8", newline="") as file:
             file.write(history_csv(done))
         for name, is_written in {"trace.safetensors": bool(monitors), "history.png": done.n_epochs > 0}.items():

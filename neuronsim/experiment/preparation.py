@@ -125,7 +125,9 @@ def _read(table: dict[str, Any], folder: Path, seed: int) -> Dataset:
     if "csv" in table:
         data = read_csv(folder / table["csv"], **arguments)
         if isinstance(table.get("test"), str):
-            test = read_csv(folder / table["test"], **arguments)
+            # by name: its columns may come in another order
+            by_name = arguments | {"targets": list(data.targets), "features": list(data.features)}
+            test = read_csv(folder / table["test"], **by_name)
             data = replace(data, X_test=test.X, T_test=test.numbered_as(data.classes) if data.classes else test.T)
         return data
     return _idx(table, folder)

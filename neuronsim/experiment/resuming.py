@@ -8,7 +8,6 @@ from typing import Any
 from neuronsim.errors import FileError, SettingError
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.tomltext import flat, toml_text
-from neuronsim.training.result import RunResult
 
 # More epochs make the same run longer; the others decide no bit, and data that moved are known by their digest.
 _MAY_DIFFER = ("training.epochs", "training.threads", "training.progress", "data.directory", "network.file")
@@ -31,7 +30,8 @@ def as_begun(experiment: Experiment, directory: Path, as_run: dict[str, Any]) ->
     SettingError
         It is not the one that the run began with.
     """
-    path = directory / "experiment.toml"
+    begun = directory / "checkpoint" / "experiment.toml"  # a run that replaces another one writes its own at the end
+    path = begun if begun.exists() else directory / "experiment.toml"
     try:
         before = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -50,14 +50,6 @@ def as_begun(experiment: Experiment, directory: Path, as_run: dict[str, Any]) ->
                 "give another directory, or --overwrite"
             )
     return experiment
-
-
-def check_length(run: RunResult, epochs: int, directory: Path) -> None:
-    """Raise SettingError where more epochs have been made than are asked for."""
-    if run.n_epochs > epochs:
-        raise SettingError(
-            f"--resume: the run in {directory} has made {run.n_epochs:,} epochs, more than training.epochs = {epochs:,}"
-        )
 
 
 def _given(key: str, settings: dict[str, Any]) -> str:

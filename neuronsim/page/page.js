@@ -108,6 +108,7 @@ function el(tag, attributes = {}, ...children) {
 const find = id => document.getElementById(id);
 const link = (text, act, label = null) => el("button", { type: "button", class: "link", onclick: act, "aria-label": label }, text);
 const neuronLink = r => link(fitted(N.names[r], 24), () => visit({ neuron: r }), `neuron ${N.names[r]}`);
+const named = r => [neuronLink(r), el("span", { class: "quiet" }, fitted(meant(r), 24))];
 const edgeLink = (e, text) => link(text, () => visit({ edge: e }), `edge from ${N.names[N.sources[e]]} to ${N.names[N.sinks[e]]}`);
 
 // ── colours ──
@@ -237,7 +238,7 @@ function nameText(r) {
   const cut = name => name.length > most && most < 6, crowded = side && (gap < 12 || !end && N.ids.length > 100);
   if (!inside && !N.asked.includes(r) && (most < 2 || cut(N.names[r]) || crowded)) return null;
   const place = inside ? { x: x[r], y: y[r] } : side ? { x: x[r] + side * (radius + 5), y: y[r], style: `text-anchor:${side < 0 ? "end" : "start"}` } : { x: x[r], y: y[r] - radius - 8 };
-  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, fitted(N.names[r], Math.max(most, 6)));
+  return el("text", { class: `name${inside ? "" : " halo"}`, "font-size": inside ? Math.min(15, 0.72 * radius) : 11.5, ...place }, fitted(N.names[r], N.asked.includes(r) ? LONGEST : Math.max(most, 6)));
 }
 
 /** What a level consists of: inputs, neurons, and how many of the outputs. */
@@ -416,7 +417,7 @@ function lossPanel() {
   return [heading("The loss", `${D.loss_name}${step().n > 1 ? ", one sample of the batch" : ""}`),
     el("div", { class: "formula" }, line("L =", number(value(p.loss), "now"), p.row === null ? "" : ` for sample ${p.row}`)),
     table(["output", "y", "t", "y − t", "∂L/∂y", "own δ"], rows.map(({ r, k, e }) =>
-      [[neuronLink(r), el("span", { class: "quiet" }, meant(r))], number(at(p.y, r)), number(at(p.t, k)), number(at(p.y, r) - at(p.t, k)), number(e), number(at(p.own, k))])),
+      [named(r), number(at(p.y, r)), number(at(p.t, k)), number(at(p.y, r) - at(p.t, k)), number(e), number(at(p.own, k))])),
     el("p", { class: "quiet", style: "margin-top:12px" }, "Choose a neuron for its formula and its messages, an edge for its gradient and its history.")];
 }
 
@@ -490,12 +491,12 @@ function edgeTable(r, p, incomes) {
   const others = `${n.toLocaleString("en")} others`;
   if (updating) return [el("h3", {}, incomes ? "weights from its sources" : "weights to its sinks"),
     table([incomes ? "source" : "sink", "w", step().g ? "∂L/∂w, batch" : "∂L/∂w", "Δw", "new w"],
-      edges.map(e => [neuronLink(end[e]), edgeLink(e, cell(weight(e))), cell(gradient(e)), cell(change(e)), cell(weightAfter(e))]), n ? [[others, "", "", "", ""]] : [])];
+      edges.map(e => [named(end[e]), edgeLink(e, cell(weight(e))), cell(gradient(e)), cell(change(e)), cell(weightAfter(e))]), n ? [[others, "", "", "", ""]] : [])];
   const title = incomes ? "from its sources: y arrives, w · δ goes back" : "to its sinks: w · y goes out, δ comes back";
   const head = [...(incomes ? ["source", "w", "y", "w · y", "w · δ back"] : ["sink", "w", "w · y", "δ", "w · δ"]), step().g ? "∂L/∂w, batch" : "∂L/∂w"];
   const passing = e => incomes ? [signal(e), product(e), weight(e) * d] : [weight(e) * y, signal(e), product(e)];
   const last = incomes ? [others, "", "", cell(Number(p.rf?.[r])), "", ""] : [others, "", "", "", cell(Number(p.rb?.[r])), ""];
-  return [el("h3", {}, title), table(head, edges.map(e => [neuronLink(end[e]), edgeLink(e, cell(weight(e))), ...passing(e).map(cell), cell(gradient(e))]), n ? [last] : [])];
+  return [el("h3", {}, title), table(head, edges.map(e => [named(end[e]), edgeLink(e, cell(weight(e))), ...passing(e).map(cell), cell(gradient(e))]), n ? [last] : [])];
 }
 
 function edgePanel(e) {

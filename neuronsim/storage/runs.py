@@ -69,22 +69,22 @@ def save_run(run: Run, directory: str | os.PathLike[str], *, data: bool = True, 
     if data:
         _write(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
         written["data"] = digest(folder / "data.safetensors")
-    save_columns(run, folder)
+    write_columns(run.columns, folder)
     if run.resumed is not None and run.resumed.recording is not None and isinstance(run.resumed, Run):
         save_run(run.resumed, folder / "before", data=False, overwrite=overwrite)
     write_facts(folder, run, recording, carry, written)
     return folder
 
 
-def save_columns(run: RunResult, folder: Path) -> None:
+def write_columns(columns: Columns | None, folder: Path) -> None:
     """``columns.json``, where they are known."""
     path = folder / "columns.json"
-    if run.columns is None:
+    if columns is None:
         path.unlink(missing_ok=True)
         return
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(path) as beside:
-        text = json.dumps(run.columns.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+        text = json.dumps(columns.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
         beside.write_text(text + "\n", encoding="utf-8")
 
 

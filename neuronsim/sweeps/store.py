@@ -10,6 +10,7 @@
     lock              who writes
 """
 
+import csv
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +72,22 @@ class Store:
         for name, content in (("sweep.toml", described), ("plan.csv", text)):
             with replacing(self.directory / name) as path:
                 path.write_text(content, encoding="utf-8")
+
+    def plan(self) -> list[tuple[str, dict[str, Any]]]:
+        """The id and the swept values of every run, as ``plan.csv`` has them.
+
+        Raises
+        ------
+        FileError
+            It is missing, or no plan.
+        """
+        path = self.directory / "plan.csv"
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+            return [(row.pop("id"), {key: _read(cell) for key, cell in row.items() if cell}) for row in rows]
+        except (OSError, ValueError, KeyError, AttributeError) as problem:
+            raise FileError(f"{path} cannot be read: {problem}") from None
 
     # ── what is done ──
 
@@ -146,6 +163,14 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _value(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
+
+
+def _read(cell: str) -> Any:
+    """The value of a cell: a number, a list, or the word that it is."""
+    try:
+        return json.loads(cell)
+    except ValueError:
+        return cell
 
 
 def _cell(value: Any) -> Any:

@@ -17,6 +17,9 @@ from neuronsim.graph.names import Names
 from neuronsim.kernels.arguments import Parameters
 from neuronsim.training.order import Order
 
+# So many weights may all be changed by hand between two runs.
+_FEW = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Carry:
@@ -87,6 +90,15 @@ class Carry:
                 raise DataError(f"resume: the run had {had:,} {what}, not {has:,}; give the same data and validation")
         if order.shuffle != self.order.shuffle:
             raise SettingError(f"resume: the run had shuffle={self.order.shuffle}")
+
+    def check_parameters(self, graph: Graph) -> None:
+        """Raise SettingError where not one weight is what the run left it with: it is another network."""
+        left, now = self.parameters.weights, graph.weights
+        if len(now) > _FEW and self.same_wiring(graph) and not (left == now).any():
+            raise SettingError(
+                "resume: not one of this network's weights is what the run left it with: it is another network, or it "
+                "has been trained since; run.network is the network after the run"
+            )
 
     def hand_over(self, session: Session) -> None:
         """Give a session, which has made no step, the state of the parameters that are still there."""

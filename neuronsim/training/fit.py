@@ -29,6 +29,9 @@ from neuronsim.training.watching import WatchedRun, Watcher, Watching
 
 _FRACTION = "{name}={value!r}: validation takes a pair (X, T), or a fraction of the samples in {interval} to hold out"
 
+# What the same call has, beside optimiser, schedule, loss and seed.
+_OF_ONE_CALL = ("reduction", "batch_size", "shuffle", "weight_decay", "clip_norm", "clip_value")
+
 R = TypeVar("R", bound=RunResult)
 
 
@@ -80,7 +83,26 @@ def _kept(runtime: Runtime, X: ArrayLike, T: ArrayLike, given: FitSettings, keep
     kept = keeper.latest(x, t)
     if kept is not None and kept.carry is not None and not kept.carry.same_wiring(runtime.graph):
         raise DataError(f"the checkpoint in {given.checkpoint} is of another network: its neurons or edges differ")
+    if kept is not None:
+        _check_same_call(kept, given)
     return kept
+
+
+def _check_same_call(kept: RunResult, given: FitSettings) -> None:
+    """Refuse to go on from a checkpoint with settings that it was not made with: only more epochs are another call."""
+    resolved = given.resolved()
+    now = {name: getattr(given, name) for name in _OF_ONE_CALL}
+    now |= {"optimizer": resolved.optimizer, "learning_rate": resolved.learning_rate}
+    where = f"the checkpoint in {given.checkpoint} was made with"
+    for name, value in now.items():
+        if name in kept.settings and kept.settings[name] != value:
+            raise SettingError(f"resume=True: {where} {name}={kept.settings[name]!r}, not {value!r}")
+    if given.loss is not None and kept.settings.get("loss") not in (given.loss, getattr(given.loss, "name", None)):
+        raise SettingError(f"resume=True: {where} loss={kept.settings.get('loss')!r}, not {given.loss!r}")
+    if given.rng is not None and seeds.seed_of(given.rng) != kept.seed:
+        raise SettingError(f"resume=True: {where} rng={kept.seed}, not {given.rng!r}")
+    if kept.n_epochs > given.epochs:
+        raise SettingError(f"resume=True: {where} {kept.n_epochs:,} epochs, more than epochs={given.epochs:,}")
 
 
 def _is_complete(kept: RunResult, given: FitSettings) -> bool:
@@ -137,6 +159,8 @@ def prepare(
         before.check(session, order)
         if isinstance(earlier, RunResult) and earlier.recording is not None:
             earlier.recording.check_same(x, t)
+        if kept is None:
+            before.check_parameters(runtime.graph)
         before.hand_over(session)
     schedule, most_bytes = settings.learning_rate, settings.snapshots
     if keeper is not None:  # which keeps the start, too

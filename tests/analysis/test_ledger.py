@@ -182,3 +182,18 @@ def test_targets_that_are_no_classes():
     run = net.fit([[0.1, 0.2], [0.3, 0.4]], [[0.5, 0.1], [0.2, 0.3]], rng=0)
     with pytest.raises(NotKnownError, match="no classes"):
         _ = run.ledger("x0", "h1.0").by_class
+
+
+def test_an_edit_between_two_fits_is_booked_as_one():
+    net = ns.wiring.layered([2, 3, 1], rng=0)
+    data = ns.data.load("xor")
+    run = net.fit(*data, epochs=2, rng=0)
+    before = net["x0", "h1.0"].weight
+    net["x0", "h1.0"].weight = 3.0
+    run = net.fit(*data, epochs=2, resume=run)
+    found = run.ledger("x0", "h1.0")
+    for split in (found.by_sample, found.by_step, found.by_epoch):
+        assert split.others == {"edits between fits": 3.0 - before}
+        assert math.fsum(abs(v) for v in split.rounding) < 1e-12
+    assert "edits between fits" in str(found)
+    assert run.ledger("x1", "h1.0").by_step.others == {}

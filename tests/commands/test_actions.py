@@ -369,8 +369,12 @@ def test_runs_at_the_same_time_have_directories_of_their_own(tmp_path: Path) -> 
         assert as_run["seed"] == outcome["seed"]
 
 
-@pytest.mark.parametrize("ctrl_c", [signal.SIG_DFL, signal.SIG_IGN], ids=["in a terminal", "from a script, with &"])
-def test_an_ended_process_keeps_what_it_has_learned(ctrl_c: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ctrl_c", "number"),
+    [(signal.SIG_DFL, signal.SIGTERM), (signal.SIG_IGN, signal.SIGTERM), (signal.SIG_DFL, signal.SIGHUP)],
+    ids=["in a terminal", "from a script, with &", "a terminal that is closed"],
+)
+def test_an_ended_process_keeps_what_it_has_learned(ctrl_c: Any, number: int, tmp_path: Path) -> None:
     (tmp_path / "long.toml").write_text(XOR)
     command = [
         sys.executable,
@@ -386,13 +390,18 @@ def test_an_ended_process_keeps_what_it_has_learned(ctrl_c: Any, tmp_path: Path)
     subprocess.run(
         [sys.executable, "-m", "neuronsim", "run", "long.toml", "-o", "short"], cwd=tmp_path, check=True
     )  # compiles
-    process = subprocess.Popen(command, cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, ctrl_c))
+
+    def begin() -> None:
+        signal.signal(signal.SIGINT, ctrl_c)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    process = subprocess.Popen(command, cwd=tmp_path, preexec_fn=begin)
     claimed = tmp_path / "out" / "experiment.toml"
     deadline = time.monotonic() + 300
     while not claimed.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(3.0)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.wait(timeout=120) == 130
     assert (tmp_path / "out" / "network.safetensors").exists()
 

@@ -50,14 +50,14 @@ def test_raw_samples_are_scaled(folder: Path, capsys: pytest.CaptureFixture[str]
     x = run.columns.samples([[70.0, 2.0]])[0]
     out, err = said(capsys, "explain", "kinds", "--x", "70,2", "--t", "house")
     scaled = ",".join(map(repr, x.tolist()))
-    assert f"as kinds scales its table: x = {x[0]:.6g}, {x[1]:.6g}, t = 1" in err
+    assert f"as kinds scales its table: area = {x[0]:.6g}, rooms = {x[1]:.6g}; kind = house (class 1)" in err
     by_hand, note = said(capsys, "explain", "kinds/network.safetensors", f"--x={scaled}", "--t", "1")
     assert out == by_hand
     assert "samples are taken as they are; kinds scales its table" in note
     areas = ns.load_run("areas")
     assert areas.columns is not None
     out, err = said(capsys, "explain", "areas", "--x", "2", "--t", "69.5")
-    assert "x = 2, t = 0.5" in err
+    assert "rooms = 2; area = 0.5" in err
     assert "0.5" in out
 
 

@@ -89,6 +89,19 @@ class TestGroups:
         assert found.differing == ("network",)
         assert len(found.groups) == 2
 
+    def test_of_a_sweep_whose_experiment_is_gone(self, folder, tmp_path):
+        shutil.copytree(folder / "out", tmp_path / "moved")
+        tables = (tmp_path / "moved" / "sweep.toml").read_text().replace('name = "xor"', 'csv = "gone.csv"')
+        assert "gone.csv" in tables
+        (tmp_path / "moved" / "sweep.toml").write_text(tables)
+        moved = ns.compare(tmp_path / "moved")
+        assert [group.summary for group in moved.groups] == [
+            group.summary for group in ns.compare(folder / "out").groups
+        ]
+        (tmp_path / "moved" / "plan.csv").unlink()
+        with pytest.raises(FileError, match=r"plan.csv cannot be read"):
+            ns.compare(tmp_path / "moved")
+
 
 class TestNumbers:
     def test_pairs_by_seed(self, found):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neuronsim import data
-from neuronsim.errors import DataError, FileError, SettingError
+from neuronsim.errors import DataError, FileError, SettingError, UnknownNameError
 from neuronsim.experiment.preparation import prepare
 
 
@@ -104,6 +104,16 @@ class TestData:
         assert found.X.dtype == dtype
         np.testing.assert_array_equal(found.X, (pixels.reshape(4, 64) / 255).astype(dtype))
         assert found.T_test.tolist() == [0, 1, 2, 1]
+
+    def test_test_data_by_name(self, tmp_path: Path) -> None:
+        (tmp_path / "train.csv").write_text("a,b,t\n1,10,0\n2,20,1\n")
+        (tmp_path / "test.csv").write_text("b,t,note,a\n10,0,x,1\n")
+        table = {"csv": "train.csv", "targets": [-1], "test": "test.csv"}
+        data = prepare(table, tmp_path, seed=0, dtype=np.dtype("float64"), validation=None).data
+        assert (data.X_test.tolist(), data.T_test.tolist()) == ([[1, 10]], [[0]])
+        (tmp_path / "test.csv").write_text("c,b,t\n1,10,0\n")
+        with pytest.raises(UnknownNameError, match="no column 'a'"):
+            prepare(table, tmp_path, seed=0, dtype=np.dtype("float64"), validation=None)
 
     def test_images_that_do_not_fit(self, tmp_path: Path) -> None:
         idx(tmp_path / "images", np.zeros((2, 2, 2), np.uint8))

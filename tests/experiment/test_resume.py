@@ -1,5 +1,6 @@
 """An experiment that was ended goes on from its checkpoint, to the same bits."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from neuronsim import experiment
 from neuronsim.basics.lock import locked
 from neuronsim.commands import main as cli
 from neuronsim.errors import FileError, SettingError
+from neuronsim.experiment import execute
 from neuronsim.storage import checkpoints
+from neuronsim.storage.runs import load_run
 from neuronsim.training import trainer
 
 LONG = XOR.replace("epochs = 4", "epochs = 40")
@@ -78,7 +81,7 @@ def test_from_the_shell(
         ),
         ("training.momentum=0.9", r"began without training\.momentum, .* with training\.momentum = 0\.9"),
         ("network.sizes=[2, 4, 1]", r"began with network\.sizes"),
-        ("training.epochs=39", "has made 40 epochs, more than training.epochs = 39"),
+        ("training.epochs=39", "was made with 40 epochs, more than epochs=39"),
     ],
 )
 def test_other_settings_are_refused(write: Any, tmp_path: Path, setting: str, message: str) -> None:
@@ -99,6 +102,54 @@ def test_a_seed_that_was_drawn_is_gone_on_with(write: Any, tmp_path: Path) -> No
     assert (outcome.seed, outcome.epochs) == (first.seed, 60)
     experiment.run(experiment.read(file, ["training.epochs=60"], seed=first.seed), tmp_path / "whole")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_killed_before_the_first_checkpoint(write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: Any, **__: Any) -> None:
+        raise Ended
+
+    file, out = write(LONG.replace("seed = 3", "")), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.Trainer, "train", killed)
+        patch.setattr(execute, "_take_away", lambda *_: None)  # which a process that is killed does not do
+        with pytest.raises(Ended):
+            experiment.run(experiment.read(file), out)
+    begun = tomllib.loads((out / "experiment.toml").read_text())
+    assert not (out / "network.safetensors").exists()
+    outcome = experiment.run(experiment.read(file), out, resume=True)
+    assert (outcome.status, outcome.seed) == ("finished", begun["seed"])
+
+
+def test_what_is_known_of_the_table_is_there_from_the_beginning(tmp_path: Path, ended: Any) -> None:
+    (tmp_path / "t.csv").write_text("a,t\n" + "\n".join(f"{k},{k % 7}" for k in range(40)))
+    (tmp_path / "t.toml").write_text(
+        'network = { wiring = "layered", sizes = [1, 2, 1], output = "identity" }\n'
+        'data = { csv = "t.csv", targets = ["t"], scale = "standardize" }\ntraining.epochs = 40'
+    )
+    with pytest.raises(Ended):
+        experiment.run(experiment.read(tmp_path / "t.toml"), tmp_path / "out")
+    run = load_run(tmp_path / "out")
+    assert run.columns is not None
+    assert run.columns.features == ("a",)
+    assert len(run.predict({"a": [3.0]})["t"]) == 1
+
+
+def test_a_run_that_is_under_way_is_not_replaced(write: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    experiment.run(experiment.read(write()), out)
+    before = content(out)
+    with locked(out / "lock"):
+        for how in ({"overwrite": True}, {"resume": True}):
+            with pytest.raises(FileError, match="is being written by process"):
+                experiment.run(experiment.read(write()), out, **how)
+    assert content(out) == before
+    assert (out / "checkpoint").exists()
+    experiment.run(experiment.read(write()), out, overwrite=True)
+
+
+def test_go_on_or_replace(write: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", str(write()), "--resume", "--overwrite"]) == 2
+    assert "give one of them" in capsys.readouterr().err
 
 
 def test_a_replaced_run_takes_its_checkpoint_along(write: Any, tmp_path: Path) -> None:

@@ -151,7 +151,14 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         ("given", "message"),
-        [({"rng": 5}, "has the seed 0; leave rng out"), ({"batch_size": 2}, "the run had batch_size=1, not 2")],
+        [
+            ({"rng": 5}, "was made with rng=0, not 5"),
+            ({"batch_size": 2}, "was made with batch_size=1, not 2"),
+            ({"learning_rate": 0.5}, r"was made with learning_rate=Constant\(.*0\.01.*\), not .*0\.5"),
+            ({"optimizer": "adam"}, r"was made with optimizer=SGD\(\), not Adam"),
+            ({"loss": "huber"}, "was made with loss='half_squared_error', not 'huber'"),
+            ({"reduction": "sum"}, "was made with reduction='mean', not 'sum'"),
+        ],
     )
     def test_another_call(self, given: dict[str, Any], message: str, tmp_path: Path) -> None:
         net = awkward_net()

@@ -58,6 +58,22 @@ def test_other_data_of_the_same_size_are_refused(which: str) -> None:
     assert bits(net) == before
 
 
+def test_another_network_is_refused() -> None:
+    net = awkward_net()
+    X, T = data_of(net, 10)
+    run = net.fit(X, T, rng=3)
+    net.graph.weights[0] = 0.25  # by hand
+    other = awkward_net(seed=2)
+    with pytest.raises(SettingError, match="not one of this network's weights is what the run left it with"):
+        other.fit(X, T, resume=run)
+    net.fit(X, T, resume=run)
+    net = ns.wiring.layered([2, 3, 1], rng=0)
+    run = net.fit(*ns.data.load("xor"), rng=0)
+    net.fit(*ns.data.load("xor"), rng=0)
+    with pytest.raises(SettingError, match="it has been trained since"):
+        net.fit(*ns.data.load("xor"), resume=run)
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_every_step_of_both_is_made_again(batch_size: int) -> None:
     nets = [awkward_net() for _ in range(2)]
