@@ -6,7 +6,7 @@ import numpy as np
 
 from neuronsim.basics.arrays import Array, Marks
 from neuronsim.engine.session import Session
-from neuronsim.engine.workspace import aligned_zeros, make_samples
+from neuronsim.engine.workspace import aligned, aligned_zeros, make_samples
 from neuronsim.kernels import codes
 from neuronsim.kernels.arguments import Learning, Parameters, Span, Workspace
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
@@ -51,28 +51,39 @@ class Replicas:
             rates=learning.rates,
             gradient=one.engine.no_parameters(),
         )
-        self.loss_sums = np.zeros(self.width)
-        self._step_sums = np.zeros(self.width)
+        self._sums = np.zeros(2 * self.width)
         self.work = self._workspace()
 
-    def advance(self, order: Array, first_step: int, rates: Array) -> None:
+    @property
+    def loss_sums(self) -> Array:
+        """Of the losses of each lane's samples, since they were set to 0; a view."""
+        return self._sums[: self.width]
+
+    def advance(self, orders: Sequence[Array], first_step: int, rates: Sequence[Array]) -> None:
         """Make steps of an epoch.
 
         Parameters
         ----------
-        order : int64 array (n_samples, n_sessions)
-            Rows of X, in the order in which they come.
+        orders : sequence of int64 arrays (n_samples,)
+            Of each session: rows of X, in the order in which they come.
         first_step : int
             Of the epoch.
-        rates : float64 array (n_steps, n_sessions)
+        rates : sequence of float64 arrays (n_steps,)
+            Of each session.
         """
-        samples = make_samples(*self._data, self._filled(order, np.dtype(np.int64)), self._dtype)
-        span = Span(first_step, self._filled(rates, self._dtype), self.loss_sums)
+        n_steps, n_places = len(rates[0]), len(orders[0])
+        rest = [orders[-1]] * (self.width - len(orders))
+        shared = all(order is orders[0] for order in orders)
+        order = orders[0] if shared else np.concatenate([*orders, *rest])
+        if all((own == own[0]).all() for own in rates):
+            rates = [own[:1] for own in rates]
+        samples = make_samples(*self._data, order, self._dtype)
+        span = Span(first_step, self._filled(np.stack(rates, axis=1), self._dtype), self._sums)
         wiring, learning, work, task = self.wiring, self.learning, self.work, self.task
         if wiring.tiny and task.batch == 1 and task.fused and task.loss == codes.HALF_SQUARED:
-            train_tiny_replicas(wiring, learning.parameters, work, samples, span)
+            train_tiny_replicas(wiring, learning.parameters, work, samples, span, n_places, n_steps)
         else:
-            train_replicas(wiring, learning, work, samples, task, span, self._step_sums)
+            train_replicas(wiring, learning, work, samples, task, span, n_places, n_steps)
 
     def is_finite(self) -> Marks:
         """Of each session, whether its losses and parameters are finite."""
@@ -96,12 +107,16 @@ class Replicas:
     def _lanes(self, kind: str) -> Parameters:
         """The sessions' arrays, element by element side by side; lanes beyond the last repeat it."""
         kinds = [getattr(session.learning, kind) for session in self.sessions]
-        return Parameters(*(self._filled(np.stack(arrays, axis=1), self._dtype) for arrays in zip(*kinds, strict=True)))
+        stacked = (self._filled(np.stack(arrays, axis=1), self._dtype) for arrays in zip(*kinds, strict=True))
+        return Parameters(*(aligned(values) for values in stacked))
 
     def _filled(self, columns: Array, dtype: np.dtype) -> Array:
-        """Columns of each session as lanes, row behind row, aligned."""
-        lanes = aligned_zeros(len(columns) * self.width, dtype)
-        table, n = lanes.reshape(-1, self.width), columns.shape[1]
+        """Columns of each session as lanes, row behind row."""
+        n = columns.shape[1]
+        if n == self.width and columns.flags.c_contiguous and columns.dtype == dtype:
+            return columns.reshape(-1)
+        lanes = np.empty(len(columns) * self.width, dtype)
+        table = lanes.reshape(-1, self.width)
         table[:, :n] = columns
         table[:, n:] = columns[:, -1:]
         return lanes

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Generic
 
-import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from neuronsim.basics import interrupts
+from neuronsim.basics.arrays import Array
 from neuronsim.engine.replicas import Replicas, why_not
 from neuronsim.engine.runtime import Runtime
 from neuronsim.kernels.jit import most_threads
@@ -125,13 +125,21 @@ def _train(group: list[tuple[Replica[R], Trainer]], interrupted: threading.Event
 def _make_epoch(lanes: Replicas, trainers: list[Trainer], epoch: int) -> None:
     """All steps of an epoch, of every lane."""
     n_steps = trainers[0].session.steps_per_epoch
-    order = np.stack([trainer.order.epoch(epoch) for trainer in trainers], axis=1)
+    orders = _orders(trainers, epoch)
     lanes.loss_sums[:] = 0.0
     for first in range(0, n_steps, MOST_STEPS):
         n = min(MOST_STEPS, n_steps - first)
         at = epoch * n_steps + first
         rates = [trainer.settings.learning_rate.rates(at, n, epoch) for trainer in trainers]
-        lanes.advance(order, first, np.stack(rates, axis=1))
+        lanes.advance(orders, first, rates)
+
+
+def _orders(trainers: list[Trainer], epoch: int) -> list[Array]:
+    """The rows of an epoch, of every lane; one array where all come in the same order."""
+    first = trainers[0].order
+    if not first.shuffle and not len(first.held_out):
+        return [first.epoch(epoch)] * len(trainers)
+    return [trainer.order.epoch(epoch) for trainer in trainers]
 
 
 def _looks_at_parameters(trainer: Trainer) -> bool:

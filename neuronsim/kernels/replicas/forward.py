@@ -4,32 +4,38 @@ from neuronsim.kernels.activations import COMMON, activate, activation, common, 
 from neuronsim.kernels.arguments import Activation, Edges, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.codes import PRELU
 from neuronsim.kernels.jit import inlined
-from neuronsim.kernels.lanes import lane_count, load, peek, poke, store
+from neuronsim.kernels.lanes import lane_count, load, peek, poke, splat, store
 from neuronsim.kernels.online.steps import SHORT
 from neuronsim.kernels.replicas.sums import in_lanes, in_order
 
 
 @inlined
-def gather(wiring: Wiring, work: Workspace, samples: Samples, place: int, n: int) -> None:
-    """Inputs and targets of ``n`` places of the order, each replica's own rows, into ``work.rows``.
+def gather(wiring: Wiring, work: Workspace, samples: Samples, place: int, n: int, pitch: int) -> None:
+    """Inputs and targets of ``n`` places of the order into ``work.rows``: of each place a lane vector for each of them.
 
-    Place by place the inputs, then the targets, a lane vector each.
+    Replicas have orders of their own, ``pitch`` places apart; or one for all where it is 0.
     """
     n_inputs, n_outputs, rows, order = wiring.inputs.size, wiring.outputs.size, work.rows, samples.order
     width = lane_count(rows)
     at = 0
-    for i in range(place * width, (place + n) * width, width):
-        for j in range(n_inputs):
-            for lane in range(width):
-                poke(rows, at + lane, peek(samples.inputs, peek(order, i + lane) * n_inputs + j))
-            at += width
+    for i in range(place, place + n):
+        if pitch == 0:
+            row = peek(order, i)
+            for j in range(n_inputs):
+                store(rows, at, splat(peek(samples.inputs, row * n_inputs + j)))
+                at += width
+        else:
+            for j in range(n_inputs):
+                for lane in range(width):
+                    poke(rows, at + lane, peek(samples.inputs, peek(order, i + lane * pitch) * n_inputs + j))
+                at += width
         for o in range(n_outputs):
             if samples.classes.size > 0:
                 for lane in range(width):
-                    rows[at + lane] = 1.0 if peek(samples.classes, peek(order, i + lane)) == o else 0.0
+                    rows[at + lane] = 1.0 if peek(samples.classes, peek(order, i + lane * pitch)) == o else 0.0
             else:
                 for lane in range(width):
-                    poke(rows, at + lane, peek(samples.targets, peek(order, i + lane) * n_outputs + o))
+                    poke(rows, at + lane, peek(samples.targets, peek(order, i + lane * pitch) * n_outputs + o))
             at += width
 
 

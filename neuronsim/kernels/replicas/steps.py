@@ -117,42 +117,57 @@ def learn_batch(wiring: Wiring, learning: Learning, work: Workspace, n: int, rat
 
 
 @inlined
-def add_losses(losses: Array, n: int, step_sums: Array, loss_sums: Array) -> None:
-    """Each replica's sum of losses gains those of a step, which are added first, sample by sample."""
+def add_losses(losses: Array, n: int, sums: Array) -> None:
+    """Each replica's sum of losses gains those of a step, which are added first, sample by sample, behind the sums."""
     width = lane_count(losses)
     for lane in range(width):
-        poke(step_sums, lane, 0.0)
+        poke(sums, width + lane, 0.0)
     for i in range(n):
         for lane in range(width):
-            poke(step_sums, lane, peek(step_sums, lane) + float(peek(losses, i * width + lane)))
+            poke(sums, width + lane, peek(sums, width + lane) + float(peek(losses, i * width + lane)))
     for lane in range(width):
-        poke(loss_sums, lane, peek(loss_sums, lane) + peek(step_sums, lane))
+        poke(sums, lane, peek(sums, lane) + peek(sums, width + lane))
 
 
 @kernel
 def train_replicas(
-    wiring: Wiring, learning: Learning, work: Workspace, samples: Samples, task: Task, span: Span, step_sums: Array
+    wiring: Wiring,
+    learning: Learning,
+    work: Workspace,
+    samples: Samples,
+    task: Task,
+    span: Span,
+    n_places: int,
+    n_steps: int,
 ) -> None:
     """Make a span of steps of all replicas.
 
-    ``samples.order`` has the row of each place and replica, ``span.step_rates`` the rate of each step and replica,
-    ``span.loss_sum`` a sum for each replica. What is no longer finite in one replica stays in its lane.
+    ``samples.order`` has the ``n_places`` rows of each replica's epoch, one replica behind the other, or one order for
+    all; ``span.step_rates`` each step's rates of the replicas, or one step's for all; ``span.loss_sum`` a sum for each
+    replica, and as many numbers to work with. What is no longer finite in one replica stays in its lane.
     """
     parameters, numbers, width = learning.parameters, learning.rule.numbers, lane_count(work.y)
     online = task.batch == 1
-    n_places = samples.order.size // width
-    n_steps = span.step_rates.size // width
+    pitch = 0 if samples.order.size == n_places else n_places
+    rate_step = 0 if span.step_rates.size == width else width
     together = max(1, GATHERED // task.batch)
     room = (wiring.inputs.size + wiring.outputs.size) * width
     for s in range(n_steps):
         position = (span.first_step + s) * task.batch
         if s % together == 0:
-            gather(wiring, work, samples, position, min(task.batch * min(together, n_steps - s), n_places - position))
+            gather(
+                wiring,
+                work,
+                samples,
+                position,
+                min(task.batch * min(together, n_steps - s), n_places - position),
+                pitch,
+            )
         n = min(task.batch, n_places - position)
         take(wiring, work, n, s % together * task.batch * room)
         begin_step(learning, 0.0)
         numbers[SCALE] = 1.0 / n if task.mean and not online else 1.0
-        rate = load(span.step_rates, s * width)
+        rate = load(span.step_rates, s * rate_step)
         forward(wiring, parameters, work, n, online)
         start_deltas(task.loss, wiring, parameters, work, n, online)
         if online and task.fused:
@@ -163,4 +178,4 @@ def train_replicas(
         else:
             backward(wiring, parameters, work, n, online)
             learn_batch(wiring, learning, work, n, rate)
-        add_losses(work.losses, n, step_sums, span.loss_sum)
+        add_losses(work.losses, n, span.loss_sum)

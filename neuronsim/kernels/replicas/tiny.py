@@ -74,18 +74,21 @@ def descend_bundle(
 
 
 @kernel
-def train_tiny_replicas(wiring: Wiring, parameters: Parameters, work: Workspace, samples: Samples, span: Span) -> None:
+def train_tiny_replicas(
+    wiring: Wiring, parameters: Parameters, work: Workspace, samples: Samples, span: Span, n_places: int, n_steps: int
+) -> None:
     """`train_replicas` for networks whose every bundle is short, with one common activation each."""
     n_inputs, n_outputs, n_bundles = wiring.inputs.size, wiring.outputs.size, wiring.bundle_first.size
     width = lane_count(work.y)
     room = (n_inputs + n_outputs) * width
-    n_steps = span.step_rates.size // width
+    pitch = 0 if samples.order.size == n_places else n_places
+    rate_step = 0 if span.step_rates.size == width else width
     zero = filled(load(work.y, 0), 0.0)
     for i in range(n_inputs):
         store(work.derivatives, peek(wiring.inputs, i) * width, filled(zero, 1.0))
     for s in range(n_steps):
         if s % STEPS == 0:
-            gather(wiring, work, samples, span.first_step + s, min(STEPS, n_steps - s))
+            gather(wiring, work, samples, span.first_step + s, min(STEPS, n_steps - s), pitch)
         at = s % STEPS * room
         for j in range(n_inputs):
             store(work.y, peek(wiring.inputs, j) * width, load(work.rows, at + j * width))
@@ -94,7 +97,7 @@ def train_tiny_replicas(wiring: Wiring, parameters: Parameters, work: Workspace,
         for b in range(n_bundles):
             forward_bundle(wiring, parameters, work, peek(wiring.bundle_first, b), peek(wiring.bundle_size, b))
         store(work.losses, 0, half_squared(wiring, work, at + n_inputs * width))
-        down = -load(span.step_rates, s * width)
+        down = -load(span.step_rates, s * rate_step)
         for b in range(n_bundles - 1, -1, -1):
             first, size, pushes = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b), wiring.bundle_pushes[b]
             descend_bundle(wiring, parameters, work, first, size, pushes, down)
