@@ -87,11 +87,64 @@ class Layered(_Trained):
             w, b = layers[-1]
             return last(x @ w + b)
 
+        self.forward = forward
         super().__init__(problem, [(w.T.copy(), b) for w, b in problem.layers()], forward)
 
     def parameters(self) -> Array:
         """Copied back."""
         return flattened([(np.asarray(w).T, np.asarray(b)) for w, b in self.state[0]])
+
+
+REPLICAS = "vmap over the seeds, in one jitted scan"
+
+
+class Replicas(_Trained):
+    """The same layers from many seeds, online."""
+
+    def __init__(self, problem: Problem, n_seeds: int, n_epochs: int) -> None:
+        alone = Layered(problem)
+        rng = np.random.default_rng(0)
+        drawn = jax.tree.map(
+            lambda w: jnp.asarray(w * rng.uniform(0.5, 1.5, (n_seeds, *w.shape)), jnp.float32), alone.state[0]
+        )
+        self.problem, self.n_seeds, self.n_epochs, self.rng = problem, n_seeds, n_epochs, rng
+        self.X, self.T, self.state = alone.X, alone.T, (drawn, None)
+
+        def loss(parameters: Any, x: Any, t: Any) -> Any:
+            return _loss(problem, alone.forward(parameters, x[None]), t[None])
+
+        def step(parameters: Any, sample: Any) -> Any:
+            value, g = jax.value_and_grad(loss)(parameters, *sample)
+            return jax.tree.map(lambda w, g: w - problem.rate * g, parameters, g), value
+
+        @partial(jax.jit, donate_argnums=0)
+        def shuffled(parameters: Any, X: Any, T: Any, rows: Any) -> Any:
+            def each(parameters: Any, rows: Any) -> Any:
+                return jax.vmap(step)(parameters, (X[rows], T[rows]))
+
+            return lax.scan(each, parameters, rows)
+
+        @partial(jax.jit, donate_argnums=0)
+        def in_order(parameters: Any, X: Any, T: Any) -> Any:
+            return lax.scan(jax.vmap(step, in_axes=(0, None)), parameters, (X, T))
+
+        self.epochs = shuffled, in_order
+
+    def train(self, epochs: int, shuffle: bool = True) -> None:
+        """Orders are NumPy's, one for each seed; ``n_epochs`` for each epoch asked for."""
+        parameters, n = self.state[0], self.problem.n_samples
+        for _ in range(epochs * self.n_epochs):
+            if shuffle:
+                rows = np.stack([self.rng.permutation(n).astype(np.int32) for _ in range(self.n_seeds)], axis=1)
+                parameters, losses = self.epochs[0](parameters, self.X, self.T, rows)
+            else:
+                parameters, losses = self.epochs[1](parameters, self.X, self.T)
+        losses.block_until_ready()
+        self.state = (parameters, None)
+
+    def parameters(self) -> Array:
+        """Those of the first seed."""
+        return flattened([(np.asarray(w)[0].T, np.asarray(b)[0]) for w, b in self.state[0]])
 
 
 class Wired(_Trained):

@@ -7,6 +7,7 @@ _MODULES = {
     "dense-batch": "dense_batch",
     "dense-online": "dense_online",
     "tiny-online": "tiny_online",
+    "replicas": "replicas",
     "sparse": "sparse",
     "scale": "scale",
     "start": "start",

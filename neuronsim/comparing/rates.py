@@ -17,6 +17,7 @@ from neuronsim.documents.notation import number
 from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
 from neuronsim.network import Network
+from neuronsim.replicas import fit_many
 from neuronsim.seeds import SPLITS, generator
 
 _RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-5, 10.0, 13))
@@ -152,6 +153,7 @@ def learning_rate_range(
     whole("batch_size", batch)
     n = min(len(x), whole("steps", steps) * batch)
     epochs = -(-steps // -(-n // batch))
+    fit = {name: value for name, value in fit.items() if name != "snapshots"}  # each run's end is looked at
     losses, before = np.full((len(chosen), len(listed)), np.nan), []
     made = epochs * -(-n // batch)
     for k, seed in enumerate(listed):
@@ -159,14 +161,13 @@ def learning_rate_range(
         start = net.copy()
         start.initialise(rng=seed)
         before.append(start.evaluate(x, t, loss=loss).loss)
-        for r, rate in enumerate(chosen.tolist()):
-            trained = start.copy()
-            with silenced():
-                run = trained.fit(
-                    x[rows], t[rows], loss=loss, learning_rate=rate, batch_size=batch, epochs=epochs, rng=seed,
-                    snapshots=False, progress=False, **fit,
-                )  # fmt: skip
+        with silenced():
+            runs = fit_many(
+                net, x[rows], t[rows], seeds=[seed] * len(chosen), learning_rate=chosen.tolist(), loss=loss,
+                batch_size=batch, epochs=epochs, progress=False, **fit,
+            )  # fmt: skip
+        for r, run in enumerate(runs):
             if run.status != "diverged":
-                losses[r, k] = trained.evaluate(x, t, loss=loss).loss
+                losses[r, k] = run.network.evaluate(x, t, loss=loss).loss
     losses[~np.isfinite(losses)] = np.nan
     return RateRange(chosen, losses, float(np.median(before)), made)
