@@ -59,24 +59,22 @@ class Replicas:
         """Of the losses of each lane's samples, since they were set to 0; a view."""
         return self._sums[: self.width]
 
-    def advance(self, orders: Sequence[Array], first_step: int, rates: Sequence[Array]) -> None:
+    def advance(self, orders: Sequence[Array], first_step: int, n_steps: int, rates: Sequence[Array]) -> None:
         """Make steps of an epoch.
 
         Parameters
         ----------
         orders : sequence of int64 arrays (n_samples,)
             Of each session: rows of X, in the order in which they come.
-        first_step : int
-            Of the epoch.
-        rates : sequence of float64 arrays (n_steps,)
+        first_step, n_steps : int
+            The first one, and how many.
+        rates : sequence of float64 arrays (n_steps,), or (1,) where all steps have one
             Of each session.
         """
-        n_steps, n_places = len(rates[0]), len(orders[0])
+        n_places = len(orders[0])
         rest = [orders[-1]] * (self.width - len(orders))
         shared = all(order is orders[0] for order in orders)
         order = orders[0] if shared else np.concatenate([*orders, *rest])
-        if all((own == own[0]).all() for own in rates):
-            rates = [own[:1] for own in rates]
         samples = make_samples(*self._data, order, self._dtype)
         span = Span(first_step, self._filled(np.stack(rates, axis=1), self._dtype), self._sums)
         wiring, learning, work, task = self.wiring, self.learning, self.work, self.task

@@ -14,6 +14,7 @@ from neuronsim.basics import interrupts
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.replicas import Replicas, why_not
 from neuronsim.engine.runtime import Runtime
+from neuronsim.formulas.schedules import Constant
 from neuronsim.kernels.jit import most_threads
 from neuronsim.training.fit import R, finish, fit, prepare
 from neuronsim.training.settings import FitSettings
@@ -130,8 +131,10 @@ def _make_epoch(lanes: Replicas, trainers: list[Trainer], epoch: int) -> None:
     for first in range(0, n_steps, MOST_STEPS):
         n = min(MOST_STEPS, n_steps - first)
         at = epoch * n_steps + first
-        rates = [trainer.settings.learning_rate.rates(at, n, epoch) for trainer in trainers]
-        lanes.advance(orders, first, rates)
+        schedules = [trainer.settings.learning_rate for trainer in trainers]
+        # one rate for all steps is not written out for each
+        listed = 1 if all(isinstance(schedule, Constant) for schedule in schedules) else n
+        lanes.advance(orders, first, n, [schedule.rates(at, listed, epoch) for schedule in schedules])
 
 
 def _orders(trainers: list[Trainer], epoch: int) -> list[Array]:

@@ -48,7 +48,7 @@ def differences(nets: list[ns.Network], X: Any, T: Any, loss: Loss, rates: list[
             middle = n_steps // 2
             for part in (slice(middle), slice(middle, None)):
                 if len(of_steps[part]):
-                    lanes.advance(orders, part.start or 0, list(of_steps[part].T))
+                    lanes.advance(orders, part.start or 0, len(of_steps[part]), list(of_steps[part].T))
     assert lanes.is_finite().tolist() == [session.engine.is_finite() for session in alone]
     for lane in range(len(nets)):
         lanes.hand_back(lane)
@@ -141,7 +141,7 @@ def test_one_that_leaves_the_finite_numbers_stays_in_its_lane() -> None:
     nets = copies(net, 3)
     sessions = [started(own.copy(), X, T, losses.LOSSES["half_squared_error"], SessionSettings()) for own in nets]
     lanes = Replicas(sessions)
-    lanes.advance([np.arange(50)] * 3, 0, [np.full(50, 0.01), np.full(50, 1e6), np.full(50, 0.01)])
+    lanes.advance([np.arange(50)] * 3, 0, 50, [np.array([rate]) for rate in (0.01, 1e6, 0.01)])
     assert lanes.is_finite().tolist() == [True, False, True]
     alone = started(nets[2].copy(), X, T, losses.LOSSES["half_squared_error"], SessionSettings())
     alone.advance(np.arange(50), 0, np.full(50, 0.01))

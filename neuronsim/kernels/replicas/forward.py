@@ -1,5 +1,7 @@
 """Replicas forward: z = b + Σ w·y, y = f(z), and for the common activations f'(z) for the way back."""
 
+from typing import Any
+
 from neuronsim.kernels.activations import COMMON, activate, activation, common, softmax
 from neuronsim.kernels.arguments import Activation, Edges, Parameters, Samples, Wiring, Workspace
 from neuronsim.kernels.codes import PRELU
@@ -16,27 +18,34 @@ def gather(wiring: Wiring, work: Workspace, samples: Samples, place: int, n: int
     Replicas have orders of their own, ``pitch`` places apart; or one for all where it is 0.
     """
     n_inputs, n_outputs, rows, order = wiring.inputs.size, wiring.outputs.size, work.rows, samples.order
-    width = lane_count(rows)
-    at = 0
+    width, at = lane_count(rows), 0
     for i in range(place, place + n):
         if pitch == 0:
             row = peek(order, i)
             for j in range(n_inputs):
                 store(rows, at, splat(peek(samples.inputs, row * n_inputs + j)))
                 at += width
+            for o in range(n_outputs):
+                store(rows, at, splat(target_of(samples, row, o, n_outputs)))
+                at += width
         else:
             for j in range(n_inputs):
                 for lane in range(width):
                     poke(rows, at + lane, peek(samples.inputs, peek(order, i + lane * pitch) * n_inputs + j))
                 at += width
-        for o in range(n_outputs):
-            if samples.classes.size > 0:
+            for o in range(n_outputs):
                 for lane in range(width):
-                    rows[at + lane] = 1.0 if peek(samples.classes, peek(order, i + lane * pitch)) == o else 0.0
-            else:
-                for lane in range(width):
-                    poke(rows, at + lane, peek(samples.targets, peek(order, i + lane * pitch) * n_outputs + o))
-            at += width
+                    poke(rows, at + lane, target_of(samples, peek(order, i + lane * pitch), o, n_outputs))
+                at += width
+
+
+@inlined
+def target_of(samples: Samples, row: int, output: int, n_outputs: int) -> Any:
+    """What is wanted of an output; of class numbers 1 or 0."""
+    number = type(samples.inputs[0])
+    if samples.classes.size > 0:
+        return number(1.0) if peek(samples.classes, row) == output else number(0.0)
+    return peek(samples.targets, row * n_outputs + output)
 
 
 @inlined
