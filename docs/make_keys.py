@@ -49,6 +49,7 @@ def page() -> str:
     for title, table in {"A CSV file": keys.CSV, "IDX files": keys.IDX}.items():
         lines += [f"### {title}", "", *_table(table)]
     lines += ["In the tables of `train` and `test`:", "", *_table(keys.IDX_FILES)]
+    lines += ["In the table of `distort`:", "", *_table(keys.DISTORT)]
     lines += ["## `[training]`", "", *_table(keys.TRAINING)]
     for objects in keys.OBJECTS.values():
         lines += [f"### {_TITLES[objects.key]}", ""]

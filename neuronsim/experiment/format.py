@@ -68,6 +68,8 @@ def _check_data(table: dict[str, Any]) -> None:
     for part in ("train", "test"):
         if isinstance(table.get(part), dict):
             check_table(f"data.{part}", table[part], keys.IDX_FILES)
+    if "distort" in table:
+        check_table("data.distort", table["distort"], keys.DISTORT)
 
 
 def _check_training(table: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from neuronsim import wiring
 from neuronsim.data.csvfile import read_csv
+from neuronsim.data.distortion import Distortion
 from neuronsim.data.sets import DATA_SETS
 from neuronsim.experiment.preparation import SCALES, TARGET_SCALES
 from neuronsim.experiment.settings import Key, keys_of
@@ -114,6 +115,24 @@ SCALING = (
         allowed=SCALES,
     ),
     Key("scale_targets", "how T is scaled, where it holds numbers and not classes", str, "none", allowed=TARGET_SCALES),
+    Key(
+        "distort",
+        "distorted copies of the images to train on, which are square: a table of copies, shift (pixels), rotate "
+        "(degrees), elastic and smooth (pixels)",
+        dict,
+        without="none",
+        example={"copies": 4, "shift": 1.0, "rotate": 10.0, "elastic": 20.0, "smooth": 4.0},
+    ),
+)
+DISTORT = keys_of(
+    Distortion,
+    (
+        Key("copies", "of each image, beside the image itself", interval="[1, inf)"),
+        Key("shift", "pixels in either direction, at most", interval="[0, inf)"),
+        Key("rotate", "degrees in either direction, at most", interval="[0, inf)"),
+        Key("elastic", "how many times a smooth field of displacements from −1 to 1 is taken", interval="[0, inf)"),
+        Key("smooth", "pixels: the deviation of the Gaussian that smooths it", interval="(0, inf)"),
+    ),
 )
 _SET_ARGUMENTS = (
     Key("n", "how many samples are generated", interval="[4, inf)"),

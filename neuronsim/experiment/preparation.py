@@ -15,7 +15,9 @@ from neuronsim.basics.words import counted
 from neuronsim.data import Dataset, MinMaxScaler, Standardizer, load, read_csv, read_idx
 from neuronsim.data.columns import Columns
 from neuronsim.data.dataset import most_classes
+from neuronsim.data.distortion import Distortion
 from neuronsim.errors import DataError, SettingError, choose
+from neuronsim.seeds import NOISE, generator
 
 SCALES: dict[str, type[MinMaxScaler] | type[Standardizer] | None] = {
     "none": None,
@@ -26,7 +28,7 @@ SCALES: dict[str, type[MinMaxScaler] | type[Standardizer] | None] = {
 TARGET_SCALES = {name: scaler for name, scaler in SCALES.items() if name != "images"}
 
 # What [data] says about a set beside the arguments of data.load and data.read_csv.
-_OWN_KEYS = ("name", "csv", "directory", "test", "scale", "scale_targets")
+_OWN_KEYS = ("name", "csv", "directory", "test", "scale", "scale_targets", "distort")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Prepared:
 def prepare(
     table: dict[str, Any], folder: Path, *, seed: int, dtype: np.dtype[Any], validation: bool | float | None
 ) -> Prepared:
-    """The data that a checked ``[data]`` table describes.
+    """The data that a checked ``[data]`` table describes; copies are made of the samples that are trained on alone.
 
     Parameters
     ----------
@@ -96,6 +98,10 @@ def prepare(
         raise SettingError("training.validation = true needs test data; give data.test")
     elif validation is not False and data.T_test is not None:
         X_val, T_val = data.X_test, data.T_test
+    if "distort" in table:
+        distortion = Distortion(**table["distort"])
+        T = np.concatenate([data.T] * (1 + distortion.copies))
+        data = replace(data, X=distortion.more(data.X, generator(seed, NOISE)), T=T)
     _check_classes(data)
     for_X, x_scaler, scaler = _scalings(table, data, dtype)
     measured = not data.classes and data.T.ndim == 2 and classes(data.T) is None

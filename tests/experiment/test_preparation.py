@@ -115,6 +115,17 @@ class TestData:
         with pytest.raises(UnknownNameError, match="no column 'a'"):
             prepare(table, tmp_path, seed=0, dtype=np.dtype("float64"), validation=None)
 
+    def test_copies_are_of_what_is_trained_on(self, tmp_path: Path) -> None:
+        table = {"name": "digits", "test": 0.25, "distort": {"copies": 2, "shift": 1.0}}
+        found = prepare(table, tmp_path, seed=0, dtype=np.dtype("float64"), validation=0.2)
+        plain = prepare(table | {"distort": {"copies": 1}}, tmp_path, seed=0, dtype=np.dtype("float64"), validation=0.2)
+        n = len(plain.data.X) // 2
+        assert len(found.data.X) == len(found.data.T) == 3 * n
+        assert (found.data.X[:n] == plain.data.X[:n]).all()
+        assert (found.data.T.reshape(3, n) == plain.data.T[:n]).all()
+        assert (found.validation[0] == plain.validation[0]).all()
+        assert (found.data.X_test == plain.data.X_test).all()
+
     def test_images_that_do_not_fit(self, tmp_path: Path) -> None:
         idx(tmp_path / "images", np.zeros((2, 2, 2), np.uint8))
         idx(tmp_path / "wide", np.zeros((2, 3), np.uint8))
