@@ -119,4 +119,5 @@ def _taken(images: Array, y: Reals, x: Reals) -> Array:
     above = pixel(0) * (1 - right) + pixel(1) * right
     below = pixel(side + 3) * (1 - right) + pixel(side + 4) * right
     values = above * (1 - down) + below * down
-    return np.rint(values).astype(images.dtype) if images.dtype.kind in "iu" else values.astype(images.dtype)
+    rounded: Array = np.rint(values) if images.dtype.kind in "iu" else values
+    return rounded.astype(images.dtype)
