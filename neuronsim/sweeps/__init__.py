@@ -25,12 +25,15 @@ from neuronsim.sweeps.executors import Pool
 from neuronsim.sweeps.halving import Halving, climb, halving_of
 from neuronsim.sweeps.identity import NUMERICS, digest, files, run_id
 from neuronsim.sweeps.plan import combinations, with_values
+from neuronsim.sweeps.proposals import Proposals, proposals_of, search
 from neuronsim.sweeps.result import Sweep, SweptRun
 from neuronsim.sweeps.store import Store
 
 __all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "sweep"]
 
 _FORMAT = 1
+#: From the values of runs to their jobs, and the values of those that differ.
+Plan = Callable[[list[dict[str, Any]]], tuple[list[Job], list[dict[str, Any]]]]
 #: Runs that can be made again: those that failed, and those that were lost too often.
 RETRY = ("failed", "lost")
 
@@ -125,11 +128,17 @@ def sweep(
         raise SettingError(f"sweep takes an experiment file, or the directory of a sweep, not {file!r:.60}")
     folder, tables = _described(Path(file), overrides)
     target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
-    jobs, values = _jobs(Path(file), tables, whole("threads", threads), options.keep)
-    halving = halving_of(tables["sweep"])
-    if halving is not None and options.part is not None:
-        raise SettingError("halving compares all runs, and a part has only some; leave one of both out")
+    plan = _planner(Path(file), tables, whole("threads", threads), options.keep)
+    halving, proposals = halving_of(tables["sweep"]), proposals_of(tables["sweep"])
+    if (halving is not None or proposals is not None) and options.part is not None:
+        name = "halving" if proposals is None else "optuna"
+        raise SettingError(f"{name} compares all runs, and a part has only some; leave one of both out")
     store = Store(target, "" if options.part is None else "{}of{}".format(*options.part))
+    # of proposals only what they are drawn from is known before the first run
+    jobs, values = plan(combinations(tables["sweep"]) if proposals is None else list(proposals.extremes()))
+    described = _as_given(tables)
+    if proposals is not None and (options.dry or options.collect):
+        jobs, values = plan([row for _, row in store.plan()] if (target / "plan.csv").exists() else [])
     if options.dry:
         return Sweep(store, jobs, values)
     with silenced(), closing(Pool(executor)) as pool:
@@ -138,15 +147,39 @@ def sweep(
         except OSError as problem:
             raise FileError(f"{target} cannot be made: {problem.strerror or problem}") from None
         with store.locked():
-            store.write_plan(_as_given(tables), [job.id for job in jobs], values)
-            stopped = ""
+            coordinator, stopped = Coordinator(store, pool, options.attempts, options.tell), ""
+            if proposals is None:
+                store.write_plan(described, [job.id for job in jobs], values)
             try:
-                jobs, stopped = _made(Coordinator(store, pool, options.attempts, options.tell), jobs, halving, options)
+                if proposals is None:
+                    jobs, stopped = _made(coordinator, jobs, halving, options)
+                elif not options.collect:
+                    jobs, values, stopped = _searched(coordinator, proposals, plan, described, options)
             except KeyboardInterrupt:
                 stopped = "interrupted"
             found = Sweep(store, jobs, values, stopped)
             store.write_results(found.table)
             return found
+
+
+def _searched(
+    coordinator: Coordinator, proposals: Proposals, plan: Plan, described: str, options: Options
+) -> tuple[list[Job], list[dict[str, Any]], str]:
+    """Make what Optuna proposes; the runs of the table, and why it stopped, or ""."""
+    store = coordinator.store
+
+    def extended(values: list[dict[str, Any]]) -> list[Job]:
+        jobs = [plan([row])[0][0] for row in values]
+        store.write_plan(described, [job.id for job in jobs], values, grows=True)
+        return jobs
+
+    def make(jobs: list[Job]) -> str:
+        each = list({job.id: job for job in jobs}.values())  # the same run may be proposed twice
+        return coordinator.run(_to_do(store, each, options)).stopped
+
+    jobs, values, stopped = search(store, proposals, extended, make)
+    once = {job.id: (job, row) for job, row in zip(jobs, values, strict=True)}
+    return [job for job, _ in once.values()], [row for _, row in once.values()], stopped
 
 
 def _made(
@@ -176,24 +209,28 @@ def _described(path: Path, overrides: Iterable[str]) -> tuple[Path | None, dict[
     return None, read_tables(path, overrides)
 
 
-def _jobs(path: Path, tables: dict[str, Any], threads: int, keep: str) -> tuple[list[Job], list[dict[str, Any]]]:
-    """Every run of the plan, checked; of runs that are the same, the first."""
+def _planner(path: Path, tables: dict[str, Any], threads: int, keep: str) -> Plan:
+    """From the values of runs to their jobs, checked; of runs that are the same, the first."""
     if "sweep" not in tables:
         raise SettingError(f'{path} has no [sweep]; write one as in [sweep] "training.learning_rate" = [0.01, 0.1]')
     described = tables.pop("described", {})
     tables.setdefault("seed", seed_of(None))
     folder = Path(described.get("folder", path.absolute().parent))
     name = str(described.get("name", path.stem))
-    found: dict[str, tuple[Job, dict[str, Any]]] = {}
-    for values in combinations(tables["sweep"]):
-        own = checked(with_values(tables, values), folder, name)
-        own.settings["training"]["threads"] = threads
-        key = run_id(own.settings, folder)
-        found.setdefault(key, (_job(own, key, keep), values))
-    read = dict.fromkeys(path for job, _ in found.values() for path in files(job.settings, folder))
     tables["described"] = {"format": _FORMAT, "numerics": NUMERICS, "name": name, "folder": str(folder)}
-    tables["described"] |= {"digests": {str(path): digest(path) for path in read}} if read else {}
-    return [job for job, _ in found.values()], [values for _, values in found.values()]
+
+    def plan(rows: list[dict[str, Any]]) -> tuple[list[Job], list[dict[str, Any]]]:
+        found: dict[str, tuple[Job, dict[str, Any]]] = {}
+        for values in rows:
+            own = checked(with_values({k: v for k, v in tables.items() if k != "described"}, values), folder, name)
+            own.settings["training"]["threads"] = threads
+            key = run_id(own.settings, folder)
+            found.setdefault(key, (_job(own, key, keep), values))
+        read = dict.fromkeys(path for job, _ in found.values() for path in files(job.settings, folder))
+        tables["described"] |= {"digests": {str(path): digest(path) for path in read}} if read else {}
+        return [job for job, _ in found.values()], [values for _, values in found.values()]
+
+    return plan
 
 
 def _job(own: Experiment, key: str, keep: str) -> Job:

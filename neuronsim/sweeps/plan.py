@@ -15,7 +15,7 @@ from neuronsim.errors import SettingError, suggest
 DIGITS = 6
 
 _RANGES = ("log", "linear", "range")
-_OWN_KEYS = ("together", "random", "halving")
+_OWN_KEYS = ("together", "random", "halving", "optuna")
 _HOW = (
     "a list of values, { range = 16 }, { range = [10, 20] }, { log = [1e-4, 1.0], n = 9 } or "
     "{ linear = [0.0, 1.0], n = 5 }"
@@ -69,18 +69,23 @@ def combinations(table: object) -> list[dict[str, Any]]:
     SettingError
         It names the key and what may stand there.
     """
-    if not isinstance(table, dict):
-        raise SettingError(f"sweep is {table!r}; it must be a table: [sweep]")
-    axes = [_axis(key, given) for key, given in _flat({k: v for k, v in table.items() if k not in _OWN_KEYS})]
-    if not axes:
-        raise SettingError(f'[sweep] names no key; write one as in "training.learning_rate" = [0.01, 0.1]: {_HOW}')
-    groups = _grouped(axes, table.get("together", []))
-    if "random" not in table:
+    groups = groups_of(table)
+    if not isinstance(table, dict) or "random" not in table:
         rows = itertools.product(*(range(len(group[0].values)) for group in groups))
         return [
             {axis.key: axis.values[k] for group, k in zip(groups, row, strict=True) for axis in group} for row in rows
         ]
     return _drawn(groups, table["random"])
+
+
+def groups_of(table: object) -> list[list[Axis]]:
+    """The axes of ``[sweep]``: those that move in step side by side, the others alone."""
+    if not isinstance(table, dict):
+        raise SettingError(f"sweep is {table!r}; it must be a table: [sweep]")
+    axes = [_axis(key, given) for key, given in _flat({k: v for k, v in table.items() if k not in _OWN_KEYS})]
+    if not axes:
+        raise SettingError(f'[sweep] names no key; write one as in "training.learning_rate" = [0.01, 0.1]: {_HOW}')
+    return _grouped(axes, table.get("together", []))
 
 
 def with_values(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

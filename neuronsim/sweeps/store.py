@@ -52,8 +52,12 @@ class Store:
 
     # ── what is planned ──
 
-    def write_plan(self, described: str, ids: Sequence[str], values: Sequence[Mapping[str, Any]]) -> None:
+    def write_plan(
+        self, described: str, ids: Sequence[str], values: Sequence[Mapping[str, Any]], grows: bool = False
+    ) -> None:
         """``sweep.toml`` and ``plan.csv``, if they are not there; a plan that differs is refused.
+
+        One that ``grows``, by generations, may go beyond what is there, and may be the beginning of it.
 
         Raises
         ------
@@ -63,7 +67,11 @@ class Store:
         text = _csv([{"id": name} | dict(row) for name, row in zip(ids, values, strict=True)])
         plan = self.directory / "plan.csv"
         if plan.exists():
-            if plan.read_text(encoding="utf-8") != text:
+            there = plan.read_text(encoding="utf-8")
+            if grows and text.startswith(there):
+                with replacing(plan) as path:
+                    path.write_text(text, encoding="utf-8")
+            elif there != text and not (grows and there.startswith(text)):
                 raise FileError(
                     f"{self.directory} holds another sweep: its plan differs (another file, other data, or a version "
                     "that computes other bits); name another directory"
