@@ -12,11 +12,23 @@ import numpy as np
 from neuronsim.kernels.activations import common
 from neuronsim.kernels.arguments import Array, Block, Edges, Parameters, Samples, Span, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel
-from neuronsim.kernels.lanes import fma, pack, peek, poke, store_packed
+from neuronsim.kernels.lanes import fma, pack, peek, poke, prefetch, store_packed
 from neuronsim.kernels.watch.recorder import Recorder, after_block, after_step, before_step
 
 #: Neurons of a bundle taken together.
 PACK = 4
+
+#: Samples are fetched so many steps before their turn.
+AHEAD = 8
+
+
+@inlined
+def fetch_sample(samples: Samples, position: int, n_inputs: int, n_outputs: int) -> None:
+    """Let a sample of a later step come: in a shuffled order no processor foresees where it lies."""
+    if position < samples.order.size:
+        row = peek(samples.order, position)
+        prefetch(samples.inputs, row * n_inputs)
+        prefetch(samples.targets, row * n_outputs)
 
 
 @inlined
@@ -111,6 +123,7 @@ def train_tiny(
         position = span.first_step + s
         down = -type(work.y[0])(span.step_rates[s])
         row = peek(samples.order, position)
+        fetch_sample(samples, position + AHEAD, n_inputs, wiring.outputs.size)
         for j in range(n_inputs):
             poke(work.y, peek(wiring.inputs, j), peek(samples.inputs, row * n_inputs + j))
         for i in range(wiring.cleared.size):
