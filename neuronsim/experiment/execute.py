@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from neuronsim import __version__
 from neuronsim.analysis import targets
@@ -147,7 +147,7 @@ def run(
         experiment = resuming.as_begun(experiment, directory, _as_run(experiment))
         # killed before its first checkpoint: it begins anew
         overwrite |= goes_on or not (directory / "network.safetensors").exists()
-    net, prepared, arguments = _ready(experiment)
+    net, prepared, arguments = ready(experiment)
     data = prepared.data
     with ExitStack() as claims:
         if not goes_on:
@@ -165,20 +165,20 @@ def run(
         trained.set()
         seconds = time.perf_counter() - began
         _write(directory, experiment, net, done, arguments["monitors"])
-    return _outcome(experiment, net, prepared, done, seconds, str(directory))
+    return outcome_of(experiment, net, prepared, done, seconds, str(directory))
 
 
 def trained(experiment: Experiment, checkpoint: Path | None = None) -> tuple[Network, Run, Outcome]:
     """Train and test in memory, in silence; no step is kept, and no file but a checkpoint, which it goes on from."""
-    net, prepared, arguments = _ready(experiment)
+    net, prepared, arguments = ready(experiment)
     if checkpoint is not None:
         arguments |= {"checkpoint": checkpoint, "resume": True}
     began = time.perf_counter()
     done = net.fit(prepared.data.X, prepared.data.T, snapshots=False, progress=False, **arguments)
-    return net, done, _outcome(experiment, net, prepared, done, time.perf_counter() - began, "")
+    return net, done, outcome_of(experiment, net, prepared, done, time.perf_counter() - began, "")
 
 
-def _outcome(
+def outcome_of(
     experiment: Experiment, net: Network, prepared: Prepared, done: Run, seconds: float, directory: str
 ) -> Outcome:
     """What came out, with the network as it is after training."""
@@ -228,13 +228,21 @@ def _remarks(net: Network, X: Any, T: Any, experiment: Experiment, done: Run) ->
 
 def again(experiment: Experiment) -> tuple[Network, Run]:
     """Train once more, with the same bits, in memory and such that every step can be looked at."""
-    net, prepared, arguments = _ready(experiment)
+    net, prepared, arguments = ready(experiment)
     run = net.fit(prepared.data.X, prepared.data.T, snapshots="auto", **arguments)
     run.columns = prepared.columns
     return net, run
 
 
-def _ready(experiment: Experiment) -> tuple[Network, Prepared, dict[str, Any]]:
+class Ready(NamedTuple):
+    """An experiment's network and data, and the other arguments of ``fit``."""
+
+    net: Network
+    prepared: Prepared
+    arguments: dict[str, Any]
+
+
+def ready(experiment: Experiment) -> Ready:
     """The network and the data of an experiment, and the other arguments of ``fit``."""
     arguments, watch = experiment.fit_arguments(), experiment.monitor()
     net = experiment.build_network()
@@ -253,7 +261,7 @@ def _ready(experiment: Experiment) -> tuple[Network, Prepared, dict[str, Any]]:
             "give it an output for each class"
         )
     arguments |= {"validation": prepared.validation, "monitors": () if watch is None else (watch,)}
-    return net, prepared, arguments
+    return Ready(net, prepared, arguments)
 
 
 def _validation(experiment: Experiment, arguments: dict[str, Any]) -> bool | float | None:

@@ -7,7 +7,7 @@ import platform
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ import numpy as np
 from neuronsim import experiment
 from neuronsim.basics.silence import silenced
 from neuronsim.errors import NeuronsimError
+from neuronsim.experiment import together
 from neuronsim.experiment.execute import history_csv, versions
 from neuronsim.network import Network
 from neuronsim.run import Run
@@ -85,15 +86,64 @@ def attempt(jobs: tuple[Job, ...], number: int) -> list[Answer]:
     number : int
         Which attempt it is, from 1: another number is another call for engines that remember results.
     """
-    return [_answer(job, number) for job in jobs]
+    made = _side_by_side(jobs, number)
+    return [made.get(job.id) or _answer(job, number) for job in jobs]
+
+
+def _side_by_side(jobs: tuple[Job, ...], number: int) -> dict[str, Answer]:
+    """The answers of jobs that can be trained in lanes; of others nothing."""
+    plain = [job for job in jobs if not (job.checkpoint or job.keeps_checkpoint) and _is_right_worker(job)]
+    if len(plain) < 2:
+        return {}
+    with _silence():
+        found = together.trained_together([job.experiment for job in plain])
+    made = [(job, trained) for job, trained in zip(plain, found, strict=True) if trained is not None]
+    facts = _facts(number) | {"lanes": len(made)}
+    return {job.id: _made(job, facts, *trained, trained[2].seconds, {}) for job, trained in made}
+
+
+def _silence() -> AbstractContextManager[None]:
+    return silenced() if threading.current_thread() is threading.main_thread() else nullcontext()
+
+
+def _facts(number: int) -> dict[str, Any]:
+    return {"attempts": number, "host": platform.node(), "versions": versions()}
+
+
+def _is_right_worker(job: Job) -> bool:
+    try:
+        _check_worker(job)
+    except NeuronsimError:
+        return False
+    return True
+
+
+def _made(
+    job: Job,
+    facts: dict[str, Any],
+    net: Network,
+    run: Run,
+    outcome: experiment.Outcome,
+    seconds: float,
+    files: dict[str, bytes],
+) -> Answer:
+    """The answer of a run that was made."""
+    made = {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "metrics": _metrics(run, outcome),
+        "bits": _bits(net, run),
+        "seconds": seconds,
+    }
+    return Answer(job.id, {"id": job.id} | facts | made, _files(job, net, run) | files)
 
 
 def _answer(job: Job, number: int) -> Answer:
     began = time.perf_counter()
-    facts: dict[str, Any] = {"id": job.id, "attempts": number, "host": platform.node(), "versions": versions()}
+    facts = {"id": job.id} | _facts(number)
     try:
         _check_worker(job)
-        with silenced() if threading.current_thread() is threading.main_thread() else nullcontext():
+        with _silence():
             net, run, outcome, checkpoint = _trained(job)
     except MemoryError:
         raise
@@ -101,14 +151,7 @@ def _answer(job: Job, number: int) -> Answer:
         name = "" if isinstance(problem, NeuronsimError) else f"{type(problem).__name__}: "
         reason = {"status": "failed", "reason": f"{name}{problem}", "metrics": {}, "bits": ""}
         return Answer(job.id, facts | reason | {"seconds": time.perf_counter() - began})
-    made = {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "metrics": _metrics(run, outcome),
-        "bits": _bits(net, run),
-        "seconds": time.perf_counter() - began,
-    }
-    return Answer(job.id, facts | made, _files(job, net, run) | checkpoint)
+    return _made(job, facts, net, run, outcome, time.perf_counter() - began, checkpoint)
 
 
 def _trained(job: Job) -> tuple[Network, Run, experiment.Outcome, dict[str, bytes]]:

@@ -117,6 +117,8 @@ class Sweep:
         ended = ", ".join(f"{n:,} {status}" for status, n in counts.items())
         lines = [f"{counted(len(self.runs), 'run')}: {ended}"]
         lines += [f"  table    {os.path.join(self.directory, 'results.csv')}"]
+        n_lanes = sum(1 for run in self.runs if run.outcome and run.outcome.get("lanes"))
+        lines += [f"  lanes    {n_lanes:,} were trained side by side"] if n_lanes else []
         reasons = Counter(run.outcome["reason"] for run in self.runs if run.status == "failed" and run.outcome)
         lines += [f"  failed   {n:,} ×: {reason}" for reason, n in reasons.most_common(3)]
         if self.stopped:
