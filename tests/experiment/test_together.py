@@ -34,7 +34,7 @@ def test_as_alone(tmp_path: Path) -> None:
     settings = [f"seed={seed}" for seed in range(4)]
     settings += ["training.learning_rate=0.3", "training.optimizer=adam", "training.batch_size=8", "training.epochs=3"]
     settings += ["training.evaluate=true", "training.weight_decay=0.01"]
-    alone = ["training.learning_rate=1e30", "network.sizes=[2, 600, 2]", "network.sizes=[2, 7, 2]", "data.n=40"]
+    alone = ["training.learning_rate=1e308", "network.sizes=[2, 600, 2]", "network.sizes=[2, 7, 2]", "data.n=40"]
     alone += ["training.validation=0.25"]  # other data to train on
     experiments = [read(tmp_path, one) for one in [*settings, *alone]]
     found = trained_together(experiments)
