@@ -160,7 +160,12 @@ def run(
         # a Ctrl-C that comes after the training must not cost the network
         trained = claims.enter_context(interrupts.put_off())
         began = time.perf_counter()
-        done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
+        try:
+            done = net.fit(data.X, data.T, snapshots=False, checkpoint=kept, resume=resume, **arguments)
+        except DataError as problem:
+            if not goes_on:
+                raise
+            raise DataError(f"{problem}{_on_the_data(experiment)}") from None
         done.columns = prepared.columns
         trained.set()
         seconds = time.perf_counter() - began
@@ -232,6 +237,13 @@ def again(experiment: Experiment) -> tuple[Network, Run]:
     run = net.fit(prepared.data.X, prepared.data.T, snapshots="auto", **arguments)
     run.columns = prepared.columns
     return net, run
+
+
+def _on_the_data(experiment: Experiment) -> str:
+    """What may have changed since a run began."""
+    table = experiment.settings["data"]
+    source = table.get("csv") or table.get("train", {}).get("images")
+    return f"; has {experiment.folder / table.get('directory', '') / source} changed since?" if source else ""
 
 
 class Ready(NamedTuple):

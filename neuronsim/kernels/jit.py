@@ -53,11 +53,12 @@ OPTIONS: dict[str, Any] = {
 }
 
 COMPILING = "neuronsim: compiling kernels for some seconds; they are kept for the next time …\n"
+COMPILING_UNKEPT = "neuronsim: compiling kernels for some seconds …\n"
 
 
 def _say_compiling() -> None:
     with suppress(Exception):  # there is no stderr, or it is closed
-        sys.stderr.write(COMPILING)
+        sys.stderr.write(COMPILING_UNKEPT if cache_folder() is None else COMPILING)
         sys.stderr.flush()
 
 

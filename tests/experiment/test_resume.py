@@ -10,7 +10,7 @@ from experiments import XOR
 from neuronsim import experiment
 from neuronsim.basics.lock import locked
 from neuronsim.commands import main as cli
-from neuronsim.errors import FileError, SettingError
+from neuronsim.errors import DataError, FileError, SettingError
 from neuronsim.experiment import execute
 from neuronsim.storage import checkpoints
 from neuronsim.storage.runs import load_run
@@ -132,6 +132,17 @@ def test_what_is_known_of_the_table_is_there_from_the_beginning(tmp_path: Path, 
     assert run.columns is not None
     assert run.columns.features == ("a",)
     assert len(run.predict({"a": [3.0]})["t"]) == 1
+
+
+def test_data_that_changed_are_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,t\n1,2\n2,3\n3,1\n")
+    (tmp_path / "t.toml").write_text(
+        'seed = 0\nnetwork = { wiring = "layered", sizes = [1, 2, 1] }\ndata = { csv = "t.csv", targets = ["t"] }'
+    )
+    experiment.run(experiment.read(tmp_path / "t.toml"), tmp_path / "out")
+    (tmp_path / "t.csv").write_text("a,t\n1,2\n2,3\n3,4\n")
+    with pytest.raises(DataError, match=r"T is not what the run .*; has .*t\.csv changed since\?"):
+        experiment.run(experiment.read(tmp_path / "t.toml"), tmp_path / "out", resume=True)
 
 
 def test_a_run_that_is_under_way_is_not_replaced(write: Any, tmp_path: Path) -> None:
