@@ -19,12 +19,14 @@ from neuronsim.formulas import schedules
 from neuronsim.formulas.losses import Loss
 from neuronsim.verifying.layout import Layout
 from neuronsim.verifying.passes import ROUNDING, Gradient, Passes
-from neuronsim.verifying.verdict import RIGHT, Hypothesis, Verdict
+from neuronsim.verifying.verdict import NO_STEP, RIGHT, WRONG_SIGN, Hypothesis, Verdict
 
 #: Rounding of a parameter's update, in ulps of it.
 _ULPS = 4.0
 #: Of more samples than this, one-by-one mistakes are not tried.
 _MOST_SINGLE = 256
+#: A fitted number explains a step of at least so many parameters: one alone it would always explain.
+_FEWEST = 2
 
 
 def check_foreign(
@@ -53,13 +55,20 @@ def check_foreign(
     graph = runtime.graph
     layout = Layout(graph)
     reached, coarse = layout.given(after, "after")
-    narrow = np.dtype(dtype or (np.float32 if np.float32 in (coarse, graph.dtype) else np.float64)).name
+    is_coarse = np.float32 in (coarse, graph.dtype) or _are_float32(reached)
+    narrow = np.dtype(dtype or (np.float32 if is_coarse else np.float64)).name
     if narrow not in ROUNDING:
         raise SettingError(f"dtype {narrow!r}: float32 or float64 is needed")
     before = layout.flat(graph.weights, graph.biases, graph.slopes)
     passes = Passes(layout, before, x, t, used, rate, reduction == "mean")
     earlier = None if previous is None else layout.given(previous, "previous")[0]
     return _Judge(passes, reached, earlier, narrow, atol).verdict()
+
+
+def _are_float32(values: Reals) -> bool:
+    """Whether all numbers, which may stand in plain lists, are those of a program that computes in float32."""
+    known = values[np.isfinite(values)]
+    return bool(len(known)) and bool((known == known.astype(np.float32)).all())
 
 
 class _Judge:
@@ -110,13 +119,18 @@ class _Judge:
             yield self.descent("averaged instead of summed", right, 1.0 / n)
         yield self.descent("twice the gradient (the loss's ½ left out)", right, 2.0)
         yield self.descent("half the gradient (a ½ too many)", right, 0.5)
-        yield self.descent("wrong sign", right, -1.0)
-        yield self.descent("bias not trained", right, ~self.layout.is_bias)
+        n_outputs = len(self.passes.outputs)
+        if self.passes.loss.name == "half_squared_error" and n_outputs not in (1, 2, 4):  # else it is one of the above
+            yield self.descent("the mean squared error over the outputs", right, 2.0 / n_outputs)
+        yield self.descent(WRONG_SIGN, right, -1.0)
+        if self.known[self.layout.is_bias].any():
+            yield self.descent("bias not trained", right, ~self.layout.is_bias)
         is_output = np.isin(self.layout.sinks, self.passes.outputs)
-        yield self.descent("hidden neurons not trained", right, is_output)
+        if not is_output.all():
+            yield self.descent("hidden neurons not trained", right, is_output)
         if (self.layout.factors < 0.0).any():
             yield self.descent("frozen parameters moved too", right, factors=np.abs(self.layout.factors))
-        yield self.descent("no step", right, 0.0)
+        yield self.descent(NO_STEP, right, 0.0)
         if 1 < n <= _MOST_SINGLE:
             for i in range(n):
                 yield self.descent(f"one sample only (row {i})", self.passes.of_samples([i]).gradient())
@@ -124,17 +138,26 @@ class _Judge:
 
     def scaled(self, name: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """The same with another learning rate, the one that comes nearest."""
+        if self.known.sum() < _FEWEST:
+            return
         k = -self._least_squares(self.rate * self.factors * gradient.values, self.change)
-        off = f"learning rate off by factor {k:.6g}"
+        off = f"learning rate off by factor {abs(k):.6g}"
+        off = off if k >= 0 else f"{WRONG_SIGN}; {off}"
         yield self.descent(off if name == RIGHT else f"{name}; {off}", gradient, k)
 
     def other_rules(self) -> Iterator[Hypothesis]:
         """Right gradients, used with another rate or by another rule, with weight decay or momentum."""
+        rounded = float(np.float32(self.rate))  # C's 0.7f, in a program that computes in float64 otherwise
+        if rounded != self.rate:
+            name = f"{RIGHT} (rate {rounded:.9g} rather than {self.rate:.9g})"
+            yield self.descent(name, self.right, rounded / self.rate)
         for beta in (0.9, 0.99, 0.95, 0.5):
             yield self.descent(f"first step of nesterov, momentum {beta:g}", self.right, 1.0 + beta)
         yield self.moved("first step of adam", lambda g: g / (np.abs(g) + 1e-8))
         yield self.moved("first step of rmsprop", lambda g: g / (0.1 * np.abs(g) + 1e-8))
         yield self.moved("first step of rprop, or the gradient's sign alone", np.sign)
+        if self.known.sum() < _FEWEST:
+            return
         is_weight = np.arange(self.layout.size) < self.layout.n_edges
         left = self.change + self.rate * self.factors * self.right.values
         decay = -self._least_squares(self.rate * self.factors * self.before * is_weight, left)

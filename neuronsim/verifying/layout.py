@@ -15,6 +15,17 @@ from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
 
 
+def _row(values: Any, called: str) -> np.ndarray[Any, Any]:
+    """Numbers as an array; lists by layer, of several lengths, are refused."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise DataError(
+            f"{called} are lists of several lengths, by layer perhaps; give them in one row, by sink and then source: "
+            "np.concatenate([np.ravel(w) for w in layers]), w of shape (sinks, sources)"
+        ) from None
+
+
 class Layout:
     """All parameters of a graph in one row: weights, biases of all but the inputs, slopes of prelus."""
 
@@ -58,7 +69,7 @@ class Layout:
             if parts.get(of) is None:
                 rows.append(np.full(size, np.nan))
                 continue
-            array = np.asarray(parts[of])
+            array = _row(parts[of], f"{of} of {called}")
             if array.dtype.kind not in "fiu" or array.ndim != 1 or len(array) not in shapes[of]:
                 allowed = " or ".join(f"({n},)" for n in shapes[of])
                 found = f"shape {array.shape} of {array.dtype}"
@@ -81,7 +92,11 @@ class Layout:
         if isinstance(what, Mapping):
             allowed: dict[str, str] = {name: name for name in ARRAYS}
             return {choose(f"part of {called}", name, allowed): values for name, values in what.items()}
-        if isinstance(what, (tuple, list)) and len(what) in (1, 2, 3) and all(np.ndim(part) == 1 for part in what):
+        if (
+            isinstance(what, (tuple, list))
+            and len(what) in (1, 2, 3)
+            and all(_row(part, called).ndim == 1 for part in what)
+        ):
             return dict(zip(ARRAYS, what, strict=False))
         raise DataError(
             f"{called} is a Network, a mapping of 'weights', 'biases', 'slopes' to arrays, or (weights, biases), "

@@ -10,7 +10,15 @@ from neuronsim.verifying.checks import facts
 
 RIGHT = "right"
 UNKNOWN = "unknown"
+UNDECIDED = "undecided"
+NO_STEP = "no step"
+WRONG_SIGN = "wrong sign"
 _SHOWN = 6
+
+
+def _is_right(rule: str) -> bool:
+    """Whether it is the right rule, perhaps with the rate as another program rounds it."""
+    return rule == RIGHT or rule.startswith(f"{RIGHT} (")
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,14 @@ class Verdict(Explained):
 
     @property
     def rule(self) -> str:
-        """The rule that fits, "right" where that is one of them; "unknown" where none does."""
-        return self.hypotheses[0].rule if self.hypotheses[0].fits else UNKNOWN
+        """The rule that fits, "right" where that is one of them; "unknown" where none does.
+
+        "undecided" where right would be no step, or one the other way, as well: it is too small beside rounding.
+        """
+        if not self.hypotheses[0].fits:
+            return UNKNOWN
+        first = self.hypotheses[0].rule
+        return UNDECIDED if _is_right(first) and {NO_STEP, WRONG_SIGN} & set(self.fits) else first
 
     @property
     def fits(self) -> tuple[str, ...]:
@@ -76,7 +90,7 @@ class Verdict(Explained):
     @property
     def ok(self) -> bool:
         """Whether the right rule fits."""
-        return self.rule == RIGHT
+        return _is_right(self.rule)
 
     def assert_ok(self) -> None:
         """Raise CheckError unless the right rule fits; the message is ``str(self)``."""
@@ -99,4 +113,9 @@ class Verdict(Explained):
             near, next_ = self.nearest, self.runner_up
             return f"unknown: no rule fits; nearest is {near.rule!r} ({near.distance:.3g}), then {next_.rule!r}"
         others = "; ".join(self.fits[1:])
+        if self.rule == UNDECIDED:
+            return (
+                f"undecided: the step is so small beside rounding that these fit as well as right: {others}; "
+                "give a larger learning rate, or another sample"
+            )
         return f"the step is: {self.rule}" + (f"; here it cannot be told apart from: {others}" if others else "")
