@@ -586,7 +586,7 @@ class Network:
         Returns
         -------
         Verdict
-            ``.rule``: "right", the name of the mistake, or "unknown".
+            ``.rule``: "right", the name of the mistake, "unknown", or "undecided" where the step is too small to tell.
         """
         from neuronsim.verifying.foreign import check_foreign
 

@@ -18,6 +18,7 @@ from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas import schedules
 from neuronsim.formulas.losses import Loss
 from neuronsim.verifying.layout import Layout
+from neuronsim.verifying.mistakes import MISTAKES
 from neuronsim.verifying.passes import ROUNDING, Gradient, Passes
 from neuronsim.verifying.verdict import NO_STEP, RIGHT, WRONG_SIGN, Hypothesis, Verdict
 
@@ -174,8 +175,22 @@ class _Judge:
         for name, gradient in self.passes.mistaken_gradients():
             yield self.descent(f"{name}; bias not trained", gradient, ~self.layout.is_bias)
             yield from self.scaled(name, gradient)
+        yield from self.updated_first_at_another_rate()
         without = Gradient(self.right.values * ~self.layout.is_bias, self.right.absolute_sums)
         yield from self.scaled("bias not trained", without)
+
+    def updated_first_at_another_rate(self) -> Iterator[Hypothesis]:
+        """Hidden δ from weights that were updated with the program's own rate, which the outputs' parameters tell."""
+        of_outputs = self.known & np.isin(self.layout.sinks, self.passes.outputs)
+        if of_outputs.sum() < _FEWEST:
+            return
+        rates = self.rate * self.factors * self.right.values
+        k = -self._least_squares(rates * of_outputs, self.change * of_outputs)
+        if not np.isfinite(k) or k == 0.0:
+            return
+        for name, gradient in self.passes.at_rate(k * self.rate).mistaken_gradients():
+            if MISTAKES[name].back == "updated":
+                yield self.descent(f"{name}; learning rate off by factor {k:.6g}", gradient, k)
 
     def one_by_one(self) -> Hypothesis:
         """Every sample's own step, one after the other, in place of one step with all."""

@@ -162,6 +162,10 @@ class Passes:
         flat = self.flat if flat is None else flat
         return Passes(self.layout, flat, self.X[rows], self.T[rows], self.loss, self.rate, self.mean)
 
+    def at_rate(self, rate: float) -> "Passes":
+        """The same at another learning rate."""
+        return Passes(self.layout, self.flat, self.X, self.T, self.loss, rate, self.mean)
+
     def absolute_sums(self) -> Reals:
         """What rounding of every reduced gradient is measured by; see `neuronsim.formulas.rounding`."""
         graph, layout = self.graph, self.layout
