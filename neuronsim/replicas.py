@@ -103,6 +103,10 @@ def fit_many(net: Network, X: ArrayLike, T: ArrayLike, *, seeds: Iterable[int] =
     return Runs(runs, {k: replica.alone for k, replica in enumerate(replicas) if replica.alone})
 
 
+def _is_listed(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
 def _settings(fit: dict[str, Any], n: int) -> list[dict[str, Any]]:
     """The settings of each replica: lists taken apart."""
     known = [field.name for field in fields(FitSettings)]
@@ -111,7 +115,7 @@ def _settings(fit: dict[str, Any], n: int) -> list[dict[str, Any]]:
             raise SettingError(f"fit_many knows no {name!r}{suggest(name, known) or ';'} fit takes: {', '.join(known)}")
         if name in _NOT_HERE:
             raise SettingError(f"fit_many takes no {name}: {_NOT_HERE[name]}")
-    several = {k: list(v) for k, v in fit.items() if isinstance(v, list | np.ndarray) and k not in _LISTS}
+    several = {k: list(v) for k, v in fit.items() if _is_listed(v) and k not in _LISTS}
     for name, values in several.items():
         if len(values) != n:
             raise SettingError(

@@ -1,5 +1,6 @@
 """``fit_many``: each run is the one that its seed makes alone."""
 
+import dataclasses
 import warnings
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 
 import neuronsim as ns
 from neuronsim.errors import DataError, DivergenceWarning, NeuronsimError, SettingError
+from neuronsim.training.replicas import Replica, fit_replicas
+from neuronsim.training.settings import FitSettings
+from neuronsim.training.trainer import Trainer
 
 RNG = np.random.default_rng(0)
 X, T = RNG.normal(size=(60, 3)), RNG.normal(size=(60, 2))
@@ -77,6 +81,56 @@ def test_lists_go_in_step_with_seeds() -> None:
     assert [run.settings["batch_size"] for run in runs] == [1, 8, 1]
     for k, (seed, run) in enumerate(zip([0, 0, 5], runs, strict=True)):
         check_equal(net(), run, seed, epochs=3, **{name: values[k] for name, values in given.items()})
+
+
+@pytest.mark.parametrize("shuffle", [[False, True, False], [True, False, True]])
+def test_in_order_and_shuffled_side_by_side(shuffle: list[bool]) -> None:
+    runs = ns.fit_many(net(), X, T, seeds=[1, 2, 3], epochs=2, shuffle=shuffle)
+    for seed, (own, run) in enumerate(zip(shuffle, runs, strict=True), start=1):
+        check_equal(net(), run, seed, epochs=2, shuffle=own)
+
+
+def test_every_setting_of_its_own_side_by_side() -> None:
+    """Whatever may differ between two runs decides the group, or is a lane's own."""
+    others: dict[str, Any] = {
+        "loss": "huber", "reduction": "sum", "optimizer": "momentum", "learning_rate": 0.05, "batch_size": 7,
+        "epochs": 2, "shuffle": False, "weight_decay": 0.01, "clip_norm": 0.5, "clip_value": 0.01, "validation": 0.25,
+        "evaluate": True, "stop": ns.stop.TargetLoss(10.0), "momentum": 0.5, "snapshots": "auto", "threads": 1,
+        "progress": False,
+    }  # fmt: skip
+    given = {field.name for field in dataclasses.fields(FitSettings)}
+    assert set(others) == given - {"rng", "monitors", "checkpoint", "resume"}
+    replicas, expected = [], []
+    for name, value in others.items():
+        own = (
+            {"epochs": 3, "learning_rate": 0.02}
+            | ({"optimizer": "nesterov"} if name == "momentum" else {})
+            | {name: value}
+        )
+        start = net().copy()
+        start.initialise(rng=4)
+        replicas.append(Replica(start.runtime, FitSettings(rng=4, **own)))
+        expected.append(own)
+    fit_replicas(replicas, X, T, ns.Run, 1)
+    for own, replica in zip(expected, replicas, strict=True):
+        lone, run = alone(net(), 4, **own)
+        assert replica.run is not None
+        assert told(replica.run) == told(run), own
+        assert replica.runtime.graph.weights.tobytes() == lone.weights.tobytes(), own
+
+
+def test_a_ctrl_c_is_meant_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = Trainer.train
+
+    def interrupted(self: Trainer, event: Any, bar: Any) -> bool:
+        event.set()
+        return train(self, event, bar)
+
+    monkeypatch.setattr(Trainer, "train", interrupted)
+    runs = ns.fit_many(net(), X, T, seeds=range(3), epochs=4, clip_norm=1.0)
+    assert [run.status for run in runs] == ["interrupted"] * 3
+    assert [run.n_steps > 0 for run in runs] == [True, False, False]
+    assert runs[2].reason == "interrupted before its first step"
 
 
 @pytest.mark.filterwarnings("ignore::neuronsim.errors.DivergenceWarning")

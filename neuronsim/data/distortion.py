@@ -16,6 +16,11 @@ from neuronsim.errors import DataError
 
 # Images distorted together: what they take in memory is bounded.
 _TOGETHER = 4096
+# Smaller ones are no pictures, and more of them no data to train on.
+_SMALLEST, _MOST_BYTES = 4, 64e9
+
+#: What each setting may be.
+INTERVALS = {"shift": "[0, 1000]", "rotate": "[0, 180]", "elastic": "[0, 10000]", "smooth": "[0.1, 1000]"}
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,8 @@ class Distortion:
 
     def __post_init__(self) -> None:
         whole("copies", self.copies)
-        for name in ("shift", "rotate", "elastic"):
-            real(name, getattr(self, name), "[0, inf)")
-        real("smooth", self.smooth, "(0, inf)")
+        for name, interval in INTERVALS.items():
+            real(name, getattr(self, name), interval)
 
     def more(self, X: Array, rng: np.random.Generator) -> Array:
         """The images, then their copies, in X's dtype.
@@ -68,8 +72,12 @@ class Distortion:
             The samples are no square images.
         """
         side = math.isqrt(X.shape[1])
-        if X.ndim != 2 or side * side != X.shape[1] or side < 2:
-            raise DataError(f"distort is for square images, and a sample of {X.shape[1]} numbers is none")
+        if X.ndim != 2 or side * side != X.shape[1] or side < _SMALLEST:
+            least = f"of at least {_SMALLEST} × {_SMALLEST}"
+            raise DataError(f"distort is for square images {least}, and a sample of {X.shape[1]} numbers is none")
+        if (1 + self.copies) * X.nbytes > _MOST_BYTES:
+            taken = (1 + self.copies) * X.nbytes / 1e9
+            raise DataError(f"{self.copies:,} copies of {len(X):,} images would take {taken:,.0f} GB; ask for fewer")
         found = np.empty(((1 + self.copies) * len(X), X.shape[1]), X.dtype)
         found[: len(X)] = X
         for copy in range(1, 1 + self.copies):

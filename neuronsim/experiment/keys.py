@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from neuronsim import wiring
 from neuronsim.data.csvfile import read_csv
-from neuronsim.data.distortion import Distortion
+from neuronsim.data.distortion import INTERVALS, Distortion
 from neuronsim.data.sets import DATA_SETS
 from neuronsim.experiment.preparation import SCALES, TARGET_SCALES
 from neuronsim.experiment.settings import Key, keys_of
@@ -128,10 +128,14 @@ DISTORT = keys_of(
     Distortion,
     (
         Key("copies", "of each image, beside the image itself", interval="[1, inf)"),
-        Key("shift", "pixels in either direction, at most", interval="[0, inf)"),
-        Key("rotate", "degrees in either direction, at most", interval="[0, inf)"),
-        Key("elastic", "how many times a smooth field of displacements from −1 to 1 is taken", interval="[0, inf)"),
-        Key("smooth", "pixels: the deviation of the Gaussian that smooths it", interval="(0, inf)"),
+        Key("shift", "pixels in either direction, at most", interval=INTERVALS["shift"]),
+        Key("rotate", "degrees in either direction, at most", interval=INTERVALS["rotate"]),
+        Key(
+            "elastic",
+            "how many times a smooth field of displacements from −1 to 1 is taken",
+            interval=INTERVALS["elastic"],
+        ),
+        Key("smooth", "pixels: the deviation of the Gaussian that smooths it", interval=INTERVALS["smooth"]),
     ),
 )
 _SET_ARGUMENTS = (

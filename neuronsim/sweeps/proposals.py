@@ -92,7 +92,7 @@ def proposals_of(table: Mapping[str, Any]) -> Proposals | None:
             raise SettingError(f"sweep.optuna proposes the runs, and {other} would, too: leave one of them out")
     n = whole("sweep.optuna.n", given["n"])
     generation = whole("sweep.optuna.generation", given.get("generation", min(8, n)))
-    seed = whole("sweep.optuna.seed", given.get("seed", 0), 0)
+    seed = whole("sweep.optuna.seed", given.get("seed", 0), 0, 2**32 - 1)
     # by name: a file that is written anew has its keys in another order, and what is drawn depends on it
     groups = sorted((sorted(group, key=_key) for group in groups_of(table)), key=lambda group: _key(group[0]))
     return Proposals(n, generation, str(given["by"]), seed, groups)

@@ -113,6 +113,8 @@ class Sweep:
 
     def __str__(self) -> str:
         """How many runs ended how, and where they are."""
+        if not self.runs:
+            return "no run is planned yet: Optuna proposes them, a generation at a time"
         counts = Counter(run.status for run in self.runs)
         ended = ", ".join(f"{n:,} {status}" for status, n in counts.items())
         lines = [f"{counted(len(self.runs), 'run')}: {ended}"]

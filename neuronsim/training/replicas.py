@@ -46,8 +46,10 @@ def fit_replicas(
         Groups of lanes that are trained at the same time; None: as many as there are threads.
     """
     together: dict[Any, list[tuple[Replica[R], Trainer]]] = {}
+    prepared: list[tuple[Replica[R], Trainer]] = []
     for replica in replicas:
         trainer, replica.run = prepare(replica.runtime, X, T, replica.settings, result_type)
+        prepared.append((replica, trainer))
         replica.alone = _why_alone(trainer)
         if not replica.alone:
             together.setdefault(_alike(trainer), []).append((replica, trainer))
@@ -66,9 +68,14 @@ def fit_replicas(
         train = [pool.submit(_train, group, interrupted, bar.update) for group in groups]
         for done in train:
             done.result()
-    for replica in replicas:
-        if replica.alone:
-            replica.run = fit(replica.runtime, X, T, replica.settings, result_type)
+        for replica, trainer in prepared:
+            if replica.alone and interrupted.is_set():
+                trainer.run.status, trainer.run.reason = "interrupted", "interrupted before its first step"
+                finish(trainer, is_complete=False)
+            elif replica.alone:
+                replica.run = fit(replica.runtime, X, T, replica.settings, result_type)
+                if replica.run.status == "interrupted":  # by the Ctrl-C that is meant for all
+                    interrupted.set()
 
 
 def _why_alone(trainer: Trainer) -> str:
@@ -84,7 +91,7 @@ def _alike(trainer: Trainer) -> tuple[Any, ...]:
     """What replicas in one group have in common; rates may differ."""
     session = trainer.session
     settings = replace(session.settings, initial_rate=0.0, threads=None)
-    return settings, session.loss, trainer.settings.epochs, session.n_samples
+    return settings, session.loss, trainer.settings.epochs, session.n_samples, trainer.order.shuffle
 
 
 def _train(group: list[tuple[Replica[R], Trainer]], interrupted: threading.Event, tell: Callable[[int], Any]) -> None:
@@ -139,9 +146,8 @@ def _make_epoch(lanes: Replicas, trainers: list[Trainer], epoch: int) -> None:
 
 def _orders(trainers: list[Trainer], epoch: int) -> list[Array]:
     """The rows of an epoch, of every lane; one array where all come in the same order."""
-    first = trainers[0].order
-    if not first.shuffle and not len(first.held_out):
-        return [first.epoch(epoch)] * len(trainers)
+    if not any(trainer.order.shuffle or len(trainer.order.held_out) for trainer in trainers):
+        return [trainers[0].order.epoch(epoch)] * len(trainers)
     return [trainer.order.epoch(epoch) for trainer in trainers]
 
 

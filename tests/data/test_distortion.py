@@ -83,10 +83,20 @@ def test_the_same_seed_draws_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "what"), [({"copies": 0}, "copies"), ({"shift": -1.0}, "shift"), ({"smooth": 0.0}, "smooth")]
+    ("given", "what"),
+    [
+        ({"copies": 0}, "copies"),
+        ({"shift": -1.0}, "shift"),
+        ({"smooth": 0.0}, "smooth"),
+        ({"rotate": 1e308}, "rotate"),
+        ({"shift": float("inf")}, "shift"),
+    ],
 )
 def test_refused(given: dict, what: str) -> None:
     with pytest.raises(SettingError, match=what):
         Distortion(**given)
-    with pytest.raises(DataError, match="square images, and a sample of 12 numbers is none"):
-        Distortion().more(np.zeros((3, 12)), np.random.default_rng(0))
+    for n in (4, 12):
+        with pytest.raises(DataError, match=f"square images of at least 4 × 4, and a sample of {n} numbers is none"):
+            Distortion().more(np.zeros((3, n)), np.random.default_rng(0))
+    with pytest.raises(DataError, match="copies of 3 images would take"):
+        Distortion(copies=10**9).more(np.zeros((3, 16)), np.random.default_rng(0))
