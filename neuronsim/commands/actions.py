@@ -16,7 +16,7 @@ from neuronsim.commands import info as known
 from neuronsim.commands.models import Model, model_of
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
-from neuronsim.errors import FileError, NeuronsimError, SettingError, suggest
+from neuronsim.errors import FileError, SettingError, suggest
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
@@ -46,19 +46,13 @@ def new(options: argparse.Namespace) -> int:
     targets = options.targets.split(",") if options.targets else [-1]
     given = {name: getattr(options, name) for name in ("features", "classes", "delimiter")}
     given["header"] = _header(options)
-    if options.header is None and (Path(options.data).suffix or Path(options.data).is_file()):
-        _say_what_stands_first(options)
-    experiment.new(options.file, options.data, options.wiring, targets=targets, **given)
+    samples = experiment.new(options.file, options.data, options.wiring, targets=targets, **given)
+    names = (*samples.features, *samples.targets)
+    is_unnamed = all(name[:1] == "c" and name[1:].isdecimal() for name in names)
+    if is_unnamed and options.header is None:  # a first line of numbers may be names all the same, such as years
+        say(f"note: the first line of {options.data} holds numbers, and is taken as data; --header yes: as names")
     show({"experiment": options.file} if options.json else f"{options.file}\nneuronsim run {options.file}")
     return OK
-
-
-def _say_what_stands_first(options: argparse.Namespace) -> None:
-    """A first line of numbers may be names all the same, such as years."""
-    with suppress(NeuronsimError):
-        names = read_csv(options.data, delimiter=options.delimiter, features=[0]).features
-        if names == ("c0",):
-            say(f"note: the first line of {options.data} holds numbers, and is taken as data; --header yes: as names")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -175,13 +169,11 @@ def report(options: argparse.Namespace) -> int:
     file = given / "experiment.toml" if is_directory else given
     plan = experiment.read(file, options.overrides, seed=options.seed)
     page = Path(options.output) if options.output else _page_of(given)
-    if options.output or not is_directory:
+    as_it_was = is_directory and not options.overrides and options.seed is None
+    if options.output or not as_it_was:  # else it is the page of the run that is there
         _claim(page, options, file)
     net, run = experiment.again(plan)
     kept = given / "network.safetensors"
-    as_it_was = is_directory and not options.overrides and options.seed is None
-    if not as_it_was and not options.output and is_directory:
-        _claim(page, options)  # it may be the page of the run that is there
     if as_it_was and kept.exists() and not _same_parameters(net, kept):
         if not options.output:
             _claim(page, options)

@@ -1,6 +1,5 @@
 """A network as a command names it: a file; or the directory of a run, which knows how its table is scaled."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from neuronsim.data.columns import Columns
 from neuronsim.errors import FileError, SettingError
 from neuronsim.network import Network
 from neuronsim.storage import load
-from neuronsim.storage.runs import load_run
+from neuronsim.storage.runs import load_run, read_columns
 
 _SHOWN = 8
 
@@ -83,6 +82,7 @@ def model_of(path: str) -> Model:
 def _is_of_a_scaled_table(folder: Path) -> bool:
     """Whether a directory is of a run whose samples were scaled."""
     try:
-        return Columns.of_dict(json.loads((folder / "checkpoint" / "columns.json").read_text(encoding="utf-8"))).scales
-    except (OSError, ValueError, FileError):
+        columns = read_columns(folder)
+    except FileError:
         return False
+    return columns is not None and columns.scales

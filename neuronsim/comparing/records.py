@@ -5,7 +5,6 @@ import hashlib
 import json
 import math
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,10 +150,7 @@ def _of_directory(path: Path) -> Iterator[Record]:
 
 
 def _of_run_directory(path: Path) -> Record:
-    try:
-        tables = tomllib.loads((path / "experiment.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise FileError(f"{path / 'experiment.toml'} cannot be read: {problem}") from None
+    tables = read_tables(path / "experiment.toml")
     history = read_history(path / "history.csv")
     network = path / "network.safetensors"
     bits = digest(network) if network.exists() else ""

@@ -1,16 +1,18 @@
 """Sessions of one wiring side by side, a lane of one kernel each: every one as it would be alone, bit for bit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from neuronsim.basics.arrays import Array, Marks
 from neuronsim.engine.session import Session
-from neuronsim.engine.workspace import aligned, aligned_zeros, make_samples
+from neuronsim.engine.workspace import aligned_zeros, make_samples
 from neuronsim.kernels import codes
 from neuronsim.kernels.arguments import Learning, Parameters, Span, Workspace
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
-from neuronsim.kernels.replicas.steps import GATHERED, train_replicas
+from neuronsim.kernels.replicas.forward import GATHERED
+from neuronsim.kernels.replicas.steps import train_replicas
 from neuronsim.kernels.replicas.tiny import train_tiny_replicas
 
 
@@ -76,7 +78,7 @@ class Replicas:
         shared = all(order is orders[0] for order in orders)
         order = orders[0] if shared else np.concatenate([*orders, *rest])
         samples = make_samples(*self._data, order, self._dtype)
-        span = Span(first_step, self._filled(np.stack(rates, axis=1), self._dtype), self._sums)
+        span = Span(first_step, self._filled(rates), self._sums)
         wiring, learning, work, task = self.wiring, self.learning, self.work, self.task
         if wiring.tiny and task.batch == 1 and task.fused and task.loss == codes.HALF_SQUARED:
             train_tiny_replicas(wiring, learning.parameters, work, samples, span, n_places, n_steps)
@@ -105,18 +107,14 @@ class Replicas:
     def _lanes(self, kind: str) -> Parameters:
         """The sessions' arrays, element by element side by side; lanes beyond the last repeat it."""
         kinds = [getattr(session.learning, kind) for session in self.sessions]
-        stacked = (self._filled(np.stack(arrays, axis=1), self._dtype) for arrays in zip(*kinds, strict=True))
-        return Parameters(*(aligned(values) for values in stacked))
+        return Parameters(*(self._filled(arrays) for arrays in zip(*kinds, strict=True)))
 
-    def _filled(self, columns: Array, dtype: np.dtype) -> Array:
-        """Columns of each session as lanes, row behind row."""
-        n = columns.shape[1]
-        if n == self.width and columns.flags.c_contiguous and columns.dtype == dtype:
-            return columns.reshape(-1)
-        lanes = np.empty(len(columns) * self.width, dtype)
-        table = lanes.reshape(-1, self.width)
-        table[:, :n] = columns
-        table[:, n:] = columns[:, -1:]
+    def _filled(self, columns: Sequence[Array]) -> Array:
+        """Columns of each session as lanes, row behind row, aligned."""
+        lanes = aligned_zeros(len(columns[0]) * self.width, self._dtype)
+        table, n = lanes.reshape(-1, self.width), len(columns)
+        table[:, :n] = np.stack(columns, axis=1)
+        table[:, n:] = table[:, n - 1 : n]
         return lanes
 
     def _workspace(self) -> Workspace:
@@ -124,34 +122,10 @@ class Replicas:
         wiring, width, batch = self.wiring, self.width, self.task.batch
         stride = batch * width
         n, n_outputs = len(wiring.is_input), len(wiring.outputs)
-        sizes: Iterator[int] = iter(
-            [n * stride] * 4
-            + [max(n_outputs, 1) * stride] * 2
-            + [len(wiring.prelus) * stride, stride]
-            + [(len(wiring.inputs) + n_outputs) * (batch + GATHERED) * width, width * width]
-        )
-        y, z, delta, derivatives, loss_delta, target, slope_terms, losses, rows, scratch = (
-            aligned_zeros(size, self._dtype) for size in sizes
-        )
-        none, no_places = np.empty(0, self._dtype), np.empty(0, np.int64)
-        return Workspace(
-            stride=stride,
-            pitch=0,
-            y=y,
-            z=z,
-            delta=delta,
-            loss_delta=loss_delta,
-            target=target,
-            slope_terms=slope_terms,
-            losses=losses,
-            row_pitch=0,
-            rows=rows,
-            starts=no_places,
-            places=no_places,
-            changes=none,
-            derivatives=derivatives,
-            scratch=scratch,
-            thread_inputs=none,
-            thread_row_pitch=0,
-            thread_rows=none,
-        )
+        sizes = dict.fromkeys(("y", "z", "delta", "derivatives"), n * stride)
+        sizes |= dict.fromkeys(("loss_delta", "target"), n_outputs * stride)
+        sizes |= {"slope_terms": len(wiring.prelus) * stride, "losses": stride, "scratch": width * width}
+        sizes["rows"] = (len(wiring.inputs) + n_outputs) * (batch + GATHERED) * width
+        buffers: dict[str, Any] = {name: aligned_zeros(size, self._dtype) for name, size in sizes.items()}
+        # the others are what a lone session works with, and not used here
+        return self.sessions[0].work._replace(stride=stride, pitch=0, **buffers)

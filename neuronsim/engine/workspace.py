@@ -85,13 +85,6 @@ def aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
     return values[begin : begin + n]
 
 
-def aligned(values: Array) -> Array:
-    """A copy that begins a cache line."""
-    copied = aligned_zeros(len(values), values.dtype)
-    copied[:] = values
-    return copied
-
-
 @dataclass(frozen=True, eq=False)
 class BlockSignals:
     """Samples that have run through the network together: what the buffers hold of them, until the next block runs.

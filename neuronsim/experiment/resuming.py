@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from neuronsim.errors import FileError, SettingError
-from neuronsim.experiment.file import Experiment
+from neuronsim.errors import SettingError
+from neuronsim.experiment.file import Experiment, read_tables
 from neuronsim.experiment.tomltext import flat, toml_text
 
 # More epochs make the same run longer; the others decide no bit, and data that moved are known by their digest.
@@ -32,12 +32,9 @@ def as_begun(experiment: Experiment, directory: Path, as_run: dict[str, Any]) ->
     """
     begun = directory / "checkpoint" / "experiment.toml"  # a run that replaces another one writes its own at the end
     path = begun if begun.exists() else directory / "experiment.toml"
-    try:
-        before = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return experiment  # a checkpoint alone; it knows its seed and its optimiser
-    except (OSError, ValueError) as problem:
-        raise FileError(f"{path} cannot be read: {problem}") from None
+    before = read_tables(path)
     if experiment.is_seed_drawn and isinstance(before.get("seed"), int):
         experiment = replace(experiment, settings=experiment.settings | {"seed": before["seed"]})
         as_run = as_run | {"seed": before["seed"]}

@@ -38,7 +38,7 @@ def new(
     classes: bool = False,
     delimiter: str = ",",
     header: bool | None = None,
-) -> None:
+) -> Dataset:
     """Write an experiment file that runs as it is; a file that is there is left as it is.
 
     Parameters
@@ -59,6 +59,11 @@ def new(
         The character between the cells of the CSV file.
     header : bool or None
         Whether its first line holds names; None: it does if none of its cells is a number.
+
+    Returns
+    -------
+    Dataset
+        The samples that it is for.
 
     Raises
     ------
@@ -90,6 +95,7 @@ def new(
             file.write(text)
     except FileExistsError:
         raise FileError(f"{path} is there already; give another name, or move it away") from None
+    return samples
 
 
 def template(name: str, samples: Dataset, source: Mapping[str, Any], wiring: str) -> str:

@@ -31,19 +31,20 @@ def trained_together(experiments: Sequence[Experiment]) -> list[Trained | None]:
     groups: dict[tuple[bytes, ...], list[tuple[int, Ready]]] = {}
     for k, experiment in enumerate(experiments):
         try:
+            if experiment.monitor() is not None or experiment.build_network().n_edges > MOST_EDGES:
+                continue  # before its data are read
             one = ready(experiment)
         except NeuronsimError:  # which it will say itself
             continue
-        if one.net.n_edges <= MOST_EDGES and not one.arguments["monitors"]:
-            groups.setdefault((*_wiring(one.net.graph), *map(fingerprint, one.prepared.data)), []).append((k, one))
+        groups.setdefault((*_wiring(one.net.graph), *map(fingerprint, one.prepared.data)), []).append((k, one))
     for members in groups.values():
         if len(members) > 1:
-            for k, trained in _trained([(experiments[k], one) for k, one in members], [k for k, _ in members]):
+            for (k, _), trained in zip(members, _trained([(experiments[k], one) for k, one in members]), strict=True):
                 found[k] = trained
     return found
 
 
-def _trained(members: list[tuple[Experiment, Ready]], places: list[int]) -> list[tuple[int, Trained]]:
+def _trained(members: list[tuple[Experiment, Ready]]) -> list[Trained | None]:
     """A group, on one thread: others train beside it."""
     began = time.perf_counter()
     replicas: list[Replica[Run]] = [
@@ -51,14 +52,15 @@ def _trained(members: list[tuple[Experiment, Ready]], places: list[int]) -> list
     ]
     X, T = members[0][1].prepared.data
     try:
-        fit_replicas(replicas, X, T, Run, 1)
+        fit_replicas(replicas, X, T, Run, n_threads=1, alone_too=False)
     except NeuronsimError:  # of one of them
-        return []
+        return [None] * len(members)
     seconds = (time.perf_counter() - began) / len(members)
     return [
-        (k, (one.net, replica.run, outcome_of(experiment, one.net, one.prepared, replica.run, seconds, "")))
-        for k, (experiment, one), replica in zip(places, members, replicas, strict=True)
-        if replica.run is not None and not replica.alone
+        None
+        if replica.run is None or replica.alone
+        else (one.net, replica.run, outcome_of(experiment, one.net, one.prepared, replica.run, seconds, ""))
+        for (experiment, one), replica in zip(members, replicas, strict=True)
     ]
 
 

@@ -136,7 +136,7 @@ def load_run(directory: str | os.PathLike[str], *, data: tuple[ArrayLike, ArrayL
         if run.recording is None:  # else it knows its network
             place = given if (given / "network.safetensors").exists() else folder
             run.trained = network_of(binary.read(place / "network.safetensors"))
-        run.columns = _columns(given)
+        run.columns = read_columns(given)
         return run
     except (FileError, DataError):
         raise
@@ -227,8 +227,18 @@ def _newest(folder: Path) -> Path:
     return max(places, key=lambda place: (place / "run.json").stat().st_mtime_ns)
 
 
-def _columns(folder: Path) -> Columns | None:
-    """What is known of the table."""
+def read_columns(folder: Path) -> Columns | None:
+    """What a run's directory knows of its table; None where there is nothing.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    FileError
+        It can't be read.
+    """
     paths = (folder / "columns.json", folder / "checkpoint" / "columns.json")
     path = next((path for path in paths if path.exists()), None)
     if path is None:

@@ -168,10 +168,12 @@ def _searched(
     """Make what Optuna proposes; the runs of the table, and why it stopped, or ""."""
     store = coordinator.store
 
+    planned: list[Job] = []
+
     def extended(values: list[dict[str, Any]]) -> list[Job]:
-        jobs = [plan([row])[0][0] for row in values]
-        store.write_plan(described, [job.id for job in jobs], values, grows=True)
-        return jobs
+        planned.extend(plan([row])[0][0] for row in values[len(planned) :])
+        store.write_plan(described, [job.id for job in planned], values, grows=True)
+        return planned
 
     def make(jobs: list[Job]) -> str:
         each = list({job.id: job for job in jobs}.values())  # the same run may be proposed twice

@@ -157,10 +157,10 @@ def prepare(
     session = Session(engine, x, t, loss, _session_settings(settings, order.n_samples), trained)
     if before is not None:
         before.check(session, order)
-        if isinstance(earlier, RunResult) and earlier.recording is not None:
-            earlier.recording.check_same(x, t)
-        if kept is None:
+        if kept is None:  # else it was read with these data, and has its own parameters
             before.check_parameters(runtime.graph)
+            if earlier.recording is not None:
+                earlier.recording.check_same(x, t)
         before.hand_over(session)
     schedule, most_bytes = settings.learning_rate, settings.snapshots
     if keeper is not None:  # which keeps the start, too

@@ -32,7 +32,12 @@ class Replica(Generic[R]):
 
 
 def fit_replicas(
-    replicas: Sequence[Replica[R]], X: ArrayLike, T: ArrayLike, result_type: type[R], n_threads: int | None = None
+    replicas: Sequence[Replica[R]],
+    X: ArrayLike,
+    T: ArrayLike,
+    result_type: type[R],
+    n_threads: int | None = None,
+    alone_too: bool = True,
 ) -> None:
     """Fit each as `fit` would, bit for bit, as many at a time as there are lanes.
 
@@ -44,6 +49,8 @@ def fit_replicas(
     result_type : type
     n_threads : int or None
         Groups of lanes that are trained at the same time; None: as many as there are threads.
+    alone_too : bool
+        Whether those that can't be lanes are fitted as well; else they are left as they were.
     """
     together: dict[Any, list[tuple[Replica[R], Trainer]]] = {}
     prepared: list[tuple[Replica[R], Trainer]] = []
@@ -68,7 +75,7 @@ def fit_replicas(
         train = [pool.submit(_train, group, interrupted, bar.update) for group in groups]
         for done in train:
             done.result()
-        for replica, trainer in prepared:
+        for replica, trainer in prepared if alone_too else ():
             if replica.alone and interrupted.is_set():
                 trainer.run.status, trainer.run.reason = "interrupted", "interrupted before its first step"
                 finish(trainer, is_complete=False)

@@ -147,21 +147,24 @@ class Recording:
 
     def check_same(self, X: Array, T: Array) -> None:
         """Raise DataError if these are not the X and T of the run, for a run that is to go on from it."""
-        for name, values, before in zip("XT", (X, T), self.fingerprints, strict=True):
-            if fingerprint(values) != before:
-                raise DataError(
-                    f"resume: {name} is not what the run was trained on, and a run is of one set of data; "
-                    "to train this network on other data, call fit without resume"
-                )
+        if name := self._other(X, T):
+            raise DataError(
+                f"resume: {name} is not what the run was trained on, and a run is of one set of data; "
+                "to train this network on other data, call fit without resume"
+            )
 
     def check_data(self) -> None:
         """Raise DataError if X or T are no longer what they were."""
-        for name, values, before in zip("XT", (self.X, self.T), self.fingerprints, strict=True):
-            if fingerprint(values) != before:
-                raise DataError(
-                    f"{name} has changed since the run, which refers to it: its steps can't be made again; "
-                    f"to change {name} later, hand fit a copy, {name}.copy()"
-                )
+        if name := self._other(self.X, self.T):
+            raise DataError(
+                f"{name} has changed since the run, which refers to it: its steps can't be made again; "
+                f"to change {name} later, hand fit a copy, {name}.copy()"
+            )
+
+    def _other(self, X: Array, T: Array) -> str:
+        """Which of the two is not what it was when the run began; "" if both are."""
+        pairs = zip("XT", (X, T), self.fingerprints, strict=True)
+        return next((name for name, values, before in pairs if fingerprint(values) != before), "")
 
 
 def refusal(most_bytes: int, state: State) -> str:

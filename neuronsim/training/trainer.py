@@ -100,8 +100,9 @@ class Trainer:
             before = [values.copy() for values in self.engine.parameters] if self.asks_how_far else None
             if not self._train_epoch(epoch, interrupted, bar):
                 return False
+            was_ended = self.run.status != "finished"  # by what ended its last step, and no rule
             goes_on = self.end_epoch(epoch, before)
-            if self.run.status not in ("finished", "stopped"):
+            if was_ended:
                 return False
             self._show(bar, epoch)
             if not goes_on:

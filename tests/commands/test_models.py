@@ -119,6 +119,20 @@ def test_never_over_what_is_read(folder: Path, capsys: pytest.CaptureFixture[str
         assert Path(arguments[-1]).read_bytes() == before
 
 
+def test_a_first_line_of_numbers_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("years.csv").write_text("2019,2020,2021\n1,2,3\n2,3,5\n3,4,6\n")
+    assert cli.main(["new", "a.toml", "--data", "years.csv"]) == 0
+    assert "the first line of years.csv holds numbers, and is taken as data" in capsys.readouterr().err
+    for arguments in (
+        ["--data", "years.csv", "--header", "yes"],
+        ["--data", "homes.csv", "--features", "rooms,area", "--classes", "--targets", "kind"],
+        [],
+    ):
+        Path("b.toml").unlink(missing_ok=True)
+        assert cli.main(["new", "b.toml", *arguments]) == 0
+        assert capsys.readouterr().err == ""
+
+
 def test_advice_of_predict_is_for_the_cell(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("new.csv").write_text("area;rooms\n70,5;2\n")
     assert cli.main(["predict", "kinds", "new.csv", "--delimiter", ";"]) == 3

@@ -428,3 +428,20 @@ def test_one_of_a_kind_is_said_in_the_singular() -> None:
     run = net.fit([[1.0]], [[1.0]], epochs=1)
     assert run.reason == "1 epoch done"
     assert repr(run).startswith("<Run finished: 1 epoch, 1 step, loss")
+
+
+def test_what_an_alarm_ends_with_an_epoch_is_no_stop_of_a_rule():
+    """The parameters stay those at which it fired, whatever epoch was the best."""
+    net = ns.wiring.layered([1, 1], output="identity", rng=0)
+    run = net.fit(
+        [[0.0]],
+        [10.0],
+        epochs=50,
+        learning_rate=0.05,
+        validation=([[0.0]], [0.0]),  # worse with every step
+        stop=ns.stop.Plateau(40, monitor="val_loss", restore_best=True),
+        monitors=ns.Alarm("b > 1.5", stop=True),
+    )
+    assert (run.status, run.restored) == ("stopped", None)
+    assert net.biases[1] > 1.5
+    assert run.n_epochs == run.n_steps > 1

@@ -91,6 +91,18 @@ def finish_delta(wiring: Wiring, parameters: Parameters, work: Workspace, neuron
 
 
 @inlined
+def finish_bundle(
+    wiring: Wiring, parameters: Parameters, work: Workspace, bundle: int, n: int, online: bool
+) -> tuple[int, int]:
+    """The same for a bundle's neurons, which send nothing to each other; the first one, and the one behind the last."""
+    first = peek(wiring.bundle_first, bundle)
+    end = first + peek(wiring.bundle_size, bundle)
+    for neuron in range(first, end):
+        finish_delta(wiring, parameters, work, neuron, n, online)
+    return first, end
+
+
+@inlined
 def push(wiring: Wiring, weights: Array, work: Workspace, neuron: int, skipped: int, n: int) -> None:
     """acc[source] += w·δ for a neuron's edges but the first ``skipped``."""
     width, stride, delta = lane_count(weights), work.stride, work.delta
@@ -104,10 +116,8 @@ def push(wiring: Wiring, weights: Array, work: Workspace, neuron: int, skipped: 
 def backward(wiring: Wiring, parameters: Parameters, work: Workspace, n: int, online: bool) -> None:
     """``n`` samples of each replica back through every bundle, in reverse order."""
     for b in range(wiring.bundle_first.size - 1, -1, -1):
-        first, size = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b)
+        first, end = finish_bundle(wiring, parameters, work, b, n, online)
         skipped = peek(wiring.n_leading_sources, b)
-        for neuron in range(first, first + size):
-            finish_delta(wiring, parameters, work, neuron, n, online)
         if wiring.bundle_pushes[b]:
-            for neuron in range(first, first + size):
+            for neuron in range(first, end):
                 push(wiring, parameters.weights, work, neuron, skipped, n)

@@ -10,6 +10,9 @@ from neuronsim.kernels.lanes import lane_count, load, peek, poke, splat, store
 from neuronsim.kernels.online.steps import SHORT
 from neuronsim.kernels.replicas.sums import in_lanes, in_order
 
+#: Samples that are gathered together: a vector read where numbers have just been written has to wait for them.
+GATHERED = 16
+
 
 @inlined
 def gather(wiring: Wiring, work: Workspace, samples: Samples, place: int, n: int, pitch: int) -> None:

@@ -8,13 +8,10 @@ other in a neuron's row. Each replica gets, bit for bit, what it would have got 
 from neuronsim.kernels.arguments import Array, Learning, Rule, Samples, Span, Task, Trained, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import Lanes, filled, fma, lane_count, load, peek, poke, select, store
-from neuronsim.kernels.replicas.backward import backward, finish_delta, push, start_deltas
-from neuronsim.kernels.replicas.forward import forward, gather, take
+from neuronsim.kernels.replicas.backward import backward, finish_bundle, push, start_deltas
+from neuronsim.kernels.replicas.forward import GATHERED, forward, gather, take
 from neuronsim.kernels.replicas.sums import products_in_lanes, products_in_order, terms_in_lanes
 from neuronsim.kernels.update import CLIP, SCALE, begin_step, change_lanes, without_decay
-
-#: Samples that are gathered together: a vector read where numbers have just been written has to wait for them.
-GATHERED = 16
 
 
 @inlined
@@ -65,10 +62,9 @@ def descend_online(wiring: Wiring, learning: Learning, work: Workspace, rate: La
     parameters, y, delta, stride = learning.parameters, work.y, work.delta, work.stride
     weights, biases, width = parameters.weights, parameters.biases, lane_count(work.y)
     for b in range(wiring.bundle_first.size - 1, -1, -1):
-        first, size, pushes = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b), wiring.bundle_pushes[b]
-        for neuron in range(first, first + size):
-            finish_delta(wiring, parameters, work, neuron, 1, True)
-        for neuron in range(first, first + size):
+        pushes = wiring.bundle_pushes[b]
+        first, end = finish_bundle(wiring, parameters, work, b, 1, True)
+        for neuron in range(first, end):
             d = load(delta, neuron * stride)
             change = -(rate * d)
             for e in range(peek(wiring.row_start, neuron), peek(wiring.row_start, neuron + 1)):
@@ -84,10 +80,9 @@ def learn_online(wiring: Wiring, learning: Learning, work: Workspace, rate: Lane
     """Any rule, a sample a step: ∂L/∂w = δ·y."""
     parameters, y, delta, stride = learning.parameters, work.y, work.delta, work.stride
     for b in range(wiring.bundle_first.size - 1, -1, -1):
-        first, size, pushes = peek(wiring.bundle_first, b), peek(wiring.bundle_size, b), wiring.bundle_pushes[b]
-        for neuron in range(first, first + size):
-            finish_delta(wiring, parameters, work, neuron, 1, True)
-        for neuron in range(first, first + size):
+        pushes = wiring.bundle_pushes[b]
+        first, end = finish_bundle(wiring, parameters, work, b, 1, True)
+        for neuron in range(first, end):
             d = load(delta, neuron * stride)
             if pushes:
                 push(wiring, parameters.weights, work, neuron, 0, 1)
@@ -155,14 +150,8 @@ def train_replicas(
     for s in range(n_steps):
         position = (span.first_step + s) * task.batch
         if s % together == 0:
-            gather(
-                wiring,
-                work,
-                samples,
-                position,
-                min(task.batch * min(together, n_steps - s), n_places - position),
-                pitch,
-            )
+            n = min(task.batch * min(together, n_steps - s), n_places - position)
+            gather(wiring, work, samples, position, n, pitch)
         n = min(task.batch, n_places - position)
         take(wiring, work, n, s % together * task.batch * room)
         begin_step(learning, 0.0)

@@ -7,10 +7,7 @@ from neuronsim.kernels.activations import common
 from neuronsim.kernels.arguments import Parameters, Samples, Span, Wiring, Workspace
 from neuronsim.kernels.jit import inlined, kernel
 from neuronsim.kernels.lanes import Lanes, filled, fma, lane_count, load, peek, poke, store
-from neuronsim.kernels.replicas.forward import gather
-
-#: Steps whose samples are gathered together.
-STEPS = 16
+from neuronsim.kernels.replicas.forward import GATHERED, gather
 
 
 @inlined
@@ -87,9 +84,9 @@ def train_tiny_replicas(
     for i in range(n_inputs):
         store(work.derivatives, peek(wiring.inputs, i) * width, filled(zero, 1.0))
     for s in range(n_steps):
-        if s % STEPS == 0:
-            gather(wiring, work, samples, span.first_step + s, min(STEPS, n_steps - s), pitch)
-        at = s % STEPS * room
+        if s % GATHERED == 0:
+            gather(wiring, work, samples, span.first_step + s, min(GATHERED, n_steps - s), pitch)
+        at = s % GATHERED * room
         for j in range(n_inputs):
             store(work.y, peek(wiring.inputs, j) * width, load(work.rows, at + j * width))
         for i in range(wiring.cleared.size):
