@@ -93,6 +93,8 @@ def fit_many(net: Network, X: ArrayLike, T: ArrayLike, *, seeds: Iterable[int] =
     if not isinstance(seeds, Iterable) or isinstance(seeds, str):
         raise SettingError(f"seeds={seeds!r}: several are needed, as in range(16)")
     listed = [whole("seeds", seed, 0) for seed in seeds]
+    if not listed:
+        raise SettingError("seeds is empty: at least one is needed, as in range(16)")
     replicas: list[Replica[Run]] = []
     for seed, settings in zip(listed, _settings(fit, len(listed)), strict=True):
         own = net.copy()

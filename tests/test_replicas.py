@@ -174,6 +174,7 @@ def test_compared_as_repetitions() -> None:
         ({"learning_rate": -1.0}, "the learning rate is -1.0"),
         ({"seeds": 3}, "seeds=3: several are needed"),
         ({"seeds": [1.5]}, "seeds"),
+        ({"seeds": []}, "seeds is empty: at least one is needed"),
     ],
 )
 def test_refused(given: dict[str, Any], message: str) -> None:
