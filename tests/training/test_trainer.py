@@ -135,6 +135,7 @@ class TestStopping:
 @pytest.fixture
 def control_c() -> Iterator[Callable[[], None]]:
     """Presses Ctrl-C a moment after a fit has begun to listen."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever these tests were started from
     earlier = signal.getsignal(signal.SIGINT)
 
     def press() -> None:
@@ -154,6 +155,7 @@ def control_c() -> Iterator[Callable[[], None]]:
     for thread in threads:
         thread.join()
     assert signal.getsignal(signal.SIGINT) is earlier
+    signal.signal(signal.SIGINT, found)
 
 
 class TestInterrupts:
