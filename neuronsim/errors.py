@@ -4,7 +4,7 @@
 
     NeuronsimError
     ├── WiringError (ValueError)          a graph that cannot be: duplicate edge, self-loop, no outputs
-    │   └── CycleError                    neurons that feed each other in a circle
+    │   └── CycleError                    neurons that feed each other within a step
     ├── UnknownNameError (KeyError)       no such neuron, id, pattern or edge
     ├── DataError (ValueError)            X, T, labels that cannot be used
     ├── SettingError (ValueError)         an argument that is not allowed: rate, loss, activation, ...
@@ -98,7 +98,7 @@ class WiringError(NeuronsimError, ValueError):
 
 
 class CycleError(WiringError):
-    """Neurons feed each other in a circle; the message names the whole cycle."""
+    """Neurons feed each other in a circle without delay; the message names the whole cycle."""
 
 
 class UnknownNameError(NeuronsimError, KeyError):

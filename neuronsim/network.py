@@ -122,6 +122,8 @@ class Network:
         bias: float | None = None,
         weight: ArrayLike | None = None,
         slope: float = INITIAL_SLOPE,
+        leak: float | None = None,
+        leak_of: str = "output",
         b: float | None = None,
         w: ArrayLike | None = None,
     ) -> None:
@@ -133,7 +135,8 @@ class Network:
             Any non-empty str without ``* ? [ ]``.
         sources : dict or Selection, optional
             The neurons it listens to: a dict to their weights (None: drawn when needed), or names, ids,
-            globs, lists or arrays of them.
+            globs, lists or arrays of them. A pair (source, delay), such as ``("h1", 1)``, is heard so many steps
+            later; with a delay of 1 or more it may be the new neuron itself.
         activation : str
             A name from `neuronsim.formulas.activations`.
         bias : float, optional
@@ -142,6 +145,12 @@ class Network:
             For sources that are not a dict: one weight for all, or an array of one each.
         slope : float
             The slope of prelu.
+        leak : float, optional
+            α, above 0 and at most 1: the neuron keeps 1 − α of what it had a step before. dt / τ; or 1 − exp(−dt / τ)
+            for the exact step.
+        leak_of : {"output", "potential"}
+            What it keeps: its output, y(t) = (1 − α)·y(t−1) + α·f(z); or its potential, v(t) = (1 − α)·v(t−1) + α·z,
+            and y = f(v).
         b, w : optional
             Short for ``bias`` and ``weight``.
 
@@ -158,11 +167,19 @@ class Network:
             activation=activation,
             bias=either("bias", bias, "b", b, 0.0),
             slope=slope,
+            leak=leak,
+            leak_of=leak_of,
         )
         self.runtime.forget()
 
     def connect(
-        self, source: Selection, sink: Selection, weight: ArrayLike | None = None, *, w: ArrayLike | None = None
+        self,
+        source: Selection,
+        sink: Selection,
+        weight: ArrayLike | None = None,
+        *,
+        w: ArrayLike | None = None,
+        delay: ArrayLike = 0,
     ) -> None:
         """Add edges.
 
@@ -173,31 +190,35 @@ class Network:
             A glob means each neuron that matches with each at the other end.
         weight, w : float or array (n_edges,), optional
             One number, or one for each edge; drawn when needed unless given.
+        delay : int or array (n_edges,)
+            How many steps later the sink hears the source, 0 to 65,535. Edges of different delays may run in parallel.
 
         Raises
         ------
         WiringError
-            For an edge that is there already or given twice, a self-loop, or an edge into an input.
+            For an edge that is there already or given twice, a self-loop without delay, or an edge into an input.
         UnknownNameError
             For a neuron that is not there.
         """
-        self.graph.connect(source, sink, either("weight", weight, "w", w))
+        self.graph.connect(source, sink, either("weight", weight, "w", w), delay)
         self.runtime.forget()
 
-    def disconnect(self, source: Selection, sink: Selection) -> None:
+    def disconnect(self, source: Selection, sink: Selection, *, delay: int | None = None) -> None:
         """Remove edges, which must exist; with a glob at an end, those that exist.
 
         Parameters
         ----------
         source, sink : str, int, or list of those
             Names, ids, globs such as "h*", or lists of them.
+        delay : int, optional
+            Remove the edges of this delay alone; None: of every delay.
 
         Raises
         ------
         UnknownNameError, WiringError
             For a neuron or an edge that is not there; nothing is removed then.
         """
-        self.graph.disconnect(source, sink)
+        self.graph.disconnect(source, sink, delay)
         self.runtime.forget()
 
     def remove_neuron(self, neuron: Selection) -> None:
@@ -234,25 +255,42 @@ class Network:
         self.graph.set_outputs(self.graph.all_ids(neurons))
         self.runtime.forget()
 
-    def freeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
+    def freeze(
+        self,
+        *neurons: Selection,
+        edges: Iterable[Any] = (),
+        biases: bool = False,
+        leaks: Selection = (),
+        initial: Selection = (),
+    ) -> None:
         """Keep parameters as they are in training, bit for bit.
 
         Parameters
         ----------
         *neurons : Selection
-            Names, ids or globs: neurons whose biases, slopes and incoming weights freeze.
+            Names, ids or globs: neurons whose biases, slopes, incoming weights, leaks and initial states freeze.
         edges : list of pairs
-            Pairs (source, sink) whose weights freeze.
+            Pairs (source, sink), or (source, sink, delay), whose weights freeze.
         biases : bool
             True: the bias of every neuron.
+        leaks, initial : Selection
+            Neurons whose leaks, or whose initial states alone freeze, after an ``unfreeze`` of them.
         """
-        pairs = edge_pairs(edges)
-        if not (neurons or biases or pairs):
+        pairs, (leaky, started) = edge_pairs(edges), self.graph.chosen_memory(leaks, initial)
+        if not (neurons or biases or pairs or len(leaky) or len(started)):
             raise SettingError('freeze what? freeze("h*"), freeze(edges=[("i1", "h1")]) or freeze(biases=True)')
         self.graph.freeze(self.graph.all_ids(neurons), self.graph.edge_positions(pairs), biases)
+        self.graph.learn_memory(leaky, started, on=False)
 
-    def unfreeze(self, *neurons: Selection, edges: Iterable[Any] = (), biases: bool = False) -> None:
-        """Let parameters learn again, at the rate they had; without arguments, all of them.
+    def unfreeze(
+        self,
+        *neurons: Selection,
+        edges: Iterable[Any] = (),
+        biases: bool = False,
+        leaks: Selection = (),
+        initial: Selection = (),
+    ) -> None:
+        """Let parameters learn again, at the rate they had; without arguments, all but leaks and initial states.
 
         Parameters
         ----------
@@ -262,11 +300,15 @@ class Network:
             Their weights.
         biases : bool
             All biases.
+        leaks, initial : Selection
+            Neurons whose leaks, or whose initial states learn: these are frozen unless asked for.
         """
         pairs, chosen = edge_pairs(edges), self.graph.all_ids(neurons)
-        if not (neurons or biases or pairs):
+        leaky, started = self.graph.chosen_memory(leaks, initial)
+        if not (neurons or biases or pairs or len(leaky) or len(started)):
             chosen = np.flatnonzero(~self.graph.is_input)
         self.graph.freeze(chosen, self.graph.edge_positions(pairs), biases, on=False)
+        self.graph.learn_memory(leaky, started, on=True)
 
     def scale_rate(self, what: Selection | tuple[Any, Any], factor: float) -> None:
         """Multiply the learning rate of a neuron's bias, slope and incoming weights, or of an edge.
@@ -274,7 +316,7 @@ class Network:
         Parameters
         ----------
         what : Selection or pair
-            A name, id, glob, or list of them; or a tuple (source, sink) for an edge.
+            A name, id, glob, or list of them; or a tuple (source, sink), or (source, sink, delay), for an edge.
         factor : float
             0 or more; factors given one after the other multiply.
         """
@@ -291,7 +333,7 @@ class Network:
         return self.copy()
 
     def initialise(self, rng: RandomSource = None) -> None:
-        """Start anew: all weights drawn again, frozen ones too, biases 0, slopes 0.25.
+        """Start anew: all weights drawn again, frozen ones too, biases 0, slopes 0.25; leaks and initial states stay.
 
         Parameters
         ----------
@@ -303,16 +345,16 @@ class Network:
     # ── look ──
 
     @overload
-    def __getitem__(self, what: tuple[Any, Any]) -> Edge: ...
+    def __getitem__(self, what: tuple[Any, Any] | tuple[Any, Any, int]) -> Edge: ...
     @overload
     def __getitem__(self, what: str | int | np.integer) -> Neuron: ...
     def __getitem__(self, what: Any) -> Neuron | Edge:
-        """The neuron ``net["h1"]`` or ``net[2]``, or the edge ``net["i1", "h1"]``."""
+        """The neuron ``net["h1"]`` or ``net[2]``, or the edge ``net["i1", "h1"]``, of several the one of a delay."""
         graph = self.graph
-        if isinstance(what, tuple) and len(what) == 2:
-            source, sink = (graph.id(end) for end in what)
-            graph.edge(source, sink)
-            return Edge(self.runtime, graph.name(source), graph.name(sink))
+        if isinstance(what, tuple) and len(what) in (2, 3):
+            source, sink = (graph.id(end) for end in what[:2])
+            delay = graph.arrays.delay(graph.edge(source, sink, *what[2:]))
+            return Edge(self.runtime, graph.name(source), graph.name(sink), delay)
         return Neuron(self.runtime, graph.name(graph.id(what)))
 
     def _ipython_key_completions_(self) -> list[str]:
@@ -320,8 +362,12 @@ class Network:
 
     def __contains__(self, what: object) -> bool:
         """Whether there is a neuron of that name or id, or an edge of those ends."""
+        graph = self.graph
         try:
-            self[what]  # type: ignore[call-overload]
+            if isinstance(what, tuple) and len(what) in (2, 3):
+                graph.edges_between(*(graph.id(end) for end in what[:2]), *what[2:])
+            else:
+                graph.id(what)
         except KeyError:
             return False
         return True
@@ -362,7 +408,7 @@ class Network:
 
     @property
     def edges(self) -> NDArray[Any]:
-        """One row each, by sink id, then source id: source, sink, weight, rate, frozen. A read-only copy."""
+        """One row each, by sink, delay and source: source, sink, weight, rate, frozen, delay. A read-only copy."""
         self.runtime.draw()
         return edge_table(self.graph)
 
@@ -400,16 +446,18 @@ class Network:
     n_edges: int = delegated("graph.n_edges", "How many edges there are.")
     n_inputs: int = delegated("graph.n_inputs", "How many inputs there are.")
     n_outputs: int = delegated("graph.n_outputs", "How many outputs have been set.")
-    n_parameters: int = delegated("graph.n_parameters", "Edges, biases of all neurons but inputs, and learned slopes.")
+    n_parameters: int = delegated(
+        "graph.n_parameters", "Edges, biases of all neurons but inputs, learned slopes, leaks and initial states."
+    )
 
     @property
     def depth(self) -> int:
-        """Edges on the longest path.
+        """Edges on the longest path within a step.
 
         Raises
         ------
         CycleError
-            If neurons feed each other in a circle.
+            If neurons feed each other in a circle without delay.
         """
         return self.graph.plan().depth
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.signals import ReducedGradients
-from neuronsim.errors import NotKnownError
+from neuronsim.errors import NotKnownError, SettingError
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
+from neuronsim.graph.memory import LEAKS_OF
 
 __all__ = ["Edge", "Evaluation", "Gradients", "Neuron", "edge_table", "neuron_table"]
 
@@ -80,6 +81,43 @@ class Neuron:
         self._graph.set_slope(self.name, value)
 
     @property
+    def leak(self) -> float | None:
+        """α, the part of what is new in a step; None where it does not leak, which it can be set to.
+
+        A neuron that is given a leak leaks its output; ``leak_of`` can change that.
+        """
+        leak, code = self._graph.memory.leak(self.id)
+        return leak if code else None
+
+    @leak.setter
+    def leak(self, leak: float | None) -> None:
+        self._runtime.forget()
+        self._graph.set_leak(self.name, leak, self.leak_of or "output")
+
+    @property
+    def leak_of(self) -> str | None:
+        """What leaks, "output" or "potential"; None where it does not leak."""
+        code = self._graph.memory.leak(self.id)[1]
+        return next((what for what, known in LEAKS_OF.items() if known == code), None)
+
+    @leak_of.setter
+    def leak_of(self, what: str) -> None:
+        if self.leak is None:
+            raise SettingError(f"{self.name!r} does not leak; first net[{self.name!r}].leak = 0.3")
+        self._runtime.forget()
+        self._graph.set_leak(self.name, self.leak, what)
+
+    @property
+    def initial(self) -> float:
+        """Its output before the first step; if its potential leaks, that potential. 0 unless set."""
+        return self._graph.memory.initial(self.id)
+
+    @initial.setter
+    def initial(self, value: float) -> None:
+        self._runtime.forget()
+        self._graph.set_initial(self.name, value)
+
+    @property
     def z(self) -> float:
         """Its net input, b + Σ w·y; an input's is x."""
         return self._runtime.signal("z", self.id)
@@ -98,14 +136,14 @@ class Neuron:
     def sources(self) -> list[str]:
         """Names of the neurons it listens to, by id."""
         graph, neuron = self._graph, self.id
-        return list(graph.name_list(graph.sources[graph.row_start[neuron] : graph.row_start[neuron + 1]]))
+        return list(graph.name_list(np.unique(graph.sources[graph.row_start[neuron] : graph.row_start[neuron + 1]])))
 
     @property
     def sinks(self) -> list[str]:
         """Names of the neurons that listen to it, by id."""
         graph = self._graph
         edges = np.flatnonzero(graph.sources == self.id)
-        return list(graph.name_list(np.searchsorted(graph.row_start, edges, side="right") - 1))
+        return list(graph.name_list(np.unique(np.searchsorted(graph.row_start, edges, side="right") - 1)))
 
     @property
     def frozen(self) -> bool:
@@ -126,7 +164,7 @@ class Neuron:
 
 @dataclass(eq=False, repr=False, slots=True)
 class Edge:
-    """One edge of a network, found by the names of its ends: what it is now.
+    """One edge of a network, found by the names of its ends and its delay in steps: what it is now.
 
     ``weight`` (``w``) can be set.
     """
@@ -134,10 +172,11 @@ class Edge:
     _runtime: Runtime
     source: str
     sink: str
+    delay: int = 0
 
     @property
     def _at(self) -> int:
-        return self._runtime.graph.edge(self.source, self.sink)
+        return self._runtime.graph.edge(self.source, self.sink, self.delay)
 
     @property
     def weight(self) -> float:
@@ -148,7 +187,7 @@ class Edge:
     @weight.setter
     def weight(self, value: float) -> None:
         self._runtime.forget()
-        self._runtime.graph.set_weight(self.source, self.sink, value)
+        self._runtime.graph.set_weight(self._at, value)
 
     w = weight
 
@@ -171,7 +210,8 @@ class Edge:
 
     def __repr__(self) -> str:
         frozen = ", frozen" if self.frozen else ""
-        return f"<edge {self.source!r} → {self.sink!r}: w = {self.weight:.9g}{frozen}>"
+        delay = f", delay {self.delay}" if self.delay else ""
+        return f"<edge {self.source!r} → {self.sink!r}{delay}: w = {self.weight:.9g}{frozen}>"
 
 
 def _shown(record: Neuron, what: str) -> str:
@@ -206,10 +246,10 @@ class Gradients(ReducedGradients):
     _version: int = field(repr=False)
 
     def __getitem__(self, what: Any) -> float:
-        """The gradient of one neuron's bias, ``g["h1"]``, or one weight, ``g["i1", "h1"]``."""
+        """The gradient of one neuron's bias, ``g["h1"]``, or one weight, ``g["i1", "h1"]`` or with its delay."""
         if self._graph.version != self._version:
             raise NotKnownError("the network was edited after these gradients: use the arrays, in the old order")
-        if isinstance(what, tuple) and len(what) == 2:
+        if isinstance(what, tuple) and len(what) in (2, 3):
             return float(self.weights[self._graph.edge(*what)])
         return float(self.biases[self._graph.id(what)])
 
@@ -253,7 +293,7 @@ def neuron_table(graph: Graph) -> NDArray[Any]:
 
 
 def edge_table(graph: Graph) -> NDArray[Any]:
-    """One row for each edge: source, sink (ids), weight, rate, frozen; read-only."""
+    """One row for each edge: source, sink (ids), weight, rate, frozen, delay; read-only."""
     rates = graph.rates("weights")
     columns = {
         "source": graph.sources,
@@ -261,6 +301,7 @@ def edge_table(graph: Graph) -> NDArray[Any]:
         "weight": graph.weights,
         "rate": rates.factors(),
         "frozen": rates.frozen(),
+        "delay": np.zeros(len(graph.sources), np.uint16) if graph.delays is None else graph.delays,
     }
     return _table(columns, len(graph.sources))
 

@@ -19,12 +19,12 @@ from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.graph.arrays import Arrays
-from neuronsim.graph.edges import blocks, row_starts, sort
+from neuronsim.graph.edges import Ends, blocks, row_starts, sort
 from neuronsim.graph.edits import ordered
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.initialisers import undrawn_weights
 from neuronsim.graph.names import Names
-from neuronsim.graph.values import check_dtype, checked_array
+from neuronsim.graph.values import check_dtype, checked_array, checked_delays
 from neuronsim.network import Network
 from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
 
@@ -243,8 +243,8 @@ def small_world(
     degree = np.concatenate([np.full(len(table), table.shape[1]) for table in tables])
     population = np.repeat(starts[1:-1], np.diff(starts)[1:])
     sources, sinks = _rewired(generator(seed, WIRING), near, population, degree, rewire)
-    sources, _, _ = sort(sources, sinks, None)
-    return _assemble(_layer_names(starts), starts, degree, sources, activation, output, dtype, init, seed)
+    ends, _ = sort(Ends(sources, sinks), None)
+    return _assemble(_layer_names(starts), starts, degree, ends.sources, activation, output, dtype, init, seed)
 
 
 def from_edges(
@@ -256,6 +256,7 @@ def from_edges(
     outputs: ArrayLike,
     weights: ArrayLike | None = None,
     biases: ArrayLike = 0.0,
+    delays: ArrayLike = 0,
     activation: str | Sequence[str] = "tanh",
     output: str | None = None,
     dtype: Any = "float64",
@@ -276,6 +277,8 @@ def from_edges(
     weights : float or array (n_edges,), optional
         In the order of ``sources``; None draws them.
     biases : float or array (n_neurons,)
+    delays : int or array (n_edges,)
+        How many steps each edge takes, in the order of ``sources``.
     activation : str or list of str
         One for all, or one for each neuron.
     output : str, optional
@@ -293,7 +296,7 @@ def from_edges(
     Raises
     ------
     WiringError
-        For ids out of range, a duplicate edge, a self-loop, an edge into an input.
+        For ids or delays out of range, a duplicate edge, a self-loop without delay, an edge into an input.
     SettingError
         For weights or biases that are not finite numbers or of another shape.
     """
@@ -311,10 +314,10 @@ def from_edges(
     is_input = np.isin(np.arange(n), ins)
     real = check_dtype(dtype)
     given = None if weights is None else checked_array("weights", weights, len(froms), real)
-    froms, tos, given = ordered(froms, tos, given, is_input, names)
+    ends, given = ordered(Ends(froms, tos, checked_delays(delays, len(froms), "delays")), given, is_input, names)
     given = undrawn_weights(len(froms), real) if given is None else given.copy()
-    wired = row_starts(tos, n), froms.astype(np.int32), _codes(activation, output, is_input, outs)
-    arrays = Arrays.of(*wired, given, checked_array("biases", biases, n, real))
+    wired = row_starts(ends.sinks, n), ends.sources.astype(np.int32), _codes(activation, output, is_input, outs)
+    arrays = Arrays.of(*wired, given, checked_array("biases", biases, n, real), delays=ends.delays)
     return Network.from_graph(Graph.assemble(names, ins, outs, arrays), rng=rng, init=init)
 
 

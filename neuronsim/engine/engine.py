@@ -18,7 +18,7 @@ from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, gathered, m
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
-from neuronsim.graph.runnable import check_runnable
+from neuronsim.graph.runnable import check_runnable, check_within_a_step
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.arguments import Learning, Parameters, Pass, Rule, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
@@ -33,6 +33,7 @@ class Engine:
 
     def __init__(self, graph: Graph) -> None:
         check_runnable(graph)
+        check_within_a_step(graph)
         self.graph = graph
         self.plan: Plan = graph.plan()
         self.dtype = np.dtype(graph.dtype)

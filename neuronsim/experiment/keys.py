@@ -92,6 +92,7 @@ _ARGUMENTS = (
     Key("outputs", "ids of the outputs, as the columns of Y", list[int]),
     Key("weights", "of the edges, in step with sources", float | list[float], without="drawn", example=0.1),
     Key("biases", "one for all, or one for each neuron", float | list[float]),
+    Key("delays", "how many steps each edge takes: one for all, or in step with sources", int | list[int]),
     Key("activation", "of the neurons; softmax of outputs only", allowed=ACTIVATIONS),
     Key("output", "the activation of the outputs", without="the same", allowed=ACTIVATIONS, example="softmax"),
     Key("dtype", "of parameters and signals", str, allowed=("float64", "float32")),

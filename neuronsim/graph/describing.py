@@ -48,7 +48,19 @@ def _shape(graph: Graph) -> str:
         depth = f"depth {graph.plan().depth}"
     except CycleError as cycle:
         depth = str(cycle)
-    if graph.n_edges > _MOST_WALKED:
-        return depth
-    without = int(np.count_nonzero(~graph.reaches_output()))
-    return f"{depth}; {counted(without, 'neuron')} with no path to an output"
+    parts = [depth, *_memory(graph)]
+    if graph.n_edges <= _MOST_WALKED:
+        without = int(np.count_nonzero(~graph.reaches_output()))
+        parts.append(f"{counted(without, 'neuron')} with no path to an output")
+    return "; ".join(parts)
+
+
+def _memory(graph: Graph) -> list[str]:
+    """``memory of 3 steps (2 delayed edges, 1 leak)``, or nothing."""
+    if not graph.steps_back:
+        return []
+    delayed = 0 if graph.delays is None else int(np.count_nonzero(graph.delays))
+    kept = [counted(delayed, "delayed edge")] if delayed else []
+    leaks = int(np.count_nonzero(graph.memory.leaking()))
+    kept += [counted(leaks, "leak")] if leaks else []
+    return [f"memory of {counted(graph.steps_back, 'step')} ({', '.join(kept)})"]

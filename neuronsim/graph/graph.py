@@ -1,8 +1,8 @@
 """The graph of one network: which neurons and edges there are, their parameters, and every edit of them.
 
 Edits wait (`neuronsim.graph.edits`) until an array is asked for, are then merged into arrays in *canonical* form
-(`neuronsim.graph.arrays`: a neuron's id is its row, edges are ordered by sink id, then source id), and those are put in
-order (`neuronsim.graph.plan`). A failed edit changes nothing.
+(`neuronsim.graph.arrays`: a neuron's id is its row, edges are ordered by sink id, delay and source id), and those are
+put in order (`neuronsim.graph.plan`). A failed edit changes nothing.
 """
 
 import math
@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Integers, Marks, Reals
+from neuronsim.basics.checked import is_whole
 from neuronsim.basics.delegation import delegated
 from neuronsim.errors import SettingError, UnknownNameError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import FIRST_USER_CODE, INITIAL_SLOPE, PRELU
 from neuronsim.graph import initialisers, values
 from neuronsim.graph.arrays import Arrays, NewNeuron
-from neuronsim.graph.edges import incoming, reaching, search, sinks_of
+from neuronsim.graph.edges import Delays, Ends, incoming, reaching, search, sinks_of, unless_zero
 from neuronsim.graph.edits import Edits, arrow, check_not_itself
+from neuronsim.graph.memory import NO_LEAK, Memory
 from neuronsim.graph.names import NameList, Names
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.graph.rates import Rates
@@ -67,6 +69,8 @@ class Graph:
 
     row_start: Integers = delegated("arrays.row_start")
     sources: NDArray[np.int32] = delegated("arrays.sources")
+    delays: Delays | None = delegated("arrays.delays")
+    memory: Memory = delegated("arrays.memory")
     weights: Reals = delegated("arrays.weights")
     biases: Reals = delegated("arrays.biases")
     slopes: Reals = delegated("arrays.slopes")
@@ -124,9 +128,16 @@ class Graph:
 
     @property
     def n_parameters(self) -> int:
-        """Edges, biases of neurons that are not inputs, and learned slopes."""
-        codes = self.activation_codes
-        return len(self.sources) + len(codes) - self.n_inputs + int(np.count_nonzero(codes == PRELU))
+        """Edges, biases of neurons that are not inputs, and learned slopes, leaks and initial states."""
+        codes, memory = self.activation_codes, self.memory
+        learned = (codes == PRELU, memory.learned("leaks"), memory.learned("initials"))
+        return len(self.sources) + len(codes) - self.n_inputs + sum(int(np.count_nonzero(marks)) for marks in learned)
+
+    @property
+    def steps_back(self) -> int:
+        """How many steps back something is read, by delayed edges or leaks; 0 in a network without memory."""
+        longest = 0 if self.delays is None else int(self.delays.max())
+        return max(longest, 0 if self.memory.leaks is None else 1)
 
     def rates(self, of: str) -> Rates:
         """Factors and freeze marks of the "weights", "biases" or "slopes"."""
@@ -137,7 +148,8 @@ class Graph:
         """In which order neurons are computed, and which together, made once for each wiring; or CycleError."""
         arrays = self.arrays
         if self._plan is None or self._plan[0] != self.version:
-            plan = make_plan(arrays.row_start, arrays.sources, arrays.is_input, self._rows.names.name)
+            edges = arrays.row_start, arrays.sources, arrays.delays
+            plan = make_plan(*edges, arrays.is_input, self._rows.names.name)
             self._plan = self.version, plan
         return self._plan[1]
 
@@ -177,37 +189,77 @@ class Graph:
         self._edits.merge()
         return self._rows.one(neuron)
 
-    def edge(self, source: object, sink: object) -> int:
-        """The position of one edge, its ends given by name or id; or UnknownNameError."""
-        ends = self.id(source), self.id(sink)
-        at = self._arrays.position(*ends)
-        if at is None:
-            raise self._no_edge(*ends)
-        return at
+    def edge(self, source: object, sink: object, delay: object = None) -> int:
+        """The position of one edge, its ends given by name or id; or UnknownNameError.
 
-    def edges_between(self, sources: Selection, sinks: Selection) -> Integers:
-        """Positions of the edges that two selections mean: pairs, or with globs those that exist."""
+        Where there are several, of different delays, WiringError unless the delay says which.
+        """
+        ends = self.id(source), self.id(sink)
+        if delay is None:
+            found = self._arrays.positions(*ends)
+        else:
+            at = self._arrays.position(*ends, values.checked_delay(delay))
+            found = [] if at is None else [at]
+        if not found:
+            raise self._no_edge(*ends, delay)
+        if len(found) > 1:
+            edge = arrow(self.name(ends[0]), self.name(ends[1]))
+            delays = ", ".join(str(self._arrays.delay(e)) for e in found)
+            raise WiringError(
+                f"there are {len(found)} edges {edge}, of delays {delays}; say which: net[source, sink, delay]"
+            )
+        return found[0]
+
+    def edges_between(self, sources: Selection, sinks: Selection, delay: object = None) -> Integers:
+        """Positions of the edges that two selections mean: pairs, or with globs those that exist.
+
+        Of a delay, or of every one.
+        """
         arrays = self.arrays
         from_rows, to_rows, crossed = self._rows.pairs(sources, sinks)
-        at, there = search(arrays.row_start, arrays.sources, from_rows, to_rows)
-        if there.all():
+        if delay is None and arrays.delays is not None:
+            at, pair = self._of_every_delay(from_rows, to_rows)
+            there = np.isin(np.arange(len(from_rows)), pair)
+        else:
+            delays = values.checked_delays(0 if delay is None else delay, len(from_rows))  # type: ignore[arg-type]
+            at, there = search(arrays.row_start, arrays.sources, arrays.delays, Ends(from_rows, to_rows, delays))
+            pair = np.flatnonzero(there)
+            at = at[there]
+        if there.all() or (crossed and there.any()):
             return at
-        if crossed and there.any():
-            return at[there]
         first = int(np.argmin(there))
-        raise self._no_edge(int(from_rows[first]), int(to_rows[first]))
+        raise self._no_edge(int(from_rows[first]), int(to_rows[first]), delay)
 
-    def edge_positions(self, pairs: Iterable[tuple[Selection, Selection]]) -> Integers:
-        """Positions, ascending, of the edges that pairs (sources, sinks) mean."""
+    def _of_every_delay(self, from_rows: Integers, to_rows: Integers) -> tuple[Integers, Integers]:
+        """Positions of all edges between pairs of rows, and which pair each belongs to, in the order of the pairs."""
+        wanted = to_rows.astype(np.int64) << 32 | from_rows
+        by_key = np.argsort(wanted, kind="stable")
+        around = incoming(self.row_start, np.unique(to_rows))
+        keys = self.sinks()[around].astype(np.int64) << 32 | self.sources[around]
+        place = np.minimum(np.searchsorted(wanted[by_key], keys), len(wanted) - 1)
+        found = wanted[by_key][place] == keys
+        pair, at = by_key[place[found]], around[found]
+        order = np.argsort(pair, kind="stable")
+        return at[order], pair[order]
+
+    def edge_positions(self, pairs: Iterable[tuple[Any, ...]]) -> Integers:
+        """Positions, ascending, of the edges that pairs (sources, sinks), or triples with a delay, mean."""
         found = (self.edges_between(*pair) for pair in pairs)
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
-    def _no_edge(self, source_row: int, sink_row: int) -> UnknownNameError:
+    def _no_edge(self, source_row: int, sink_row: int, delay: object = None) -> UnknownNameError:
         source, sink = self._rows.names.name(source_row), self._rows.names.name(sink_row)
         at = self.id(sink)
-        known = self.name_list(self.sources[self.row_start[at] : self.row_start[at + 1]])
-        what = f"listens to {known}" if len(known) else "listens to no neuron"
-        return UnknownNameError(f"no edge {arrow(source, sink)}; {sink!r} {what}")
+        edges = range(self.row_start[at], self.row_start[at + 1])
+        missing = arrow(source, sink) + (f" of delay {delay}" if is_whole(delay) else "")
+        if not edges:
+            return UnknownNameError(f"no edge {missing}; {sink!r} listens to no neuron")
+        others = [e for e in edges if self.sources[e] == self.id(source)]
+        if others:
+            heard = ", ".join(str(self._arrays.delay(e)) for e in others)
+            return UnknownNameError(f"no edge {missing}; {sink!r} hears {source!r} with delay {heard}")
+        known = self.name_list(np.unique(self.sources[edges.start : edges.stop]))
+        return UnknownNameError(f"no edge {missing}; {sink!r} listens to {known}")
 
     # ── edits of the wiring ──
 
@@ -223,7 +275,7 @@ class Graph:
         for name, times in Counter(checked).items():
             if times > 1:
                 raise WiringError(f"the name {name!r} is given twice; names are unique")
-        return [self._append(name, (0, 0.0, INITIAL_SLOPE), is_input=True) for name in checked]
+        return [self._append(name, (0, 0.0, INITIAL_SLOPE, 1.0, NO_LEAK), is_input=True) for name in checked]
 
     def add_neuron(
         self,
@@ -234,61 +286,94 @@ class Graph:
         activation: str = "tanh",
         bias: float = 0.0,
         slope: float = INITIAL_SLOPE,
+        leak: float | None = None,
+        leak_of: str = "output",
     ) -> int:
         """Add a neuron that listens to ``sources`` and return its id; see `Network.add_neuron`."""
         self._edits.settle()
         name = self._edits.check_free(name)
         self._edits.check_room(1)
         code = activations.resolve(activation).code
-        neuron = code, self._checked("bias", bias), self._checked("slope", slope)
+        leaks = (1.0, NO_LEAK) if leak is None and leak_of == "output" else values.checked_leak(leak, leak_of)
+        neuron = code, self._checked("bias", bias), self._checked("slope", slope), *leaks
         check_not_itself(name, sources)
+        rows, delays, given = self._heard(name, sources, weights)
+        self._edits.check_distinct(rows, delays, name)
+        added = self._append(name, neuron)
+        self._edits.add_edges(Ends(rows, np.full(len(rows), len(self._rows.names) - 1), delays), given)
+        return added
+
+    def _heard(
+        self, name: str, sources: Mapping[Any, Any] | Selection | None, weights: ArrayLike | None
+    ) -> tuple[Integers, Delays | None, Reals | None]:
+        """Rows that a new neuron listens to, delays and weights."""
+        given: Reals | None
         if isinstance(sources, Mapping):
             if weights is not None:
                 raise SettingError("weights are given twice: in the dict of sources, and as weight=")
-            rows, given = self._from_dict(sources)
+            rows, delays, count = self._each(name, list(sources))
+            each = [math.nan if w is None else self._checked("weight", w) for w in sources.values()]
+            return rows, delays, np.repeat(np.array(each, np.float64), count)
+        delays = None
+        if isinstance(sources, (list, tuple)) and any(map(_has_delay, sources)):
+            rows, delays, _ = self._each(name, list(sources))
         else:
             rows = self._rows.chosen(() if sources is None else sources)
-            given = None if weights is None else values.checked_array("weight", weights, len(rows), self.dtype)
-        self._edits.check_distinct(rows, name)
-        added = self._append(name, neuron)
-        self._edits.add_edges(rows, np.full(len(rows), len(self._rows.names) - 1), given)
-        return added
+        given = None if weights is None else values.checked_array("weight", weights, len(rows), self.dtype)
+        return rows, delays, given
+
+    def _each(self, name: str, sources: list[Any]) -> tuple[Integers, Delays | None, list[int]]:
+        """Rows and delays of a new neuron's sources, some of them pairs (source, delay), and how many each means."""
+        found, delays = [], []
+        for source in sources:
+            what, delay = (source[0], values.checked_delay(source[1])) if _has_delay(source) else (source, 0)
+            own = isinstance(what, str) and what == name
+            if own:
+                check_not_itself(name, () if delay else name)
+            found.append(np.array([len(self._rows.names)]) if own else self._rows.chosen(what))
+            delays.append(delay)
+        count = [len(rows) for rows in found]
+        rows = np.concatenate([np.empty(0, np.int64), *found])
+        return rows, unless_zero(np.repeat(np.array(delays, np.uint16), count)), count
 
     def _append(self, name: str, neuron: NewNeuron, is_input: bool = False) -> int:
         return self._begin().add_neuron(name, neuron, is_input) - len(self._rows.removed)
 
-    def _from_dict(self, sources: Mapping[Any, Any]) -> tuple[Integers, Reals | None]:
-        found = [self._rows.chosen(source) for source in sources]
-        weights = [math.nan if w is None else self._checked("weight", w) for w in sources.values()]
-        rows = np.concatenate([np.empty(0, np.int64), *found])
-        return rows, np.repeat(np.array(weights, np.float64), [len(f) for f in found])
-
     def _checked(self, what: str, value: object) -> float:
         return values.checked(what, value, self.dtype)
 
-    def connect(self, sources: Selection, sinks: Selection, weights: ArrayLike | None = None) -> None:
+    def connect(
+        self, sources: Selection, sinks: Selection, weights: ArrayLike | None = None, delays: ArrayLike = 0
+    ) -> None:
         """Add edges; see `Network.connect`."""
         self._edits.settle()
         if is_one(sources) and is_one(sinks):
             source, sink = self._rows.one(sources), self._rows.one(sinks)
             weight = math.nan if weights is None else self._checked("weight", weights)
-            self._edits.check_edge(source, sink)
-            self._begin().add_edge(source, sink, weight)
+            delay = values.checked_delay(delays)
+            self._edits.check_edge(source, sink, delay)
+            self._begin().add_edge(source, sink, weight, delay)
             return
         from_rows, to_rows, _ = self._rows.pairs(sources, sinks)
         given = None if weights is None else values.checked_array("weight", weights, len(from_rows), self.dtype)
-        edges = self._edits.check_edges(from_rows, to_rows, given)
+        ends = Ends(from_rows, to_rows, values.checked_delays(delays, len(from_rows)))
+        edges = self._edits.check_edges(ends, given)
         self._begin().add_edges(*edges)
 
-    def disconnect(self, sources: Selection, sinks: Selection) -> None:
-        """Remove edges; all must exist, of globs at least one."""
+    def disconnect(self, sources: Selection, sinks: Selection, delay: int | None = None) -> None:
+        """Remove edges, of a delay or of every one; all must exist, of globs at least one."""
         if is_one(sources) and is_one(sinks):
             source, sink = self._rows.one(sources), self._rows.one(sinks)
-            if not self._edits.has(source, sink):
-                raise self._no_edge(source, sink)
-            self._begin().remove_edge(source, sink)
+            found = self._edits.delays_between(source, sink)
+            if delay is not None:
+                found = [d for d in found if d == values.checked_delay(delay)]
+            if not found:
+                raise self._no_edge(source, sink, delay)
+            edits = self._begin()
+            for d in found:
+                edits.remove_edge(source, sink, d)
             return
-        positions = self.edges_between(sources, sinks).tolist()
+        positions = self.edges_between(sources, sinks, delay).tolist()
         self._begin().remove_edges(positions)
 
     def remove(self, selection: Selection) -> None:
@@ -331,12 +416,25 @@ class Graph:
         """Set one neuron's slope."""
         self.slopes[self.id(neuron)] = self._checked("slope", value)
 
-    def set_weight(self, source: object, sink: object, value: float) -> None:
-        """Set one edge's weight."""
-        self.weights[self.edge(source, sink)] = self._checked("weight", value)
+    def set_weight(self, edge: int, value: float) -> None:
+        """Set the weight of the edge at a position."""
+        self.weights[edge] = self._checked("weight", value)
+
+    def set_leak(self, neuron: object, leak: float | None, leak_of: str = "output") -> None:
+        """Let one neuron leak, or with None no more."""
+        at, given = self.id(neuron), values.checked_leak(leak, leak_of)
+        if self.is_input[at]:
+            raise WiringError(f"{self.name(at)!r} is an input: it has no leak")
+        if self.memory.leak(at)[1] != given[1]:
+            self.version += 1
+        self.memory.set_leak(at, *given)
+
+    def set_initial(self, neuron: object, value: float) -> None:
+        """Set one neuron's initial state."""
+        self.memory.set_initial(self.id(neuron), self._checked("initial", value))
 
     def initialise(self) -> None:
-        """Forget all weights, biases and slopes; the weights are drawn again when needed."""
+        """Forget all weights, biases and slopes; the weights are drawn again when needed. Leaks and states stay."""
         arrays = self.arrays
         arrays.weights[:] = initialisers.undrawn_mark(self.dtype)
         arrays.biases[:] = 0.0
@@ -363,6 +461,23 @@ class Graph:
         where = weights, np.flatnonzero(~self.is_input) if biases else neurons, slopes
         for rates, positions in zip(self.arrays.rates, where, strict=True):
             rates.freeze(positions, on)
+        if on:  # what is frozen unless asked for is not asked for by a neuron's name
+            for what in ("leaks", "initials"):
+                self.memory.learn(what, neurons, on=False)
+
+    def chosen_memory(self, leaks: Selection, initials: Selection) -> tuple[Integers, Integers]:
+        """Ids of the neurons whose leaks, and of those whose initial states are meant; or SettingError."""
+        neurons = self.ids(leaks)
+        leaking = neurons[self.memory.leaking()[neurons]]
+        if len(neurons) and not len(leaking):
+            name = self.name(neurons[0])
+            raise SettingError(f"{name!r} does not leak; net[{name!r}].leak = 0.3 makes it, or add_neuron(…, leak=0.3)")
+        return leaking, self.ids(initials)
+
+    def learn_memory(self, leaks: Integers, initials: Integers, on: bool) -> None:
+        """Train leaks and initial states of neurons, or freeze them."""
+        self.memory.learn("leaks", leaks, on)
+        self.memory.learn("initials", initials, on)
 
     def scale_rate(self, factor: float, selection: Selection = (), edges: Integers | None = None) -> None:
         """Multiply the rate factors of neurons (bias, slope, incoming weights) or edges (positions)."""
@@ -419,3 +534,8 @@ class Graph:
         self._arrays.codes = old.copy()
         for code, name in names.items():
             self._arrays.codes[old == code] = activations.resolve(name).code
+
+
+def _has_delay(source: object) -> bool:
+    """Whether one of a new neuron's sources is a pair (source, delay)."""
+    return isinstance(source, tuple) and len(source) == 2 and is_whole(source[1])

@@ -1,4 +1,4 @@
-"""Whether a graph can run: it has outputs, and softmax neurons are among them and feed nobody."""
+"""Whether a graph can run: it has outputs, and softmax neurons are among them, feed nobody and do not leak."""
 
 import numpy as np
 
@@ -15,6 +15,10 @@ def check_runnable(graph: Graph) -> None:
     is_softmax = graph.activation_codes == SOFTMAX
     if not is_softmax.any():
         return
+    leaking = np.flatnonzero(is_softmax & graph.memory.leaking())
+    if len(leaking):
+        name = graph.name(int(leaking[0]))
+        raise WiringError(f"{name!r} has the activation softmax and a leak, which softmax cannot have: set it to None")
     hidden = np.setdiff1d(np.flatnonzero(is_softmax), outputs)
     if len(hidden):
         name = graph.name(int(hidden[0]))
@@ -27,3 +31,12 @@ def check_runnable(graph: Graph) -> None:
         at = int(feeding[0])
         source, sink = graph.name(graph.sources[at]), graph.name(graph.sink(at))
         raise WiringError(f"{source!r} has the activation softmax and feeds {sink!r}; a softmax neuron feeds nobody")
+
+
+def check_within_a_step(graph: Graph) -> None:
+    """Raise WiringError for a network with memory: compiled kernels run the neurons of one step."""
+    if graph.steps_back:
+        raise WiringError(
+            "the network has memory (delayed edges or leaks), which the compiled engine does not run; "
+            "neuronsim.formulas.through_time does, in plain Python"
+        )

@@ -35,14 +35,19 @@ def listed_names(names: Iterable[str | Iterable[str]]) -> list[str]:
 
 
 def edge_pairs(edges: Iterable[Any]) -> list[Any]:
-    """Pairs (source, sink) from a list of them, an array (n, 2), or one pair alone."""
-    if isinstance(edges, tuple) and len(edges) == 2 and not any(isinstance(end, (tuple, list)) for end in edges):
+    """Pairs (source, sink) from a list of them, an array (n, 2), or one pair alone; or triples with a delay."""
+    if isinstance(edges, tuple) and _is_edge(edges) and not any(isinstance(end, (tuple, list)) for end in edges):
         return [edges]
     pairs = [edges] if isinstance(edges, str) or not isinstance(edges, Iterable) else list(edges)
     for pair in pairs:
-        if isinstance(pair, str) or not isinstance(pair, (Sequence, np.ndarray)) or len(pair) != 2:
-            raise SettingError(f"an edge is a pair (source, sink), not {pair!r}")
+        if isinstance(pair, str) or not isinstance(pair, (Sequence, np.ndarray)) or not _is_edge(pair):
+            raise SettingError(f"an edge is a pair (source, sink), or (source, sink, delay), not {pair!r}")
     return pairs
+
+
+def _is_edge(given: Sequence[Any] | NDArray[Any]) -> bool:
+    """Whether these are two ends, or two and a delay."""
+    return len(given) == 2 or (len(given) == 3 and is_whole(given[2]))
 
 
 @dataclass(eq=False)

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuronsim.basics.arrays import Reals
-from neuronsim.errors import SettingError, choose
+from neuronsim.basics.checked import is_whole, real
+from neuronsim.errors import SettingError, WiringError, choose
+from neuronsim.graph.edges import Delays, unless_zero
+from neuronsim.graph.memory import LEAKS_OF, NO_LEAK
+
+MOST_DELAY = 2**16 - 1
+"""Steps that an edge may take."""
 
 # A float up to here fits both dtypes: what a network is wired with edge by edge takes half the time so.
 _ANY_DTYPE = 3.4e38
@@ -63,6 +69,40 @@ def checked_array(what: str, values: ArrayLike, n: int, dtype: np.dtype[np.float
         first = int(np.argmin(np.isfinite(rounded)))
         raise SettingError(f"{what}[{first}] is {given[first]}, not a finite {dtype}")
     return rounded
+
+
+def checked_delay(value: object, what: str = "delay") -> int:
+    """How many steps an edge takes, or WiringError."""
+    if not is_whole(value) or not 0 <= value <= MOST_DELAY:
+        raise WiringError(f"{what}={value!r} is not allowed; it is a whole number of steps from 0 to {MOST_DELAY:,}")
+    return int(value)
+
+
+def checked_delays(delays: ArrayLike, n: int, what: str = "delay") -> Delays | None:
+    """One delay for all, or an array of n, as an array (n,), None where all are 0; or WiringError."""
+    try:
+        given = np.asarray(delays)
+    except ValueError:
+        raise WiringError(f"{what} is not an array of whole numbers") from None
+    if given.ndim == 0:
+        delay = checked_delay(delays if given.dtype.kind == "O" else given[()], what)
+        return np.full(n, delay, np.uint16) if delay else None
+    if given.dtype.kind not in "iu" and given.size:
+        raise WiringError(f"{what} is an array of {given.dtype}; it must hold whole numbers of steps")
+    if given.shape != (n,):
+        raise WiringError(f"{what} has shape {given.shape}; it must be one number, or ({n},)")
+    for k in (int(given.argmin()), int(given.argmax())) if n else ():
+        checked_delay(given[k], f"{what}[{k}]")
+    return unless_zero(given.astype(np.uint16))
+
+
+def checked_leak(leak: object, leak_of: object) -> tuple[float, int]:
+    """α and the code of what leaks; (1, 0) for None. Or SettingError."""
+    code = choose("leak_of", leak_of, LEAKS_OF)
+    if leak is None:
+        return 1.0, NO_LEAK
+    message = "{name}={value!r} is not allowed; it is above 0 and at most 1, the part of what is new in a step: dt / τ"
+    return real("leak", leak, "(0, 1]", message), code
 
 
 def write(array: Reals, values: ArrayLike, what: str) -> None:

@@ -13,6 +13,8 @@ from safetensors.numpy import save_file
 from neuronsim.basics.arrays import Array
 from neuronsim.errors import FileError
 from neuronsim.graph.arrays import AllRates, Arrays
+from neuronsim.graph.edges import unless_zero
+from neuronsim.graph.memory import Memory
 from neuronsim.graph.rates import Rates
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import DRAWING, State
@@ -30,6 +32,15 @@ _DTYPES: dict[str, str] = {
 }
 _VALUES = ("weights", "biases", "slopes")
 _FIELDS = ("row_start", "sources", "codes", *_VALUES)  # of the graph's arrays
+# Of networks with memory, where one is in use; "" stands for the weights' type.
+_MEMORY: dict[str, str] = {
+    "delays": "u2",
+    "leaks": "",
+    "leak_codes": "i1",
+    "initials": "",
+    "learned_leaks": "u1",
+    "learned_initials": "u1",
+}
 _RATES = {f"{kind}.{what}" for kind in _VALUES for what in ("factors", "frozen")}
 
 
@@ -37,6 +48,10 @@ def write(state: State, path: Path) -> None:
     """Write a state; the same state gives the same bytes."""
     arrays: dict[str, Array] = {name: getattr(state.arrays, name) for name in _FIELDS}
     arrays |= {"inputs": state.inputs, "outputs": state.outputs}
+    if state.arrays.delays is not None:
+        arrays["delays"] = state.arrays.delays
+    for name, values in state.arrays.memory.arrays().items():
+        arrays[name] = values.view(np.uint8) if values.dtype == np.bool_ else values
     names = json.dumps(list(short_names(state.names)), ensure_ascii=False, separators=(",", ":"))
     arrays["names"] = np.frombuffer(names.encode(), np.uint8)
     for kind, rates in state.arrays.rates._asdict().items():
@@ -103,9 +118,9 @@ def _check_arrays(arrays: Mapping[str, Array]) -> None:
     if real not in (np.float32, np.float64):
         raise FileError(f"its array 'weights' is {real}, allowed are float32 and float64")
     for name, array in arrays.items():
-        if name not in needed and name not in _RATES:
+        if name not in needed and name not in _RATES and name not in _MEMORY:
             raise FileError(f"it holds an array {name!r} that no network has")
-        expected = _DTYPES.get(name, "u1" if name.endswith(".frozen") else real)
+        expected = _DTYPES.get(name) or _MEMORY.get(name) or ("u1" if name.endswith(".frozen") else real)
         if array.dtype != np.dtype(expected) or array.ndim != 1:
             raise FileError(f"its array {name!r} is {array.ndim}-dimensional {array.dtype}")
 
@@ -116,6 +131,13 @@ def _state(arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> State:
         for entry in json.loads(arrays["names"].tobytes())
     ]
     fields: dict[str, Any] = {name: arrays[name] for name in _FIELDS}
+    kept: dict[str, Any] = {
+        name: values.astype(np.bool_) if name.startswith("learned") else values
+        for name, values in arrays.items()
+        if name in _MEMORY and name != "delays"
+    }
+    memory = Memory(len(arrays["biases"]), arrays["weights"].dtype, **kept)
+    fields |= {"memory": memory, "delays": unless_zero(arrays.get("delays"))}
     return State(
         names=named(entries, len(arrays["biases"])),
         arrays=Arrays(**fields, rates=AllRates(*(_rates(arrays, kind) for kind in _VALUES))),

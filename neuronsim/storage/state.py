@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from neuronsim.errors import FileError, NeuronsimError, suggest
 from neuronsim.formulas import activations
 from neuronsim.graph.arrays import Arrays
-from neuronsim.graph.edges import in_order, sinks_of
+from neuronsim.graph.edges import in_order
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.initialisers import check_name
+from neuronsim.graph.memory import LEAKS_OF
 from neuronsim.graph.names import Names
 from neuronsim.network import Network
 
@@ -90,6 +91,9 @@ def _check(state: State) -> None:
     _sized("weights", arrays.weights, n_edges)
     for what in ("biases", "slopes", "codes"):
         _sized(what, getattr(arrays, what), n)
+    _sized("delays", arrays.delays, n_edges)
+    for what, array in arrays.memory.arrays().items():
+        _sized(what, array, n)
     for what, rates in arrays.rates._asdict().items():
         for array in (rates.stored_factors, rates.stored_marks):
             _sized(f"the rates of {what}", array, n_edges if what == "weights" else n)
@@ -106,6 +110,7 @@ def _check(state: State) -> None:
         if len(np.unique(ids)) < len(ids):
             raise FileError(f"{what} name a neuron twice")
     _check_edges(state)
+    _check_leaks(state)
     if not 0 <= state.draws < 2**31 or state.seed < 0:
         raise FileError("the seed and the number of draws are not 0 or more")
     try:
@@ -115,16 +120,32 @@ def _check(state: State) -> None:
 
 
 def _check_edges(state: State) -> None:
-    sources, sinks = state.arrays.sources, sinks_of(state.arrays.row_start)
-    if (sinks == sources).any():
-        at = int(np.argmax(sinks == sources))
-        raise FileError(f"{state.names.name(int(sinks[at]))!r} feeds itself")
-    if not in_order(sources, sinks):
+    ends = state.arrays.ends
+    loops = ends.sinks == ends.sources
+    if ends.delays is not None:
+        loops &= ends.delays == 0
+    if loops.any():
+        raise FileError(f"{state.names.name(int(ends.sinks[np.argmax(loops)]))!r} feeds itself")
+    if not in_order(ends):
         raise FileError("an edge is there twice, or the edges are not in order")
     into_input = np.diff(state.arrays.row_start)[state.inputs] > 0
     if into_input.any():
         name = state.names.name(int(state.inputs[int(np.argmax(into_input))]))
         raise FileError(f"an edge leads to {name!r}, which is an input")
+
+
+def _check_leaks(state: State) -> None:
+    memory = state.arrays.memory
+    if memory.leaks is None and memory.leak_codes is None and memory.learned_leaks is None:
+        return
+    if memory.leaks is None or memory.leak_codes is None:
+        raise FileError("it has leaks without what leaks, or the other way round")
+    _within("leak_codes", memory.leak_codes, len(LEAKS_OF) + 1)
+    leaks = memory.leaking()
+    if leaks[state.inputs].any():
+        raise FileError("an input leaks")
+    if memory.learned_leaks is not None and (memory.learned_leaks & ~leaks).any():
+        raise FileError("a leak is learned where nothing leaks")
 
 
 def _sized(what: str, array: NDArray[Any] | None, n: int) -> None:

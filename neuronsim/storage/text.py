@@ -4,7 +4,9 @@ Lossless: a number is written with as many digits as bring its bits back, a weig
 """
 
 import json
+import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from neuronsim.basics.arrays import Reals
 from neuronsim.errors import FileError, suggest
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.graph.arrays import AllRates, Arrays
+from neuronsim.graph.edges import unless_zero
 from neuronsim.graph.initialisers import undrawn, undrawn_mark
+from neuronsim.graph.memory import LEAKS_OF, NO_LEAK, Memory
 from neuronsim.graph.rates import Rates
+from neuronsim.graph.values import MOST_DELAY
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import DRAWING, State
 
@@ -31,11 +36,16 @@ _HEAD = {
 _LINE = {
     "name": str, "activation": str, "bias": float, "slope": float, "weights": dict,
     "frozen": list, "rates": dict, "frozen_weights": list, "weight_rates": dict,
+    "delayed": dict, "leak": float, "leak_of": str, "initial": float, "learned": list,
 }  # fmt: skip
+# Those of a table in "delayed", by the delay: {"1": {"weights": {"h1": 0.9}}}.
+_EDGES = {"weights": dict, "frozen_weights": list, "weight_rates": dict}
 _KINDS = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
 
 # What the bias and the slope are called in "frozen" and "rates".
 _OF_NEURONS = {"bias": "biases", "slope": "slopes"}
+# What may be learned, and the array of marks.
+_LEARNED = {"leak": "learned_leaks", "initial": "learned_initials"}
 
 
 # ── writing ──
@@ -58,7 +68,7 @@ def _lines(state: State) -> Iterator[str]:
     yield ' "neurons": ['
     for k, line in enumerate(_neurons(state, names)):
         yield ",\n  " if k else "\n  "
-        yield _table((_text(key), value) for key, value in line.items())
+        yield _table(_entries(line))
     yield "\n ]\n}\n"
 
 
@@ -70,24 +80,69 @@ def _neurons(state: State, names: Sequence[str]) -> Iterator[dict[str, str]]:
         weights[missing] = "null"
     factors = {kind: _numbers(rates.factors()) for kind, rates in arrays.rates._asdict().items()}
     frozen = {kind: rates.frozen().tolist() for kind, rates in arrays.rates._asdict().items()}
+    kept = _memory(arrays.memory)
     for k, name in enumerate(names):
         line = {"name": name}
         if k not in inputs:
             line |= {"activation": _text(state.activations[arrays.codes[k]]), "bias": biases[k]}
         if slopes[k] != repr(INITIAL_SLOPE) or line.get("activation") == '"prelu"':
             line["slope"] = slopes[k]
-        edges = range(int(arrays.row_start[k]), int(arrays.row_start[k + 1]))
-        source = {e: names[arrays.sources[e]] for e in edges}
-        line["weights"] = _table((source[e], weights[e]) for e in edges)
+        by_delay: dict[int, dict[str, str]] = {}
+        for edges in _by_delay(arrays, k):
+            source = {e: names[arrays.sources[e]] for e in edges}
+            by_delay[arrays.delay(edges.start)] = {
+                "weights": _table((source[e], weights[e]) for e in edges),
+                "frozen_weights": _list(source[e] for e in edges if frozen["weights"][e]),
+                "weight_rates": _table(
+                    (source[e], factors["weights"][e]) for e in edges if factors["weights"][e] != "1.0"
+                ),
+            }
+        at_once = by_delay.pop(0, {"weights": "{}"})
+        line["weights"] = at_once.pop("weights")
         line["frozen"] = _list(_text(what) for what, kind in _OF_NEURONS.items() if frozen[kind][k])
         line["rates"] = _table(
             (_text(what), factors[kind][k]) for what, kind in _OF_NEURONS.items() if factors[kind][k] != "1.0"
         )
-        line["frozen_weights"] = _list(source[e] for e in edges if frozen["weights"][e])
-        line["weight_rates"] = _table(
-            (source[e], factors["weights"][e]) for e in edges if factors["weights"][e] != "1.0"
-        )
-        yield {key: value for key, value in line.items() if value not in ("[]", "{}")}
+        line |= at_once
+        line["delayed"] = _table((_text(str(delay)), _table(_entries(edges))) for delay, edges in by_delay.items())
+        line |= kept[k]
+        yield dict(_filled(line))
+
+
+def _by_delay(arrays: Arrays, neuron: int) -> Iterator[range]:
+    """The edges into a neuron, those of one delay at a time."""
+    start, end = int(arrays.row_start[neuron]), int(arrays.row_start[neuron + 1])
+    delays = np.zeros(0) if arrays.delays is None else arrays.delays[start:end]
+    starts = [start, *(start + 1 + np.flatnonzero(np.diff(delays.astype(np.int64)))).tolist()]
+    if start < end:
+        yield from (range(a, b) for a, b in pairwise([*starts, end]))
+
+
+def _memory(memory: Memory) -> list[dict[str, str]]:
+    """What stands on each neuron's line of its leak and its initial state."""
+    leaks, initials = (
+        _numbers(np.zeros(memory.n) if values is None else values) for values in (memory.leaks, memory.initials)
+    )
+    codes = [memory.leak(k)[1] for k in range(memory.n)]
+    of = {code: _text(what) for what, code in LEAKS_OF.items()}
+    learned = {what: getattr(memory, marks) for what, marks in _LEARNED.items()}
+    lines: list[dict[str, str]] = []
+    for k in range(memory.n):
+        line = {"leak": leaks[k], "leak_of": of[codes[k]]} if codes[k] else {}
+        if initials[k] != "0.0":
+            line["initial"] = initials[k]
+        line["learned"] = _list(_text(what) for what, marks in learned.items() if marks is not None and marks[k])
+        lines.append(line)
+    return lines
+
+
+def _filled(line: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Keys and values, without empty lists and tables."""
+    return ((key, value) for key, value in line.items() if value not in ("[]", "{}"))
+
+
+def _entries(line: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((_text(key), value) for key, value in _filled(line))
 
 
 def _numbers(values: Reals) -> list[str]:
@@ -166,6 +221,17 @@ def _line(k: int, line: object, inputs: Container[str]) -> dict[str, Any]:
     _check_keys(where, line, _LINE, required=() if is_input else ("activation",))
     if is_input and "activation" in line:
         raise FileError(f"{where} is an input and has no activation")
+    for delay, table in line.get("delayed", {}).items():
+        if not re.fullmatch("[1-9][0-9]{0,4}", delay) or int(delay) > MOST_DELAY:
+            raise FileError(f"'delayed' of {where} has a delay {delay!r}; it is a whole number from 1 to {MOST_DELAY}")
+        if not isinstance(table, dict):
+            raise FileError(f"'delayed' of {where} has {table!r}, it must be a table")
+        _check_keys(f"'delayed' of {where}", table, _EDGES, required=("weights",))
+    for what in line.get("learned", ()):
+        if what not in _LEARNED:
+            raise FileError(f"'learned' of {where} names {what!r}; allowed: {', '.join(_LEARNED)}")
+    if ("leak" in line) != ("leak_of" in line) or line.get("leak_of", "output") not in LEAKS_OF:
+        raise FileError(f"{where} must say both how much leaks and what, which is one of: {', '.join(LEAKS_OF)}")
     return {"activation": "identity", "bias": 0.0, "slope": INITIAL_SLOPE} | line
 
 
@@ -193,9 +259,12 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
     ids = {line["name"]: k for k, line in enumerate(lines)}
     names = named(list(short_names(line["name"] for line in lines)), len(lines))
     edges = [_incoming(line, ids) for line in lines]
-    sources = [source for incoming in edges for source in incoming]
+    sources = [source for incoming in edges for _, source in incoming]
+    delays = np.array([delay for incoming in edges for delay, _ in incoming], np.uint16)
     used = sorted({line["activation"] for line in lines})
-    weights = [line["weights"][lines[s]["name"]] for line, into in zip(lines, edges, strict=True) for s in into]
+    weights = [
+        _edges(line, d)["weights"][lines[s]["name"]] for line, into in zip(lines, edges, strict=True) for d, s in into
+    ]
     arrays = Arrays(
         row_start=np.cumsum([0, *map(len, edges)], dtype=np.int64),
         sources=np.array(sources, np.int32),
@@ -206,6 +275,8 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
         rates=AllRates(
             _weight_rates(lines, edges, dtype), *(_neuron_rates(lines, what, dtype) for what in _OF_NEURONS)
         ),
+        delays=unless_zero(delays),
+        memory=_memory_of(lines, dtype),
     )
     return State(
         names=names,
@@ -217,14 +288,40 @@ def _state(head: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> State
     )
 
 
-def _incoming(line: Mapping[str, Any], ids: Mapping[str, int]) -> list[int]:
-    """Ids of a neuron's sources, ascending."""
+def _edges(line: Mapping[str, Any], delay: int) -> Mapping[str, Any]:
+    """What a neuron's line says of its edges of one delay."""
+    edges: Mapping[str, Any] = line["delayed"][str(delay)] if delay else line
+    return edges
+
+
+def _incoming(line: Mapping[str, Any], ids: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Delay and source of the edges into a neuron, in order."""
     where = f"the weights of {line['name']!r}"
-    for key in ("frozen_weights", "weight_rates"):
-        for source in line.get(key, ()):
-            if not isinstance(source, str) or source not in line.get("weights", {}):
-                raise FileError(f"{key!r} of {line['name']!r} names {source!r}, which is none of its sources")
-    return sorted(_id(ids, source, where) for source in line.get("weights", {}))
+    found: list[tuple[int, int]] = []
+    for delay in (0, *map(int, line.get("delayed", ()))):
+        edges = _edges(line, delay)
+        for key in ("frozen_weights", "weight_rates"):
+            for source in edges.get(key, ()):
+                if not isinstance(source, str) or source not in edges.get("weights", {}):
+                    raise FileError(f"{key!r} of {line['name']!r} names {source!r}, which is none of its sources")
+        found += [(delay, _id(ids, source, where)) for source in edges.get("weights", {})]
+    return sorted(found)
+
+
+def _memory_of(lines: Sequence[Mapping[str, Any]], dtype: np.dtype[Any]) -> Memory:
+    """Leaks and initial states."""
+    codes = np.array([LEAKS_OF[line["leak_of"]] if "leak" in line else NO_LEAK for line in lines], np.int8)
+    initials = _reals("the initial states", [line.get("initial", 0.0) for line in lines], dtype)
+    learned = {
+        marks: np.array([what in line.get("learned", ()) for line in lines], np.bool_)
+        for what, marks in _LEARNED.items()
+    }
+    kept: dict[str, Any] = {marks: values for marks, values in learned.items() if values.any()}
+    if codes.any():
+        kept |= {"leak_codes": codes, "leaks": _reals("the leaks", [line.get("leak", 1.0) for line in lines], dtype)}
+    if initials.any() or "learned_initials" in kept:
+        kept["initials"] = initials
+    return Memory(len(lines), dtype, **kept)
 
 
 def _id(ids: Mapping[str, int], name: object, where: str) -> int:
@@ -261,14 +358,15 @@ def _neuron_rates(lines: Sequence[Mapping[str, Any]], what: str, dtype: np.dtype
     return _rate_arrays(factors, [what in line.get("frozen", ()) for line in lines], dtype)
 
 
-def _weight_rates(lines: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[int]], dtype: np.dtype[Any]) -> Rates:
+def _weight_rates(
+    lines: Sequence[Mapping[str, Any]], edges: Sequence[Sequence[tuple[int, int]]], dtype: np.dtype[Any]
+) -> Rates:
     factors, frozen = [], []
-    for line, sources in zip(lines, edges, strict=True):
-        scaled, held = line.get("weight_rates", {}), line.get("frozen_weights", ())
-        for source in sources:
-            name = lines[source]["name"]
-            factors.append(scaled.get(name, 1.0))
-            frozen.append(name in held)
+    for line, into in zip(lines, edges, strict=True):
+        for delay, source in into:
+            of_delay, name = _edges(line, delay), lines[source]["name"]
+            factors.append(of_delay.get("weight_rates", {}).get(name, 1.0))
+            frozen.append(name in of_delay.get("frozen_weights", ()))
     return _rate_arrays(factors, frozen, dtype)
 
 

@@ -152,8 +152,10 @@ def check_step(step: StepResult, most: int = MOST_PARAMETERS) -> Check:
 
 def in_float64(graph: Graph) -> Graph:
     """The same wiring and parameters in float64."""
-    parameters = (getattr(graph, of).astype(np.float64) for of in ARRAYS)
-    arrays = Arrays.of(graph.row_start, graph.sources, graph.activation_codes, *parameters)
+    weights, biases, slopes = (getattr(graph, of).astype(np.float64) for of in ARRAYS)
+    wiring = graph.row_start, graph.sources, graph.activation_codes
+    arrays = Arrays.of(*wiring, weights, biases, slopes, graph.delays)
+    arrays.memory = graph.memory.in_dtype(np.dtype(np.float64))
     return Graph.assemble(graph.names.copy(), graph.inputs, graph.outputs, arrays)
 
 

@@ -15,39 +15,41 @@ def test_sort_agrees_with_lexsort(random_edges):
     sources, sinks, weights = random_edges
     order = np.lexsort((sources, sinks))
     for given in (weights, None):
-        s, t, w = edges.sort(sources, sinks, given)
+        (s, t, _), w = edges.sort(edges.Ends(sources, sinks), given)
         assert np.array_equal(s, sources[order])
         assert np.array_equal(t, sinks[order])
         assert w is None if given is None else np.array_equal(w, weights[order])
-    assert edges.in_order(s, t)
-    assert edges.sort(s, t, None)[0] is s
+    assert edges.in_order(edges.Ends(s, t))
+    assert edges.sort(edges.Ends(s, t), None)[0].sources is s
 
 
 def test_row_starts_and_sinks_are_inverse(random_edges):
-    _, sinks, _ = edges.sort(*random_edges)
+    sources, sinks, weights = random_edges
+    (_, sinks, _), _ = edges.sort(edges.Ends(sources, sinks), weights)
     row_start = edges.row_starts(sinks, 22)
     assert row_start.tolist() == [int((sinks < row).sum()) for row in range(23)]
     assert np.array_equal(edges.sinks_of(row_start), sinks)
 
 
 def test_duplicates_are_not_in_order():
-    assert edges.duplicate(np.array([0, 1, 1, 2]), np.array([3, 3, 3, 3])) == 1
-    assert not edges.in_order(np.array([0, 0]), np.array([1, 1]))
-    assert edges.duplicate(np.array([0, 1]), np.array([3, 3])) is None
+    assert edges.duplicate(edges.Ends(np.array([0, 1, 1, 2]), np.array([3, 3, 3, 3]))) == 1
+    assert not edges.in_order(edges.Ends(np.array([0, 0]), np.array([1, 1])))
+    assert edges.duplicate(edges.Ends(np.array([0, 1]), np.array([3, 3]))) is None
 
 
 def test_search_finds_each_edge_and_no_other(random_edges):
-    sources, sinks, _ = edges.sort(*random_edges)
+    (sources, sinks, _), _ = edges.sort(edges.Ends(*random_edges[:2]), random_edges[2])
     row_start = edges.row_starts(sinks, 20)
     all_sources, all_sinks = (part.ravel() for part in np.meshgrid(np.arange(20), np.arange(20)))
-    at, there = edges.search(row_start, sources, all_sources, all_sinks)
+    at, there = edges.search(row_start, sources, None, edges.Ends(all_sources, all_sinks))
     keys = sinks.astype(int) * 20 + sources
     assert np.array_equal(at, np.searchsorted(keys, all_sinks * 20 + all_sources))
     assert np.array_equal(there, np.isin(all_sinks * 20 + all_sources, keys))
 
 
 def test_search_without_edges():
-    at, there = edges.search(np.zeros(4, np.int64), np.empty(0, np.int32), np.array([0, 1]), np.array([1, 2]))
+    wanted = edges.Ends(np.array([0, 1]), np.array([1, 2]))
+    at, there = edges.search(np.zeros(4, np.int64), np.empty(0, np.int32), None, wanted)
     assert at.tolist() == [0, 0]
     assert not there.any()
 

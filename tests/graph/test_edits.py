@@ -14,7 +14,7 @@ from neuronsim.graph.graph import Graph
 
 
 class Model:
-    """Names in order, and weights by names of both ends."""
+    """Names in order, and weights by names of both ends and the delay."""
 
     def __init__(self):
         self.names, self.inputs, self.edges, self.biases = [], set(), {}, {}
@@ -22,17 +22,21 @@ class Model:
     def remove(self, name):
         self.names.remove(name)
         self.inputs.discard(name)
-        self.edges = {ends: w for ends, w in self.edges.items() if name not in ends}
+        self.edges = {ends: w for ends, w in self.edges.items() if name not in ends[:2]}
 
     def key(self, ends):
-        return self.names.index(ends[1]), self.names.index(ends[0])
+        return self.names.index(ends[1]), ends[2], self.names.index(ends[0])
 
     def check(self, graph):
         assert list(graph.names) == self.names
         assert graph.n_neurons == len(self.names)
         assert graph.n_edges == len(self.edges)
         ordered = sorted(self.edges, key=self.key)
-        assert [(graph.name(s), graph.name(t)) for s, t in zip(graph.sources, graph.sinks(), strict=True)] == ordered
+        assert (graph.delays is None) == (not any(delay for _, _, delay in ordered))
+        delays = [0] * graph.n_edges if graph.delays is None else graph.delays.tolist()
+        sources, sinks = (map(graph.name, ids) for ids in (graph.sources, graph.sinks()))
+        assert list(zip(sources, sinks, delays, strict=True)) == ordered
+        assert [graph.edge(*ends) for ends in ordered] == list(range(graph.n_edges))
         assert graph.weights.tolist() == [self.edges[ends] for ends in ordered]
         assert graph.biases.tolist() == [self.biases.get(name, 0.0) for name in self.names]
         assert [graph.name(i) for i in graph.inputs] == [n for n in self.names if n in self.inputs]
@@ -45,6 +49,7 @@ actions = st.lists(
         st.integers(0, 10**6),
         st.integers(0, 10**6),
         st.booleans(),
+        st.sampled_from([0, 0, 1, 3]),
     ),
     max_size=40,
 )
@@ -54,15 +59,15 @@ actions = st.lists(
 @given(actions)
 def test_any_edits_agree_with_a_plain_model(edits):
     graph, model = Graph(), Model()
-    for step, (action, a, b, by_name) in enumerate(edits):
-        apply(graph, model, step, action, a, b, by_name)
+    for step, edit in enumerate(edits):
+        apply(graph, model, step, *edit)
         assert graph.n_neurons == len(model.names)
     model.check(graph)
     model.check(graph.copy())
     model.check(pickle.loads(pickle.dumps(graph)))
 
 
-def apply(graph, model, step, action, a, b, by_name):
+def apply(graph, model, step, action, a, b, by_name, delay):
     n = len(model.names)
     if action == "merge":
         model.check(graph)
@@ -72,39 +77,44 @@ def apply(graph, model, step, action, a, b, by_name):
         model.inputs.add(f"i{step % 7}")
     elif action == "neuron":
         chosen = sorted({a % n, b % n}) if n else []
-        sources = {(model.names[i] if by_name else i): float(step) for i in chosen}
-        graph.add_neuron(f"h{step}", sources, bias=float(step))
-        model.edges.update({(model.names[i], f"h{step}"): float(step) for i in chosen})
+        own = [f"h{step}"] if delay else []
+        sources = [(model.names[i] if by_name else i) for i in chosen] + own
+        graph.add_neuron(f"h{step}", {((s, delay) if delay else s): float(step) for s in sources}, bias=float(step))
+        model.edges.update({(s, f"h{step}", delay): float(step) for s in [*(model.names[i] for i in chosen), *own]})
         model.names.append(f"h{step}")
         model.biases[f"h{step}"] = float(step)
     elif n:
-        edit_edges(graph, model, step, action, a % n, b % n, by_name)
+        edit_edges(graph, model, step, action, a % n, b % n, by_name, delay)
 
 
-def edit_edges(graph, model, step, action, a, b, by_name):
+def edit_edges(graph, model, step, action, a, b, by_name, delay):
     ends = model.names[a], model.names[b]
     args = ends if by_name else (a, b)
     if action == "remove":
         graph.remove(args[0])
         model.remove(ends[0])
     elif action == "disconnect":
-        if ends in model.edges:
-            graph.disconnect(*args)
-            del model.edges[ends]
+        which = None if delay == 3 else delay
+        gone = [edge for edge in model.edges if edge[:2] == ends and which in (None, edge[2])]
+        if gone:
+            graph.disconnect(*args, which)
+            for edge in gone:
+                del model.edges[edge]
         else:
             with pytest.raises(UnknownNameError, match="no edge"):
-                graph.disconnect(*args)
+                graph.disconnect(*args, which)
     else:
         sources = list(range(len(model.names))) if action == "array" else [a]
-        pairs = [(model.names[s], ends[1]) for s in sources]
-        legal = not any(p in model.edges or p[0] == p[1] for p in pairs) and ends[1] not in model.inputs
+        pairs = [(model.names[s], ends[1], delay) for s in sources]
+        loop = not delay and any(p[0] == p[1] for p in pairs)
+        legal = not loop and not any(p in model.edges for p in pairs) and ends[1] not in model.inputs
         version = graph.version
         if legal:
-            graph.connect(np.array(sources) if action == "array" else args[0], args[1], step)
+            graph.connect(np.array(sources) if action == "array" else args[0], args[1], step, delay)
             model.edges.update(dict.fromkeys(pairs, float(step)))
         else:
             with pytest.raises(WiringError):
-                graph.connect(np.array(sources) if action == "array" else args[0], args[1], step)
+                graph.connect(np.array(sources) if action == "array" else args[0], args[1], step, delay)
             assert graph.version == version
 
 
