@@ -694,8 +694,8 @@ class Network:
             most 256 MB. X and T are referred to, not copied.
         checkpoint : str or path, optional
             A directory in which the run keeps where it is, every 10 seconds and at its end. With ``resume=True`` the
-            same call goes on from there, after a crash or a kill, and ends with the same bits; monitors and alarms
-            begin anew.
+            same call goes on from there, after a crash or a kill, and ends with the same bits. Monitors and alarms of
+            the same call go on with what they had recorded; others begin with nothing.
         resume : Run or bool
             True: see ``checkpoint``. A run: go on from it, with its optimiser state, schedule, order of samples and
             history: two fits of 5 epochs are one of 10, bit for bit. Data, batch size and optimiser must be the same,

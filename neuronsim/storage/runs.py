@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def save_run(run: Run, directory: str | os.PathLike[str], *, data: bool = True, 
     write_arrays(folder, recording, carry, recording.snapshots.states)
     written = {name: digest(folder / f"{name}.safetensors") for name in FILES}
     if data:
-        _write(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
+        write_safetensors(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
         written["data"] = digest(folder / "data.safetensors")
     write_columns(run.columns, folder)
     if run.resumed is not None and run.resumed.recording is not None and isinstance(run.resumed, Run):
@@ -95,7 +96,7 @@ def write_arrays(folder: Path, recording: Recording, carry: Carry, states: dict[
         values[...] = new
     binary_of(Network.from_graph(end), folder / "network.safetensors")
     binary_of(Network.from_graph(start), folder / "start.safetensors")
-    _write(folder / "states.safetensors", _states(states, carry))
+    write_safetensors(folder / "states.safetensors", _states(states, carry))
 
 
 def write_facts(
@@ -155,7 +156,8 @@ def binary_of(net: Network, path: Path) -> None:
         binary.write(state_of(net), beside)
 
 
-def _write(path: Path, arrays: dict[str, Array]) -> None:
+def write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name, whole or not at all."""
     with replacing(path) as beside:
         try:
             save_file({name: np.ascontiguousarray(values) for name, values in arrays.items()}, beside)

@@ -44,8 +44,11 @@ class Keeper(Protocol):
     def latest(self, X: Array, T: Array) -> RunResult | None:
         """The run as its newest whole checkpoint has it, with these data; None if there is none."""
 
-    def write(self, run: RunResult, carry: Carry, ended: bool) -> None:
-        """Keep where the run is now; what was kept before stays until this is whole."""
+    def write(self, run: RunResult, carry: Carry, ended: bool, watched: list[dict[str, Array]]) -> None:
+        """Keep where the run is now, and what is recorded; what was kept before stays until this is whole."""
+
+    def watched(self) -> list[dict[str, Array]]:
+        """What was recorded up to that checkpoint."""
 
 
 @dataclass
@@ -133,11 +136,15 @@ class Trainer:
         """What a run that goes on from here needs."""
         return carried(self.session, self.run.n_steps, self.order, self.best)
 
+    def recorded(self) -> list[dict[str, Array]]:
+        """What monitors and alarms have by now."""
+        return [] if self.watching is None else self.watching.kept()
+
     def _keep_checkpoint(self) -> None:
         """Write a checkpoint, unless the last one is young: the history speaks of complete epochs only."""
         now = time.perf_counter()
         if self.keeper is not None and now - self.kept_at >= CHECKPOINT_SECONDS:
-            self.keeper.write(self.run, self.carry(), False)
+            self.keeper.write(self.run, self.carry(), False, self.recorded())
             self.kept_at = time.perf_counter()
 
     def _keep_best(self, epoch: int) -> None:
