@@ -644,6 +644,7 @@ class Network:
         clip_value: float | None = None,
         validation: tuple[Any, Any] | float | None = None,
         evaluate: bool = False,
+        average: int | None = None,
         stop: Rule | Iterable[Rule] = (),
         monitors: Monitor | Alarm | Iterable[Monitor | Alarm] = (),
         progress: bool | None = None,
@@ -683,6 +684,9 @@ class Network:
             held out: ``run.held_out`` are their rows. Samples keep their row numbers.
         evaluate : bool
             Adds data_loss, over all data trained on after each epoch.
+        average : int, optional
+            The network gets the means of its parameters after each of the last so many epochs: stochastic weight
+            averaging (Izmailov et al. 2018). History, validation and ``run.at`` are of the steps as they were made.
         stop : Rule or list of Rule
             See ``neuronsim.training.stop``.
         monitors : Monitor, Alarm, or list of them
@@ -725,8 +729,8 @@ class Network:
         settings = FitSettings(
             loss=loss, reduction=reduction, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
             batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
-            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, stop=stop,
-            monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
+            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, average=average,
+            stop=stop, monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
             threads=threads,
         )  # fmt: skip
         keeper = None

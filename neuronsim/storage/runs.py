@@ -166,11 +166,13 @@ def write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def _states(states: dict[int, State], carry: Carry) -> dict[str, Array]:
-    """Snapshots by step, the end, and the best parameters."""
+    """Snapshots by step, the end, the best parameters, and sums of those that are averaged."""
     found = {f"before.{q}.{k}": v for q, state in states.items() for k, v in enumerate(state)}
     end = (*carry.states[0], *carry.states[1], carry.powers, carry.loss_sum)
     found |= {f"end.{k}": values for k, values in enumerate(end)}
-    return found | {f"best.{k}": values for k, values in enumerate([] if carry.best is None else carry.best[1])}
+    for name, kept in (("best", carry.best), ("sums", carry.sums)):
+        found |= {f"{name}.{k}": values for k, values in enumerate([] if kept is None else kept[1])}
+    return found
 
 
 def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]:
@@ -184,6 +186,7 @@ def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]
         "n_steps": carry.n_steps,
         "first_step": recording.snapshots.first,
         "restored": run.restored,
+        "averaged": run.averaged,
         "history": {name: [_as_text(v) for v in column] for name, column in run.history.items()},
         "loss": recording.loss.name,
         "schedule": to_settings(recording.schedule),
@@ -192,6 +195,7 @@ def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]
         "held_out": recording.order.held_out.tolist(),
         "fingerprints": [mark.hex() for mark in recording.fingerprints],
         "best": None if carry.best is None else carry.best[0],
+        "sums": None if carry.sums is None else carry.sums[0],
         "settings": {name: _plain(value) for name, value in run.settings.items() if name != "monitors"},
     }
 
@@ -288,6 +292,7 @@ def _run(folder: Path, facts: dict[str, Any], data: tuple[ArrayLike, ArrayLike] 
         reason=str(facts["reason"]),
         held_out=np.array(facts["held_out"], np.int64),
         restored=facts["restored"],
+        averaged=facts.get("averaged"),
         ended=bool(facts["ended"]),
     )
     found = _data(folder, facts, start, loss, data)
@@ -369,9 +374,12 @@ def _carry(
 ) -> Carry:
     parameters, end = session.arrays()[:3], session.arrays()[3:]
     found = _checked(arrays, [f"end.{k}" for k in range(len(end))], end)
-    best = None
+    best, sums = None, None
     if facts["best"] is not None:
         best = int(facts["best"]), _checked(arrays, [f"best.{k}" for k in range(3)], parameters)
+    if facts.get("sums") is not None:
+        like = [np.empty(values.shape) for values in parameters]
+        sums = int(facts["sums"]), _checked(arrays, [f"sums.{k}" for k in range(3)], like)
     return Carry(
         n_steps=int(facts["n_steps"]),
         order=order,
@@ -385,6 +393,7 @@ def _carry(
         powers=found[6],
         loss_sum=found[7],
         best=best,
+        sums=sums,
     )
 
 

@@ -30,7 +30,7 @@ from neuronsim.training.watching import WatchedRun, Watcher, Watching
 _FRACTION = "{name}={value!r}: validation takes a pair (X, T), or a fraction of the samples in {interval} to hold out"
 
 # What the same call has, beside optimiser, schedule, loss and seed.
-_OF_ONE_CALL = ("reduction", "batch_size", "shuffle", "weight_decay", "clip_norm", "clip_value")
+_OF_ONE_CALL = ("reduction", "batch_size", "shuffle", "weight_decay", "clip_norm", "clip_value", "average")
 
 R = TypeVar("R", bound=RunResult)
 
@@ -140,6 +140,7 @@ def finish(trainer: Trainer, is_complete: bool) -> None:
         run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
     if is_complete:
         trainer.restore_best()
+        trainer.put_mean()
     run.carry = trainer.carry()
 
 
@@ -204,7 +205,8 @@ def prepare(
     if not run.unrecorded:
         run.recording = _recording(session, schedule, order, most_bytes, run, kept)
     best = None if before is None else before.best
-    return Trainer(session, run, settings, order, validation, watching, keeper=keeper, best=best), run
+    sums = None if kept is None or before is None else before.sums
+    return Trainer(session, run, settings, order, validation, watching, keeper=keeper, best=best, sums=sums), run
 
 
 def _recording(

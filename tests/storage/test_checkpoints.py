@@ -136,6 +136,26 @@ def recorded(watched: list[Any]) -> list[Any]:
     return [found, alarm.count, alarm.firings.tobytes()]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("after", [3, 8, 11])
+def test_sums_of_what_is_averaged(
+    after: int, dtype: str, often: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nets = [awkward_net(dtype) for _ in range(3)]
+    X, T = data_of(nets[0], 13)
+    given = {"batch_size": 4, "epochs": 6, "rng": 1, "average": 4}
+    whole = nets[0].fit(X, T, **given)
+    with monkeypatch.context() as patched:
+        cut(patched, after)
+        with pytest.raises(Ended):
+            nets[1].fit(X, T, checkpoint=tmp_path / "there", **given)
+    with pytest.raises(SettingError, match="average=4, not 3"):
+        nets[2].fit(X, T, checkpoint=tmp_path / "there", resume=True, **given | {"average": 3})
+    run = nets[2].fit(X, T, checkpoint=tmp_path / "there", resume=True, **given)
+    assert bits(nets[2]) == bits(nets[0])
+    assert (run.averaged, run.reason) == (whole.averaged, whole.reason) == (4, whole.reason)
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 @pytest.mark.parametrize("after", [1, 2, 3, 5, 6])
 def test_what_was_recorded_before_the_end_is_there(
