@@ -692,6 +692,7 @@ class Network:
         clip_value: float | None = None,
         validation: tuple[Any, Any] | float | None = None,
         evaluate: bool = False,
+        average: int | None = None,
         stop: Rule | Iterable[Rule] = (),
         monitors: Monitor | Alarm | Iterable[Monitor | Alarm] = (),
         progress: bool | None = None,
@@ -731,6 +732,9 @@ class Network:
             held out: ``run.held_out`` are their rows. Samples keep their row numbers.
         evaluate : bool
             Adds data_loss, over all data trained on after each epoch.
+        average : int, optional
+            The network gets the means of its parameters after each of the last so many epochs: stochastic weight
+            averaging (Izmailov et al. 2018). History, validation and ``run.at`` are of the steps as they were made.
         stop : Rule or list of Rule
             See ``neuronsim.training.stop``.
         monitors : Monitor, Alarm, or list of them
@@ -742,8 +746,8 @@ class Network:
             most 256 MB. X and T are referred to, not copied.
         checkpoint : str or path, optional
             A directory in which the run keeps where it is, every 10 seconds and at its end. With ``resume=True`` the
-            same call goes on from there, after a crash or a kill, and ends with the same bits; monitors and alarms
-            begin anew.
+            same call goes on from there, after a crash or a kill, and ends with the same bits. Monitors and alarms of
+            the same call go on with what they had recorded; others begin with nothing.
         resume : Run or bool
             True: see ``checkpoint``. A run: go on from it, with its optimiser state, schedule, order of samples and
             history: two fits of 5 epochs are one of 10, bit for bit. Data, batch size and optimiser must be the same,
@@ -773,8 +777,8 @@ class Network:
         settings = FitSettings(
             loss=loss, reduction=reduction, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
             batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
-            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, stop=stop,
-            monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
+            clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, average=average,
+            stop=stop, monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
             threads=threads,
         )  # fmt: skip
         keeper = None

@@ -60,6 +60,7 @@ def check_equal(start: ns.Network, run: ns.Run, seed: int, **given: Any) -> None
         {"learning_rate": ns.schedules.Cosine(0.1, 100)},
         {"stop": ns.stop.TargetLoss(0.9)},
         {"stop": ns.stop.GradientNorm(0.02)},
+        {"average": 3},
     ],
     ids=str,
 )
@@ -96,7 +97,7 @@ def test_every_setting_of_its_own_side_by_side() -> None:
         "loss": "huber", "reduction": "sum", "optimizer": "momentum", "learning_rate": 0.05, "batch_size": 7,
         "epochs": 2, "shuffle": False, "weight_decay": 0.01, "clip_norm": 0.5, "clip_value": 0.01, "validation": 0.25,
         "evaluate": True, "stop": ns.stop.TargetLoss(10.0), "momentum": 0.5, "snapshots": "auto", "threads": 1,
-        "progress": False,
+        "progress": False, "average": 2,
     }  # fmt: skip
     given = {field.name for field in dataclasses.fields(FitSettings)}
     assert set(others) == given - {"rng", "monitors", "checkpoint", "resume"}

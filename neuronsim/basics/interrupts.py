@@ -16,6 +16,15 @@ _Handler = Callable[[int, Any], Any]
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
+class _OfThread(threading.local):
+    """What ends training in a thread, beside signals."""
+
+    over: threading.Event | None = None
+
+
+_of_thread = _OfThread()
+
+
 class _Noting:
     """A handler that stands in for those of Ctrl-C; the outermost one is asked by the inner ones."""
 
@@ -28,8 +37,8 @@ class _Noting:
 
 @contextmanager
 def noted() -> Iterator[threading.Event]:
-    """Within the block Ctrl-C sets the event; a second one interrupts as ever."""
-    event = threading.Event()
+    """Within the block Ctrl-C, or the end of a time that is `limited`, sets the event; a second Ctrl-C interrupts."""
+    event = _of_thread.over or threading.Event()
     earlier = _of_ctrl_c()
 
     def note(number: int, frame: Any) -> None:
@@ -39,6 +48,21 @@ def noted() -> Iterator[threading.Event]:
 
     with _handled_by(note, earlier):
         yield event
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[threading.Event]:
+    """Within the block what this thread trains ends after so many seconds as by Ctrl-C, and the event is set."""
+    over = threading.Event()
+    timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), over.set)
+    timer.daemon = True
+    timer.start()
+    _of_thread.over = over
+    try:
+        yield over
+    finally:
+        _of_thread.over = None
+        timer.cancel()
 
 
 @contextmanager

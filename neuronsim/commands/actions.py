@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def sweep(options: argparse.Namespace) -> int:
     """Make the runs of a sweep."""
-    how = {name: getattr(options, name) for name in ("attempts", "keep", "part", "retry", "verify", "dry", "collect")}
+    how = {field.name: getattr(options, field.name) for field in fields(sweeps.Options) if field.name != "tell"}
     overrides = options.overrides + ([] if options.seed is None else [f"seed={options.seed}"])
     found = sweeps.sweep(
         options.file,
@@ -91,7 +92,7 @@ def sweep(options: argparse.Namespace) -> int:
         return INTERRUPTED
     k, n = options.part or (1, 1)
     wanted = [] if options.dry or options.collect else found.runs[k - 1 :: n]
-    return CHECK_FAILED if any(run.status in ("failed", "waiting") for run in wanted) else OK
+    return CHECK_FAILED if any(run.status in sweeps.NO_RESULT for run in wanted) else OK
 
 
 def compare(options: argparse.Namespace) -> int:

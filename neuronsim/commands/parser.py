@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from neuronsim import __version__
@@ -92,7 +93,10 @@ def _add_sweep(commands: Any) -> None:
     )
     sweep.add_argument("--part", metavar="K/N", type=_part, help="the K-th of N parts, where there is no engine")
     sweep.add_argument("--threads", type=int, default=1, metavar="N", help="of each run (default: 1)")
-    sweep.add_argument("--attempts", type=int, default=3, metavar="N", help="of a run whose worker dies (default: 3)")
+    sweep.add_argument("--attempts", type=int, default=3, metavar="N", help="of a run that gets lost (default: 3)")
+    sweep.add_argument(
+        "--timeout", type=float, default=inf, metavar="SECONDS", help="a run that takes longer is lost (default: none)"
+    )
     sweep.add_argument("--keep", default="history", help="of each run: outcome, history or network (default: history)")
     sweep.add_argument("--dry-run", action="store_true", dest="dry", help="plan and check alone")
     sweep.add_argument("--retry", choices=RETRY, help="make runs again that failed, or that were lost too often")

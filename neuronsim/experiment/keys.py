@@ -273,6 +273,14 @@ TRAINING = keys_of(
         ),
         Key("evaluate", "whether the history gets data_loss, over all samples after each epoch", bool),
         Key(
+            "average",
+            "of so many last epochs the network gets the mean of the parameters after each",
+            int,
+            without="those after the last epoch",
+            interval="[1, inf)",
+            example=5,
+        ),
+        Key(
             "stop",
             "a table, or a list of them: rules that may end the run before its last epoch",
             dict | list[dict[str, Any]],

@@ -4,13 +4,16 @@ import os
 import warnings
 from pathlib import Path
 
+from safetensors.numpy import load_file
+
 from neuronsim.basics.arrays import Array
 from neuronsim.errors import CheckpointWarning, FileError
-from neuronsim.storage.runs import FILES, digest, load_run, write_arrays, write_facts
+from neuronsim.storage.runs import FILES, digest, load_run, write_arrays, write_facts, write_safetensors
 from neuronsim.training.carry import Carry
 from neuronsim.training.result import RunResult
 
 _PLACES = ("a", "b")
+_WATCHED = "watched.safetensors"
 
 
 class Checkpoints:
@@ -48,7 +51,17 @@ class Checkpoints:
         self._turn = 1 - turn
         return run
 
-    def write(self, run: RunResult, carry: Carry, ended: bool) -> None:
+    def watched(self) -> list[dict[str, Array]]:
+        """What monitors and alarms had recorded up to the checkpoint that `latest` gave."""
+        path = self.folder / _PLACES[1 - self._turn] / _WATCHED
+        found: dict[int, dict[str, Array]] = {}
+        if path.exists():
+            for name, values in load_file(path).items():
+                turn, _, what = name.partition(".")
+                found.setdefault(int(turn), {})[what] = values
+        return [found[turn] for turn in sorted(found)]
+
+    def write(self, run: RunResult, carry: Carry, ended: bool, watched: list[dict[str, Array]]) -> None:
         """Write where the run is in the place of the older checkpoint; a full disk costs the checkpoint, not the run.
 
         Warns
@@ -64,7 +77,9 @@ class Checkpoints:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "run.json").unlink(missing_ok=True)
             write_arrays(folder, recording, carry, {first: recording.snapshots.states[first]})
-            written = {name: digest(folder / f"{name}.safetensors") for name in FILES}
+            arrays = {f"{k}.{what}": values for k, one in enumerate(watched) for what, values in one.items()}
+            write_safetensors(folder / _WATCHED, arrays)
+            written = {name: digest(folder / f"{name}.safetensors") for name in (*FILES, "watched")}
             write_facts(folder, run, recording, carry, written, ended)
         except (FileError, OSError) as problem:
             warnings.warn(f"no checkpoint in {folder}: {problem}; the run goes on", CheckpointWarning, stacklevel=2)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def save_run(run: Run, directory: str | os.PathLike[str], *, data: bool = True, 
     write_arrays(folder, recording, carry, recording.snapshots.states)
     written = {name: digest(folder / f"{name}.safetensors") for name in FILES}
     if data:
-        _write(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
+        write_safetensors(folder / "data.safetensors", {"X": recording.X, "T": recording.T})
         written["data"] = digest(folder / "data.safetensors")
     write_columns(run.columns, folder)
     if run.resumed is not None and run.resumed.recording is not None and isinstance(run.resumed, Run):
@@ -95,7 +96,7 @@ def write_arrays(folder: Path, recording: Recording, carry: Carry, states: dict[
         values[...] = new
     binary_of(Network.from_graph(end), folder / "network.safetensors")
     binary_of(Network.from_graph(start), folder / "start.safetensors")
-    _write(folder / "states.safetensors", _states(states, carry))
+    write_safetensors(folder / "states.safetensors", _states(states, carry))
 
 
 def write_facts(
@@ -155,7 +156,8 @@ def binary_of(net: Network, path: Path) -> None:
         binary.write(state_of(net), beside)
 
 
-def _write(path: Path, arrays: dict[str, Array]) -> None:
+def write_safetensors(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name, whole or not at all."""
     with replacing(path) as beside:
         try:
             save_file({name: np.ascontiguousarray(values) for name, values in arrays.items()}, beside)
@@ -164,11 +166,13 @@ def _write(path: Path, arrays: dict[str, Array]) -> None:
 
 
 def _states(states: dict[int, State], carry: Carry) -> dict[str, Array]:
-    """Snapshots by step, the end, and the best parameters."""
+    """Snapshots by step, the end, the best parameters, and sums of those that are averaged."""
     found = {f"before.{q}.{k}": v for q, state in states.items() for k, v in enumerate(state)}
     end = (*carry.states[0], *carry.states[1], carry.powers, carry.loss_sum)
     found |= {f"end.{k}": values for k, values in enumerate(end)}
-    return found | {f"best.{k}": values for k, values in enumerate([] if carry.best is None else carry.best[1])}
+    for name, kept in (("best", carry.best), ("sums", carry.sums)):
+        found |= {f"{name}.{k}": values for k, values in enumerate([] if kept is None else kept[1])}
+    return found
 
 
 def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]:
@@ -182,6 +186,7 @@ def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]
         "n_steps": carry.n_steps,
         "first_step": recording.snapshots.first,
         "restored": run.restored,
+        "averaged": run.averaged,
         "history": {name: [_as_text(v) for v in column] for name, column in run.history.items()},
         "loss": recording.loss.name,
         "schedule": to_settings(recording.schedule),
@@ -190,6 +195,7 @@ def _facts(run: RunResult, recording: Recording, carry: Carry) -> dict[str, Any]
         "held_out": recording.order.held_out.tolist(),
         "fingerprints": [mark.hex() for mark in recording.fingerprints],
         "best": None if carry.best is None else carry.best[0],
+        "sums": None if carry.sums is None else carry.sums[0],
         "settings": {name: _plain(value) for name, value in run.settings.items() if name != "monitors"},
     }
 
@@ -286,6 +292,7 @@ def _run(folder: Path, facts: dict[str, Any], data: tuple[ArrayLike, ArrayLike] 
         reason=str(facts["reason"]),
         held_out=np.array(facts["held_out"], np.int64),
         restored=facts["restored"],
+        averaged=facts.get("averaged"),
         ended=bool(facts["ended"]),
     )
     found = _data(folder, facts, start, loss, data)
@@ -367,9 +374,12 @@ def _carry(
 ) -> Carry:
     parameters, end = session.arrays()[:3], session.arrays()[3:]
     found = _checked(arrays, [f"end.{k}" for k in range(len(end))], end)
-    best = None
+    best, sums = None, None
     if facts["best"] is not None:
         best = int(facts["best"]), _checked(arrays, [f"best.{k}" for k in range(3)], parameters)
+    if facts.get("sums") is not None:
+        like = [np.empty(values.shape) for values in parameters]
+        sums = int(facts["sums"]), _checked(arrays, [f"sums.{k}" for k in range(3)], like)
     return Carry(
         n_steps=int(facts["n_steps"]),
         order=order,
@@ -383,6 +393,7 @@ def _carry(
         powers=found[6],
         loss_sum=found[7],
         best=best,
+        sums=sums,
     )
 
 

@@ -26,10 +26,10 @@ from neuronsim.sweeps.halving import Halving, climb, halving_of
 from neuronsim.sweeps.identity import NUMERICS, digest, files, run_id
 from neuronsim.sweeps.plan import combinations, with_values
 from neuronsim.sweeps.proposals import Proposals, proposals_of, search
-from neuronsim.sweeps.result import Sweep, SweptRun
+from neuronsim.sweeps.result import NO_RESULT, Sweep, SweptRun
 from neuronsim.sweeps.store import Store
 
-__all__ = ["NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "sweep"]
+__all__ = ["NO_RESULT", "NUMERICS", "Options", "Progress", "Sweep", "SweptRun", "sweep"]
 
 _FORMAT = 1
 #: From the values of runs to their jobs, and the values of those that differ.
@@ -45,7 +45,9 @@ class Options:
     Attributes
     ----------
     attempts : int
-        How often a run is made whose worker dies.
+        How often a run is made that gets lost: its worker dies, or it takes too long.
+    timeout : float
+        Seconds that a run may take, from its data to its test; the first one of a worker compiles within it.
     keep : {"outcome", "history", "network"}
         What is kept of each run.
     part : pair of int or None
@@ -61,6 +63,7 @@ class Options:
     """
 
     attempts: int = 3
+    timeout: float = math.inf
     keep: str = "history"
     part: tuple[int, int] | None = None
     retry: str | None = None
@@ -72,6 +75,7 @@ class Options:
     def __post_init__(self) -> None:
         choose("keep", self.keep, dict.fromkeys(KEEP))
         whole("attempts", self.attempts)
+        real("timeout", self.timeout, "(0, inf]")
         real("verify", self.verify, "[0, 1]")
         if self.retry is not None:
             choose("retry", self.retry, dict.fromkeys(RETRY))
@@ -128,7 +132,7 @@ def sweep(
         raise SettingError(f"sweep takes an experiment file, or the directory of a sweep, not {file!r:.60}")
     folder, tables = _described(Path(file), overrides)
     target = Path(directory) if directory is not None else folder or Path("sweeps") / Path(file).stem
-    plan = _planner(Path(file), tables, whole("threads", threads), options.keep)
+    plan = _planner(Path(file), tables, whole("threads", threads), options)
     halving, proposals = halving_of(tables["sweep"]), proposals_of(tables["sweep"])
     if (halving is not None or proposals is not None) and options.part is not None:
         name = "halving" if proposals is None else "optuna"
@@ -150,13 +154,10 @@ def sweep(
             coordinator, stopped = Coordinator(store, pool, options.attempts, options.tell), ""
             if proposals is None:
                 store.write_plan(described, [job.id for job in jobs], values)
-            try:
-                if proposals is None:
-                    jobs, stopped = _made(coordinator, jobs, halving, options)
-                elif not options.collect:
-                    jobs, values, stopped = _searched(coordinator, proposals, plan, described, options)
-            except KeyboardInterrupt:
-                stopped = "interrupted"
+            if proposals is None:
+                jobs, stopped = _made(coordinator, jobs, halving, options)
+            elif not options.collect:
+                jobs, values, stopped = _searched(coordinator, proposals, plan, described, options)
             found = Sweep(store, jobs, values, stopped)
             store.write_results(found.table)
             return found
@@ -167,7 +168,6 @@ def _searched(
 ) -> tuple[list[Job], list[dict[str, Any]], str]:
     """Make what Optuna proposes; the runs of the table, and why it stopped, or ""."""
     store = coordinator.store
-
     planned: list[Job] = []
 
     def extended(values: list[dict[str, Any]]) -> list[Job]:
@@ -177,7 +177,7 @@ def _searched(
 
     def make(jobs: list[Job]) -> str:
         each = list({job.id: job for job in jobs}.values())  # the same run may be proposed twice
-        return coordinator.run(_to_do(store, each, options)).stopped
+        return _made_of(coordinator, _to_do(store, each, options))
 
     jobs, values, stopped = search(store, proposals, extended, make)
     once = {job.id: (job, row) for job, row in zip(jobs, values, strict=True)}
@@ -191,12 +191,20 @@ def _made(
     store = coordinator.store
 
     def make(some: list[Job]) -> str:
-        return coordinator.run(_to_do(store, some, options)).stopped
+        return _made_of(coordinator, _to_do(store, some, options))
 
     jobs, stopped = (jobs, make(jobs)) if halving is None else climb(store, jobs, halving, make)
     if options.verify and not stopped:
-        stopped = coordinator.run(_audited(store, jobs, options.verify)).stopped
+        stopped = _made_of(coordinator, _audited(store, jobs, options.verify))
     return jobs, stopped
+
+
+def _made_of(coordinator: Coordinator, jobs: list[Job]) -> str:
+    """Make jobs; why it stopped before all were made, or ""."""
+    try:
+        return coordinator.run(jobs).stopped
+    except KeyboardInterrupt:
+        return "interrupted"
 
 
 def _described(path: Path, overrides: Iterable[str]) -> tuple[Path | None, dict[str, Any]]:
@@ -211,7 +219,7 @@ def _described(path: Path, overrides: Iterable[str]) -> tuple[Path | None, dict[
     return None, read_tables(path, overrides)
 
 
-def _planner(path: Path, tables: dict[str, Any], threads: int, keep: str) -> Plan:
+def _planner(path: Path, tables: dict[str, Any], threads: int, options: Options) -> Plan:
     """From the values of runs to their jobs, checked; of runs that are the same, the first."""
     if "sweep" not in tables:
         raise SettingError(f'{path} has no [sweep]; write one as in [sweep] "training.learning_rate" = [0.01, 0.1]')
@@ -227,7 +235,7 @@ def _planner(path: Path, tables: dict[str, Any], threads: int, keep: str) -> Pla
             own = checked(with_values({k: v for k, v in tables.items() if k != "described"}, values), folder, name)
             own.settings["training"]["threads"] = threads
             key = run_id(own.settings, folder)
-            found.setdefault(key, (_job(own, key, keep), values))
+            found.setdefault(key, (_job(own, key, options), values))
         read = dict.fromkeys(path for job, _ in found.values() for path in files(job.settings, folder))
         tables["described"] |= {"digests": {str(path): digest(path) for path in read}} if read else {}
         return [job for job, _ in found.values()], [values for _, values in found.values()]
@@ -235,9 +243,9 @@ def _planner(path: Path, tables: dict[str, Any], threads: int, keep: str) -> Pla
     return plan
 
 
-def _job(own: Experiment, key: str, keep: str) -> Job:
+def _job(own: Experiment, key: str, options: Options) -> Job:
     settings = {name: value for name, value in own.settings.items() if name not in ("trace", "versions")}
-    return Job(key, settings, str(own.folder), own.name, keep)
+    return Job(key, settings, str(own.folder), own.name, options.keep, timeout=options.timeout)
 
 
 def _as_given(tables: dict[str, Any]) -> str:
@@ -256,14 +264,14 @@ def _to_do(store: Store, jobs: list[Job], options: Options) -> list[Job]:
     if options.part is not None:
         k, n = options.part
         chosen = jobs[k - 1 :: n]
-    given_up = {} if options.retry == "lost" else store.losses()
+    lost = {} if options.retry == "lost" else store.losses()
     waiting = []
     for job in chosen:
         outcome = store.outcome(job.id)
         if outcome and outcome["status"] == "failed" and options.retry == "failed":
             store.forget(job.id)
             outcome = None
-        if outcome is None and given_up.get(job.id, 0) < options.attempts:
+        if outcome is None and len(lost.get(job.id, ())) < options.attempts:
             waiting.append(job)
     return waiting
 

@@ -6,8 +6,8 @@ import math
 import platform
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 
 from neuronsim import experiment
+from neuronsim.basics import interrupts
 from neuronsim.basics.silence import silenced
 from neuronsim.errors import NeuronsimError
 from neuronsim.experiment import together
@@ -28,6 +29,11 @@ from neuronsim.training.result import last_measured
 
 #: What is kept of each run, beside its outcome.
 KEEP = ("outcome", "history", "network")
+#: What runs can come to; a run has those of its history, and of a test if it has test data.
+METRICS = (
+    *("loss", "val_loss", "val_accuracy", "best_val_loss", "best_val_accuracy", "test_loss", "test_accuracy"),
+    *("data_loss", "epochs", "n_steps", "n_samples"),
+)
 #: Where a run of a lower rung is kept until the next rung is complete.
 CHECKPOINT = "checkpoint.zip"
 
@@ -51,6 +57,8 @@ class Job:
         What it goes on from, as `CHECKPOINT` holds it; empty: from the start.
     keeps_checkpoint : bool
         Whether another run will go on from it.
+    timeout : float
+        Seconds after which it is given up.
     """
 
     id: str
@@ -61,6 +69,7 @@ class Job:
     numerics: int = NUMERICS
     checkpoint: bytes = field(default=b"", repr=False)
     keeps_checkpoint: bool = False
+    timeout: float = math.inf
 
     @property
     def experiment(self) -> experiment.Experiment:
@@ -85,6 +94,11 @@ def attempt(jobs: tuple[Job, ...], number: int) -> list[Answer]:
     jobs : tuple of Job
     number : int
         Which attempt it is, from 1: another number is another call for engines that remember results.
+
+    Raises
+    ------
+    TimeoutError
+        A run takes longer than it may.
     """
     made = _side_by_side(jobs, number)
     return [made.get(job.id) or _answer(job, number) for job in jobs]
@@ -95,7 +109,7 @@ def _side_by_side(jobs: tuple[Job, ...], number: int) -> dict[str, Answer]:
     plain = [job for job in jobs if not (job.checkpoint or job.keeps_checkpoint) and _is_right_worker(job)]
     if len(plain) < 2:
         return {}
-    with _silence():
+    with _silence(), _in_time(sum(job.timeout for job in plain)):
         found = together.trained_together([job.experiment for job in plain])
     made = [(job, trained) for job, trained in zip(plain, found, strict=True) if trained is not None]
     facts = _facts(number) | {"lanes": len(made)}
@@ -104,6 +118,18 @@ def _side_by_side(jobs: tuple[Job, ...], number: int) -> dict[str, Answer]:
 
 def _silence() -> AbstractContextManager[None]:
     return silenced() if threading.current_thread() is threading.main_thread() else nullcontext()
+
+
+@contextmanager
+def _in_time(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError if the time was over before training was; it looks at the clock ten times a second."""
+    if math.isinf(seconds):
+        yield
+        return
+    with interrupts.limited(seconds) as over:
+        yield
+        if over.is_set():
+            raise TimeoutError(f"it took longer than timeout={seconds:g} seconds")
 
 
 def _facts(number: int) -> dict[str, Any]:
@@ -143,9 +169,9 @@ def _answer(job: Job, number: int) -> Answer:
     facts = {"id": job.id} | _facts(number)
     try:
         _check_worker(job)
-        with _silence():
+        with _silence(), _in_time(job.timeout):
             net, run, outcome, checkpoint = _trained(job)
-    except MemoryError:
+    except (MemoryError, TimeoutError):
         raise
     except Exception as problem:  # of the run itself: recorded, and not made again
         name = "" if isinstance(problem, NeuronsimError) else f"{type(problem).__name__}: "

@@ -64,7 +64,7 @@ class Coordinator:
         self._reasons: list[str] = []
         self._flying: dict[Future[list[Answer]], tuple[Job, ...]] = {}
         self._suspects: deque[Job] = deque()
-        self._tried = store.losses()
+        self._tried = {name: len(reasons) for name, reasons in store.losses().items()}
 
     def run(self, jobs: Sequence[Job]) -> Progress:
         """Make all runs; what was there when Ctrl-C came is kept.

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronsim.basics.checked import is_whole, real
-from neuronsim.errors import SettingError, suggest
-from neuronsim.sweeps.attempt import CHECKPOINT, Job
+from neuronsim.errors import SettingError, choose, suggest
+from neuronsim.sweeps.attempt import CHECKPOINT, METRICS, Job
 from neuronsim.sweeps.identity import run_id
 from neuronsim.sweeps.store import Store
 from neuronsim.training.stop import should_rise
@@ -82,7 +82,8 @@ def halving_of(table: Mapping[str, Any]) -> Halving | None:
     ascend = isinstance(epochs, list) and len(epochs) > 1 and all(map(is_whole, epochs)) and epochs[0] > 0
     if not ascend or any(b <= a for a, b in pairwise(epochs)):
         raise SettingError(f"sweep.halving.epochs is {epochs!r}; it must be whole numbers that grow, as in [2, 6, 20]")
-    return Halving(tuple(epochs), real("sweep.halving.keep", given["keep"], "(0, 1)"), str(given["by"]))
+    by = choose("sweep.halving.by", given["by"], dict(zip(METRICS, METRICS, strict=True)))
+    return Halving(tuple(epochs), real("sweep.halving.keep", given["keep"], "(0, 1)"), by)
 
 
 def at_epochs(job: Job, epochs: int) -> Job:
@@ -120,7 +121,9 @@ def climb(store: Store, jobs: list[Job], halving: Halving, make: Callable[[list[
             for k, job in here.items()
         ]
         stopped = make(waiting)
-        if stopped:
+        if stopped:  # what this rung has not got to is still where the one below left it
+            for k, job in here.items():
+                reached[k] = job if store.outcome(job.id) else below.get(k, job)
             return reached, stopped
         for job in below.values():
             (store.folder(job.id) / CHECKPOINT).unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from neuronsim.basics.checked import whole
-from neuronsim.errors import SettingError, suggest
-from neuronsim.sweeps.attempt import Job
+from neuronsim.errors import SettingError, choose, suggest
+from neuronsim.sweeps.attempt import METRICS, Job
 from neuronsim.sweeps.plan import Axis, groups_of, rounded
 from neuronsim.sweeps.store import Store
 from neuronsim.training.stop import should_rise
@@ -95,7 +95,8 @@ def proposals_of(table: Mapping[str, Any]) -> Proposals | None:
     seed = whole("sweep.optuna.seed", given.get("seed", 0), 0, 2**32 - 1)
     # by name: a file that is written anew has its keys in another order, and what is drawn depends on it
     groups = sorted((sorted(group, key=_key) for group in groups_of(table)), key=lambda group: _key(group[0]))
-    return Proposals(n, generation, str(given["by"]), seed, groups)
+    by = choose("sweep.optuna.by", given["by"], dict(zip(METRICS, METRICS, strict=True)))
+    return Proposals(n, generation, by, seed, groups)
 
 
 def _key(axis: Axis) -> str:

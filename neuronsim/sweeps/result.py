@@ -17,6 +17,9 @@ from neuronsim.run import Run
 from neuronsim.sweeps.attempt import Job
 from neuronsim.sweeps.store import Store
 
+#: Statuses of runs that have no result.
+NO_RESULT = ("failed", "lost", "waiting")
+
 
 @dataclass(frozen=True)
 class SweptRun:
@@ -38,6 +41,7 @@ class SweptRun:
     outcome: Mapping[str, Any] | None
     directory: Path
     _job: Job
+    _lost: str = ""  # why no worker brought it back, if one had it
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -46,8 +50,10 @@ class SweptRun:
 
     @property
     def status(self) -> str:
-        """How it ended: finished, stopped, diverged or failed; "waiting" of one that has not been made."""
-        return str(self.outcome["status"]) if self.outcome else "waiting"
+        """How it ended: finished, stopped, diverged or failed; of one without a result "lost" or "waiting"."""
+        if self.outcome is None:
+            return "lost" if self._lost else "waiting"
+        return str(self.outcome["status"])
 
     def load(self) -> Run:
         """The run made again, to the same bits, such that every step can be looked at."""
@@ -60,7 +66,7 @@ class SweptRun:
         return (
             {"id": self.id}
             | dict(self.values)
-            | {"status": self.status, "reason": known.get("reason", "")}
+            | {"status": self.status, "reason": known.get("reason", self._lost)}
             | dict(known.get("metrics", {}))
             | facts
         )
@@ -80,8 +86,9 @@ class Sweep:
 
     def __init__(self, store: Store, jobs: list[Job], values: list[dict[str, Any]], stopped: str = "") -> None:
         self.directory, self.stopped = store.directory, stopped
+        lost = {name: reasons[-1] for name, reasons in store.losses().items()}
         self.runs = [
-            SweptRun(job.id, own, store.outcome(job.id), store.folder(job.id), job)
+            SweptRun(job.id, own, store.outcome(job.id), store.folder(job.id), job, lost.get(job.id, ""))
             for job, own in zip(jobs, values, strict=True)
         ]
 
@@ -93,7 +100,7 @@ class Sweep:
     @property
     def failed(self) -> list[SweptRun]:
         """The runs without a result: those that failed, and those that were lost or not made yet."""
-        return [run for run in self.runs if run.status in ("failed", "waiting")]
+        return [run for run in self.runs if run.status in NO_RESULT]
 
     def frame(self) -> Any:
         """The table as a pandas DataFrame.
@@ -121,8 +128,9 @@ class Sweep:
         lines += [f"  table    {os.path.join(self.directory, 'results.csv')}"]
         n_lanes = sum(1 for run in self.runs if run.outcome and run.outcome.get("lanes"))
         lines += [f"  lanes    {n_lanes:,} were trained side by side"] if n_lanes else []
-        reasons = Counter(run.outcome["reason"] for run in self.runs if run.status == "failed" and run.outcome)
-        lines += [f"  failed   {n:,} ×: {reason}" for reason, n in reasons.most_common(3)]
+        for status in ("failed", "lost"):
+            reasons = Counter(run.row()["reason"] for run in self.runs if run.status == status)
+            lines += [f"  {status:<8} {n:,} ×: {reason}" for reason, n in reasons.most_common(3)]
         if self.stopped:
             lines.append(f"  stopped  {self.stopped}")
         return "\n".join(lines)

@@ -139,17 +139,17 @@ class Store:
         with (self.directory / f"log{self._suffix}.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
-    def losses(self) -> dict[str, int]:
-        """How often each run was lost; a torn last line is passed over."""
-        counts: dict[str, int] = {}
+    def losses(self) -> dict[str, list[str]]:
+        """Why each run was lost, each time; a torn last line is passed over."""
+        found: dict[str, list[str]] = {}
         for path in sorted(self.directory.glob("log*.jsonl")):
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError):
                     entry = json.loads(line)
                     if isinstance(entry, dict) and entry.get("event") == "lost":
                         for name in entry["ids"]:
-                            counts[name] = counts.get(name, 0) + 1
-        return counts
+                            found.setdefault(name, []).append(str(entry.get("reason", "")))
+        return found
 
     def write_results(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """``results.csv``, whole; with pyarrow ``results.parquet``, too."""

@@ -45,6 +45,8 @@ class Carry:
         Running products, and the losses of an epoch that is not complete.
     best : (int, list of arrays) or None
         An epoch and the parameters after it, which a rule may want back.
+    sums : (int, list of float64 arrays) or None
+        Of how many epochs, and the sums of the parameters after them, of a run that is to be averaged.
     """
 
     n_steps: int
@@ -59,6 +61,7 @@ class Carry:
     powers: Array
     loss_sum: Array
     best: tuple[int, list[Array]] | None = None
+    sums: tuple[int, list[Array]] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -131,7 +134,13 @@ class Carry:
         return np.where(found, at, -1)
 
 
-def carried(session: Session, n_steps: int, order: Order, best: tuple[int, list[Array]] | None) -> Carry:
+def carried(
+    session: Session,
+    n_steps: int,
+    order: Order,
+    best: tuple[int, list[Array]] | None,
+    sums: tuple[int, list[Array]] | None,
+) -> Carry:
     """Where a session's run is now; the arrays are copies."""
     learning, graph = session.learning, session.engine.graph
     first, second, now = (
@@ -151,4 +160,5 @@ def carried(session: Session, n_steps: int, order: Order, best: tuple[int, list[
         powers=learning.powers.copy(),
         loss_sum=session.loss_sum.copy(),
         best=best,
+        sums=sums,
     )

@@ -30,7 +30,7 @@ from neuronsim.training.watching import WatchedRun, Watcher, Watching
 _FRACTION = "{name}={value!r}: validation takes a pair (X, T), or a fraction of the samples in {interval} to hold out"
 
 # What the same call has, beside optimiser, schedule, loss and seed.
-_OF_ONE_CALL = ("reduction", "batch_size", "shuffle", "weight_decay", "clip_norm", "clip_value")
+_OF_ONE_CALL = ("reduction", "batch_size", "shuffle", "weight_decay", "clip_norm", "clip_value", "average")
 
 R = TypeVar("R", bound=RunResult)
 
@@ -55,7 +55,11 @@ def fit(
     with runtime.turns.training:
         kept = _kept(runtime, X, T, settings, keeper)
         if isinstance(kept, result_type) and kept.carry is not None and _is_complete(kept, settings):
+            watching = _watching(_watched(runtime, X, kept, kept.carry), settings.monitors)
             _take(runtime, kept.carry)
+            if watching is not None and keeper is not None:
+                watching.go_on(keeper.watched())
+                watching.end(kept)
             return kept
         trainer, run = prepare(runtime, X, T, settings, result_type, kept, keeper)
         runtime.forget()
@@ -64,7 +68,7 @@ def fit(
                 is_complete = trainer.train(interrupted, bar)
             finish(trainer, is_complete)
             if keeper is not None and run.carry is not None:
-                keeper.write(run, run.carry, True)
+                keeper.write(run, run.carry, True, trainer.recorded())
     if run.status == "diverged":
         warnings.warn(
             f"training {run.reason}; the network holds the state before that step. Try {trainer.advice}",
@@ -110,6 +114,11 @@ def _is_complete(kept: RunResult, given: FitSettings) -> bool:
     return kept.ended and (kept.status in ("stopped", "diverged") or kept.n_epochs >= given.epochs)
 
 
+def _watched(runtime: Runtime, X: ArrayLike, kept: RunResult, carry: Carry) -> WatchedRun:
+    """A run that has ended, for monitors that read what a checkpoint has of it."""
+    return WatchedRun(runtime.engine(), kept.n_steps, len(np.asarray(X)), carry.batch_size, kept.n_steps)
+
+
 def _take(runtime: Runtime, carry: Carry) -> None:
     """Give the network the parameters of a checkpoint."""
     runtime.forget()
@@ -131,6 +140,7 @@ def finish(trainer: Trainer, is_complete: bool) -> None:
         run.recording.snapshots.keep_end(run.n_steps, trainer.session.state())
     if is_complete:
         trainer.restore_best()
+        trainer.put_mean()
     run.carry = trainer.carry()
 
 
@@ -188,12 +198,15 @@ def prepare(
     watching = _watching(WatchedRun(engine, n_steps, len(x), session.batch_size, run.n_steps), given.monitors)
     if watching is not None:
         session.watch(watching.recorder, watching.wants_inputs)
+        if kept is not None and keeper is not None:
+            watching.go_on(keeper.watched())
     if kept is not None and before is not None:
         _take(runtime, before)
     if not run.unrecorded:
         run.recording = _recording(session, schedule, order, most_bytes, run, kept)
     best = None if before is None else before.best
-    return Trainer(session, run, settings, order, validation, watching, keeper=keeper, best=best), run
+    sums = None if kept is None or before is None else before.sums
+    return Trainer(session, run, settings, order, validation, watching, keeper=keeper, best=best, sums=sums), run
 
 
 def _recording(

@@ -160,7 +160,8 @@ def _orders(trainers: list[Trainer], epoch: int) -> list[Array]:
 
 def _looks_at_parameters(trainer: Trainer) -> bool:
     """Whether the end of an epoch needs them: to measure, or to keep the best."""
-    return trainer.settings.evaluate or trainer.validation is not None or bool(trainer.settings.stop)
+    given = trainer.settings
+    return given.evaluate or given.average is not None or trainer.validation is not None or bool(given.stop)
 
 
 def _end(lanes: Replicas, trainer: Trainer, lane: int) -> None:

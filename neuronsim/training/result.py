@@ -61,6 +61,8 @@ class RunResult:
         What the next run needs to go on.
     restored : int or None
         The epoch whose parameters a rule put back at the end.
+    averaged : int or None
+        How many epochs the network's parameters are the mean of, with ``average``.
     ended : bool
         False of a checkpoint that was written on the way.
     columns : Columns or None
@@ -79,6 +81,7 @@ class RunResult:
     resumed: "RunResult | None" = field(default=None, repr=False)
     carry: Carry | None = field(default=None, repr=False)
     restored: int | None = field(default=None, repr=False)
+    averaged: int | None = field(default=None, repr=False)
     ended: bool = field(default=True, repr=False)
     columns: Columns | None = field(default=None, repr=False)
 

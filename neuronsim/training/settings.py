@@ -39,6 +39,7 @@ class FitSettings:
     clip_value: float | None = None
     validation: tuple[Any, Any] | float | None = None
     evaluate: bool = False
+    average: int | None = None
     stop: Rule | Iterable[Rule] = ()
     monitors: Any = ()
     progress: bool | None = None
@@ -83,10 +84,20 @@ class FitSettings:
             "threads": None if self.threads is None else whole("threads", self.threads),
             "snapshots": snapshots.budget(self.snapshots),
         }
+        self._check_average(understood["stop"])
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 real(name, getattr(self, name), "(0, inf)", _NO_LIMIT)
         return Resolved(**vars(self) | understood)
+
+    def _check_average(self, rules: tuple[Rule, ...]) -> None:
+        """Raise SettingError for more epochs than there are, and where a rule wants other parameters at the end."""
+        if self.average is None:
+            return
+        if whole("average", self.average) > self.epochs:
+            raise SettingError(f"average={self.average}: the run has epochs={self.epochs}; average at most so many")
+        if stopping.restoring(rules) is not None:
+            raise SettingError("average and restore_best both say which parameters the network gets; leave one out")
 
 
 @dataclass(frozen=True, kw_only=True)

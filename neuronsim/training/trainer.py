@@ -44,8 +44,11 @@ class Keeper(Protocol):
     def latest(self, X: Array, T: Array) -> RunResult | None:
         """The run as its newest whole checkpoint has it, with these data; None if there is none."""
 
-    def write(self, run: RunResult, carry: Carry, ended: bool) -> None:
-        """Keep where the run is now; what was kept before stays until this is whole."""
+    def write(self, run: RunResult, carry: Carry, ended: bool, watched: list[dict[str, Array]]) -> None:
+        """Keep where the run is now, and what is recorded; what was kept before stays until this is whole."""
+
+    def watched(self) -> list[dict[str, Array]]:
+        """What was recorded up to that checkpoint."""
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Trainer:
     advice: str = "a smaller learning_rate, clip_norm=1, or scaled data"  # where the run diverges
     keeper: Keeper | None = None
     best: tuple[int, list[Array]] | None = None  # an epoch, and the parameters after it
+    sums: tuple[int, list[Array]] | None = None  # of so many last epochs, of the parameters after them
     begin: float = field(default_factory=time.perf_counter)
     seconds_before: float = 0.0  # of the runs that it goes on from
 
@@ -124,6 +128,7 @@ class Trainer:
         if self.run.status != "finished":
             return False
         self._keep_best(epoch)
+        self._add_up(epoch)
         why = stop.first_reason(self.settings.stop, self._report(before))
         if why is not None:
             self.run.status, self.run.reason = "stopped", why
@@ -131,13 +136,17 @@ class Trainer:
 
     def carry(self) -> Carry:
         """What a run that goes on from here needs."""
-        return carried(self.session, self.run.n_steps, self.order, self.best)
+        return carried(self.session, self.run.n_steps, self.order, self.best, self.sums)
+
+    def recorded(self) -> list[dict[str, Array]]:
+        """What monitors and alarms have by now."""
+        return [] if self.watching is None else self.watching.kept()
 
     def _keep_checkpoint(self) -> None:
         """Write a checkpoint, unless the last one is young: the history speaks of complete epochs only."""
         now = time.perf_counter()
         if self.keeper is not None and now - self.kept_at >= CHECKPOINT_SECONDS:
-            self.keeper.write(self.run, self.carry(), False)
+            self.keeper.write(self.run, self.carry(), False, self.recorded())
             self.kept_at = time.perf_counter()
 
     def _keep_best(self, epoch: int) -> None:
@@ -145,6 +154,24 @@ class Trainer:
         rule = stop.restoring(self.settings.stop)
         if rule is not None and rule.is_new_best(self.run.history):
             self.best = epoch, [values.copy() for values in self.engine.parameters]
+
+    def _add_up(self, epoch: int) -> None:
+        """Add the parameters after one of the epochs that are averaged."""
+        average = self.settings.average
+        if average is None or epoch < self.epochs.stop - average:
+            return
+        n, sums = self.sums or (0, [np.zeros(values.shape) for values in self.engine.parameters])
+        self.sums = n + 1, [total + values for total, values in zip(sums, self.engine.parameters, strict=True)]
+
+    def put_mean(self) -> None:
+        """Give the network w = (1/n) Σ w after each of the last n epochs (Izmailov et al. 2018), and say so."""
+        if self.sums is None:
+            return
+        n, sums = self.sums
+        for values, total in zip(self.engine.parameters, sums, strict=True):
+            values[...] = total / n
+        self.run.averaged = n
+        self.run.reason += f"; the parameters are the means over the last {counted(n, 'epoch')}"
 
     def restore_best(self) -> None:
         """Put the best parameters back, and say so; what the run recorded of its steps stays."""

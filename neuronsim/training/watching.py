@@ -4,7 +4,8 @@ Monitors and alarms say what they want (`MonitorRequest`, `AlarmRequest`); `Watc
 once, before the run. Training knows no more of a monitor than `Watcher` says.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -143,6 +144,42 @@ class Watching:
             found += [(array, part) for array in self._records(m)]
         return found
 
+    def kept(self) -> list[dict[str, Array]]:
+        """Everything that is recorded by now, as arrays, for a run that goes on in another process."""
+        monitors, alarms, found = iter(range(len(self._monitors))), iter(range(len(self._alarms))), []
+        for request in self._requests:
+            if isinstance(request, MonitorRequest):
+                m = next(monitors)
+                tentative = self.recorder.monitors.table["tentative"][m : m + 1]
+                arrays = {"tentative": tentative.copy()} | vars(self._ordered(m))
+            else:
+                firings = self._firings(next(alarms))
+                arrays = {"count": np.array([firings.count]), "firings": firings.table.view(np.uint8).copy()}
+            found.append(arrays | {"request": _digest(request)})
+        return found
+
+    def go_on(self, kept: Sequence[Mapping[str, Array]]) -> None:
+        """Have those who asked for the same begin with what was recorded; others begin with nothing."""
+        monitors, alarms, left = iter(range(len(self._monitors))), iter(range(len(self._alarms))), list(kept)
+        for request in self._requests:
+            place = next(monitors if isinstance(request, MonitorRequest) else alarms)
+            asked = _digest(request)
+            same = next((arrays for arrays in left if np.array_equal(arrays["request"], asked)), None)
+            if same is None:
+                continue
+            left = [arrays for arrays in left if arrays is not same]
+            if isinstance(request, MonitorRequest):
+                row, records = self.recorder.monitors.table[place], self._records(place)
+                n = min(len(same["step"]), int(row["capacity"]))
+                for array, old in zip(records, (same["step"], same["sample"], same["values"]), strict=True):
+                    array[:n] = old[len(old) - n :]
+                row["count"], row["tentative"] = n, same["tentative"][0]
+            else:
+                row, firings = self.recorder.alarms.table[place], self.recorder.alarms.firings
+                old = same["firings"].view(firings.dtype)
+                row["count"] = same["count"][0]
+                firings[int(row["firing"]) :][: len(old)] = old
+
     def judge(self, X: Array, T: Array, loss: Any, rows: Integers, step: int) -> None:
         """Let alarms look at a step that was not made, because something in it is not finite."""
         if self._alarms:
@@ -175,6 +212,17 @@ class Watching:
         return Records(*(array[turn] for array in arrays))
 
     def _firings(self, a: int) -> Firings:
+        """What an alarm has kept."""
         row = self.recorder.alarms.table[a]
         begin, n = int(row["firing"]), int(min(row["count"], row["capacity"]))
         return Firings(int(row["count"]), self.recorder.alarms.firings[begin : begin + n])
+
+
+def _digest(request: MonitorRequest | AlarmRequest) -> Array:
+    """SHA-256 of what is recorded, and when; the same of a run of more epochs."""
+    asked = [request.neurons.tobytes(), repr(request.fields).encode()]
+    if isinstance(request, MonitorRequest):
+        asked += [request.edges.tobytes(), request.chosen.tobytes(), str(request.every).encode()]
+    else:
+        asked += [request.program.instructions.tobytes(), str(request.stop).encode()]
+    return np.frombuffer(hashlib.sha256(b"|".join(asked)).digest(), np.uint8)

@@ -117,6 +117,67 @@ def test_every_optimizer(
         assert run.at(q).weights_after.tobytes() == whole.at(q).weights_after.tobytes()
 
 
+def watchers() -> list[Any]:
+    return [
+        ns.Monitor("*", ["y", "delta", "b"], every=3),
+        ns.Monitor(["*"], ["z"], every=1, keep_last=5),
+        ns.Alarm("abs(delta) > 1e-4"),
+        ns.Monitor(["*"], ["y"], steps=[0, 2, 9, 11], samples=[3]),
+    ]
+
+
+def recorded(watched: list[Any]) -> list[Any]:
+    alarm = next(one for one in watched if isinstance(one, ns.Alarm))
+    found = {
+        str(one.fields) + str(one.every): (one.step.tolist(), one.sample.tolist(), one._records.values.tobytes())
+        for one in watched
+        if isinstance(one, ns.Monitor)
+    }
+    return [found, alarm.count, alarm.firings.tobytes()]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("after", [3, 8, 11])
+def test_sums_of_what_is_averaged(
+    after: int, dtype: str, often: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nets = [awkward_net(dtype) for _ in range(3)]
+    X, T = data_of(nets[0], 13)
+    given = {"batch_size": 4, "epochs": 6, "rng": 1, "average": 4}
+    whole = nets[0].fit(X, T, **given)
+    with monkeypatch.context() as patched:
+        cut(patched, after)
+        with pytest.raises(Ended):
+            nets[1].fit(X, T, checkpoint=tmp_path / "there", **given)
+    with pytest.raises(SettingError, match="average=4, not 3"):
+        nets[2].fit(X, T, checkpoint=tmp_path / "there", resume=True, **given | {"average": 3})
+    run = nets[2].fit(X, T, checkpoint=tmp_path / "there", resume=True, **given)
+    assert bits(nets[2]) == bits(nets[0])
+    assert (run.averaged, run.reason) == (whole.averaged, whole.reason) == (4, whole.reason)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("after", [1, 2, 3, 5, 6])
+def test_what_was_recorded_before_the_end_is_there(
+    after: int, batch_size: int, often: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nets, all_watchers = [awkward_net() for _ in range(4)], [watchers() for _ in range(4)]
+    X, T = data_of(nets[0], 13)
+    given = {"batch_size": batch_size, "epochs": 4, "rng": 1}
+    nets[0].fit(X, T, monitors=all_watchers[0], **given)
+    with monkeypatch.context() as patched:
+        cut(patched, after)
+        with pytest.raises(Ended):
+            nets[1].fit(X, T, checkpoint=tmp_path / "there", monitors=all_watchers[1], **given)
+    nets[2].fit(X, T, checkpoint=tmp_path / "there", resume=True, monitors=all_watchers[2], **given)
+    assert recorded(all_watchers[2]) == recorded(all_watchers[0])
+    # a run that has ended hands out what it recorded; what it did not record is not there
+    other = ns.Monitor("*", "b", every=1)
+    nets[3].fit(X, T, checkpoint=tmp_path / "there", resume=True, monitors=[*all_watchers[3][::-1], other], **given)
+    assert recorded(all_watchers[3]) == recorded(all_watchers[0])
+    assert len(other.step) == 0
+
+
 def test_a_run_that_has_ended_is_there_again(tmp_path: Path) -> None:
     nets = [awkward_net() for _ in range(3)]
     X, T = data_of(nets[0], 13)

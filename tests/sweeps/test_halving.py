@@ -7,6 +7,7 @@ import pytest
 import neuronsim as ns
 from neuronsim.errors import SettingError
 from neuronsim.sweeps import Options, attempt
+from neuronsim.sweeps.coordinator import Coordinator
 from neuronsim.sweeps.halving import Halving, halving_of
 
 FILE = """\
@@ -59,6 +60,24 @@ def test_it_goes_on_where_it_ended(files):
     assert [run.outcome["bits"] for run in again.runs] == [run.outcome["bits"] for run in first.runs]
 
 
+def test_what_a_break_leaves_is_told(files, monkeypatch):
+    run, calls = Coordinator.run, []
+
+    def broken(self, jobs):
+        calls.append(jobs)
+        if len(calls) == 2:
+            run(self, jobs[:2])
+            raise KeyboardInterrupt
+        return run(self, jobs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Coordinator, "run", broken)
+        found = ns.sweep("half.toml")
+    assert found.stopped == "interrupted"
+    assert epochs(found) == [2] * 6 + [4] * 2
+    assert epochs(ns.sweep("sweeps/half")) == [2, 2, 4, 4, 4, 8, 8, 8]
+
+
 def test_survivors():
     halving = Halving((1, 2), 0.5, "loss")
     metrics = {0: {"loss": 3.0}, 1: {"loss": 1.0}, 2: None, 3: {"loss": 2.0}, 4: {"loss": 1.0}}
@@ -77,6 +96,7 @@ def test_survivors():
         {"epochs": [2], "keep": 0.5, "by": "loss"},
         {"epochs": [0, 2], "keep": 0.5, "by": "loss"},
         {"epochs": [1, 2], "keep": 1.0, "by": "loss"},
+        {"epochs": [1, 2], "keep": 0.5, "by": "los"},
     ],
 )
 def test_refused(given):

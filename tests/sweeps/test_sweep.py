@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet
@@ -19,7 +20,8 @@ import neuronsim as ns
 from neuronsim.commands import main as cli
 from neuronsim.errors import CheckError, FileError, SettingError
 from neuronsim.sweeps import Options
-from neuronsim.sweeps.attempt import Answer
+from neuronsim.sweeps.attempt import Answer, attempt
+from neuronsim.sweeps.identity import run_id
 from neuronsim.sweeps.store import Store
 
 FILE = """\
@@ -235,13 +237,38 @@ class TestLost:
         executor = Losing(seed=2)
         found = ns.sweep(file, executor=executor)
         assert [run.status for run in found.runs] == [
-            *("finished", "finished", "waiting", "finished"), *("diverged", "diverged", "waiting", "diverged"),
+            *("finished", "finished", "lost", "finished"), *("diverged", "diverged", "lost", "diverged"),
         ]  # fmt: skip
+        assert "lost     2 ×: MemoryError: no room" in str(found)
         assert executor.broke == 6
         assert len(found.failed) == 2
         again = Losing(seed=99)
         assert len(ns.sweep(file, executor=again).failed) == 2  # given up
         assert ns.sweep(file, executor=again, options=Options(retry="lost")).failed == []
+
+    @pytest.mark.parametrize("executor", ["threads:2", "processes:1"])
+    def test_a_run_that_takes_too_long_is_given_up(self, file, executor):
+        ns.sweep(file, "compiled")
+        file.write_text(
+            FILE.replace("range = 4", "range = 1").replace("[0.1, 1e300]", "[0.1]").replace("epochs = 3", "")
+        )
+        file.write_text(file.read_text() + '"training.epochs" = [3, 1_000_000_000]\n')
+        options = Options(timeout=0.5 if executor == "threads:2" else 4, attempts=2)
+        found = ns.sweep(file, executor=executor, options=options)
+        assert [run.status for run in found.runs] == ["finished", "lost"]
+        assert found.table[1]["reason"] == f"TimeoutError: it took longer than timeout={options.timeout:g} seconds"
+        lines = [json.loads(line) for line in (found.directory / "log.jsonl").read_text().splitlines()]
+        assert [line["event"] for line in lines if found.runs[1].id in line["ids"]] == ["submitted", "lost"] * 2
+
+    def test_runs_side_by_side_have_their_time_together(self, file):
+        job = ns.sweep(file, options=Options(dry=True)).runs[0]._job
+        long = replace(job, settings=job.settings | {"training": job.settings["training"] | {"epochs": 10**9}})
+        jobs = tuple(
+            replace(long, settings=long.settings | {"seed": seed}, timeout=0.5) for seed in range(4)
+        )  # fmt: skip
+        jobs = tuple(replace(one, id=run_id(one.settings, Path(one.folder))) for one in jobs)
+        with pytest.raises(TimeoutError, match="longer than timeout=2 seconds"):
+            attempt(jobs, 1)
 
     def test_a_worker_is_killed(self, file):
         alone = ns.sweep(file, "alone")

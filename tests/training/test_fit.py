@@ -956,3 +956,58 @@ def test_a_logarithm_of_a_negative_output_is_not_blamed_on_the_learning_rate(los
     (finding,) = run.diagnose().of("overflow")
     assert f"output='{advised}'" in finding.advice
     assert "learning_rate" not in finding.advice
+
+
+class TestAverage:
+    def test_means_over_the_last_epochs(self):
+        net = awkward_net()
+        X, T = data_of(net, 13)
+        run = net.fit(X, T, batch_size=4, epochs=6, average=4, rng=0, validation=(X, T))
+        after = [run.at(4 * epoch + 3) for epoch in range(2, 6)]
+        np.testing.assert_allclose(net.weights, np.mean([step.weights_after for step in after], axis=0), rtol=1e-15)
+        np.testing.assert_allclose(net.biases, np.mean([step.biases_after for step in after], axis=0), rtol=1e-15)
+        assert run.averaged == 4
+        assert run.reason == "6 epochs done; the parameters are the means over the last 4 epochs"
+        plain = awkward_net()
+        lone = plain.fit(X, T, batch_size=4, epochs=6, rng=0, validation=(X, T))
+        assert run.history["val_loss"] == lone.history["val_loss"]
+        assert lone.averaged is None
+
+    def test_one_epoch_is_the_last(self):
+        nets = [awkward_net("float32") for _ in range(2)]
+        X, T = data_of(nets[0], 13)
+        for net, average in zip(nets, (1, None), strict=True):
+            net.fit(X, T, epochs=3, average=average, rng=0)
+        assert bits(nets[0]) == bits(nets[1])
+
+    def test_of_those_that_were_made(self):
+        nets = [awkward_net() for _ in range(2)]
+        X, T = data_of(nets[0], 13)
+        run = nets[0].fit(X, T, epochs=9, average=8, rng=0, stop=ns.stop.TargetLoss(1e9))
+        assert (run.averaged, run.n_epochs) == (None, 1)
+        run = nets[1].fit(X, T, epochs=9, average=9, rng=0, stop=ns.stop.TargetLoss(1e9))
+        assert run.averaged == 1
+        assert run.reason.endswith("the parameters are the means over the last 1 epoch")
+
+    def test_what_is_lost_has_no_mean(self):
+        net = awkward_net()
+        X, T = data_of(net, 13)
+        with pytest.warns(ns.errors.DivergenceWarning):
+            run = net.fit(X, T, epochs=9, average=9, learning_rate=1e200, rng=0)
+        assert run.averaged is None
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"average": 4}, "average=4: the run has epochs=3"),
+            ({"average": 0}, "average=0"),
+            ({"average": True}, "average=True"),
+            ({"average": 2, "stop": ns.stop.Plateau(1, restore_best=True)}, "leave one out"),
+        ],
+    )
+    def test_refused(self, given, message):
+        net = awkward_net()
+        before = bits(net)
+        with pytest.raises(ns.errors.SettingError, match=message):
+            net.fit(*data_of(net, 13), epochs=3, **given)
+        assert bits(net) == before

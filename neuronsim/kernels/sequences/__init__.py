@@ -1,0 +1,1 @@
+"""Networks with memory: sequences forward through time and back, a lane per sequence."""

@@ -1,0 +1,43 @@
+"""What kernels of sequences take beside a batch's arguments: where each step lies, and what neurons keep of the last.
+
+A step of a block of sequences lies in the workspace as a batch does, in planes of some sequences each, and the planes
+of the next step follow: row j of an edge's source d steps back is row j − d · (rows of a step). In front of the first
+step lie as many steps as the longest delay has, with the initial states.
+"""
+
+from typing import NamedTuple
+
+from neuronsim.kernels.arguments import Array
+
+
+class Sequences(NamedTuple):
+    """Data: rows of X and T, the steps of one sequence after another, and the order in which sequences come."""
+
+    inputs: Array  # (n_rows · n_inputs,)
+    targets: Array  # float (n_rows, n_outputs), or (0, 0) where there are class numbers
+    classes: Array  # int32 (n_rows,), or (0,)
+    weights: Array  # (n_rows,): how much the loss of each row counts; 0: it has no target
+    starts: Array  # int64 (n_sequences + 1,): where each one's rows begin
+    order: Array  # int64 (n_sequences,)
+
+
+class Unfolded(NamedTuple):
+    """How a block of sequences lies in the workspace; the arrays have an entry for each step and sequence."""
+
+    steps: int  # of the longest sequence that there is room for
+    before: int  # steps in front of the first one
+    planes: int  # of each step
+    together: int  # steps whose gradients are summed together
+    rows: Array  # int64 (steps · planes · stride,): rows of the data, behind a sequence's end its last one
+    weights: Array  # (steps · planes · stride,): of the losses, 0 behind a sequence's end
+    lengths: Array  # int64 (planes · stride,): of the sequences
+
+
+class Leaks(NamedTuple):
+    """Neurons that keep 1 − α of what they had; buffers lie in planes like those of the workspace."""
+
+    codes: Array  # int64 (n_neurons,): what leaks; (0,) where nothing does
+    rates: Array  # (n_neurons,): α
+    rows: Array  # int64 (n_neurons,): place among those that leak, or −1
+    kept: Array  # (n_leaking · stride,): f(z) where the output leaks, z where the potential does
+    errors: Array  # (n_leaking · stride,): ∂L/∂y or ∂L/∂v through all later steps
