@@ -16,8 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from neuronsim.basics.arrays import Reals
 from neuronsim.basics.delegation import delegated
+from neuronsim.engine import through_time
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
+from neuronsim.engine.through_time import has_memory
 from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.formulas.losses import Loss
@@ -475,17 +477,22 @@ class Network:
 
     # ── simulate ──
 
-    def forward(self, X: ArrayLike) -> Reals:
+    def forward(self, X: Any, *, lengths: ArrayLike | None = None) -> Any:
         """The outputs.
 
         Parameters
         ----------
         X : array (n_samples, n_inputs) or (n_inputs,)
-            After one sample alone, z and y of every neuron are known.
+            After one sample alone, z and y of every neuron are known. With memory, sequences, each from the initial
+            states on: an array (n_sequences, n_steps, n_inputs), a list of arrays (n_steps, n_inputs), or one of them.
+        lengths : int array (n_sequences,), optional
+            How many steps of each sequence of an array are its own.
 
         Returns
         -------
         array (n_samples, n_outputs) or (n_outputs,)
+            With memory, (n_sequences, n_steps, n_outputs), 0 behind a sequence's end; of one (n_steps, n_outputs); of a
+            list with different lengths a list.
 
         Raises
         ------
@@ -495,6 +502,8 @@ class Network:
             For data of the wrong shape, or not finite.
         """
         with self.runtime.turns.reading:
+            if has_memory(self.graph, lengths=lengths):
+                return through_time.forward(self.runtime, X, lengths)
             engine = self.runtime.engine()
             x, single = self.runtime.samples(X)
             self.runtime.forget()
@@ -505,7 +514,14 @@ class Network:
             return signals.y[self.outputs]
 
     def gradients(
-        self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean"
+        self,
+        X: Any,
+        T: Any,
+        *,
+        loss: str | Loss | None = None,
+        reduction: str = "mean",
+        lengths: ArrayLike | None = None,
+        mask: Any = None,
     ) -> Gradients:
         """Gradients of the loss by every parameter, and every sample's own error signals; nothing is changed.
 
@@ -516,11 +532,16 @@ class Network:
         loss : str or Loss, optional
             None: cross_entropy where the outputs are softmax, else half_squared_error.
         reduction : {"mean", "sum"}
-            Over the samples.
+            Over the samples; of sequences over all steps that have a target.
+        lengths, mask : optional
+            Of sequences, as in `fit`; X and T are as there.
         """
         if reduction not in ("mean", "sum"):
             raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
         with self.runtime.turns.reading:
+            if has_memory(self.graph, lengths=lengths, mask=mask):
+                found = through_time.gradients(self.runtime, (X, T), loss, reduction, lengths, mask)
+                return Gradients(**vars(found), _graph=self.graph, _version=self.graph.version)
             engine = self.runtime.engine()
             x, t, used = self.runtime.data(X, T, loss)
             self.runtime.forget()
@@ -544,7 +565,9 @@ class Network:
             self.runtime.forget()
             return engine.jacobian(x)
 
-    def evaluate(self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None) -> Evaluation:
+    def evaluate(
+        self, X: Any, T: Any, *, loss: str | Loss | None = None, lengths: ArrayLike | None = None, mask: Any = None
+    ) -> Evaluation:
         """Mean loss, accuracy (where targets are classes) and outputs on data; nothing is learned.
 
         Parameters
@@ -553,6 +576,8 @@ class Network:
         T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
         loss : str, optional
             As in `fit`.
+        lengths, mask : optional
+            Of sequences, as in `fit`; X and T are as there.
 
         Returns
         -------
@@ -560,6 +585,8 @@ class Network:
             ``.loss``, ``.accuracy`` (None where targets are no classes), ``.outputs``.
         """
         with self.runtime.turns.reading:
+            if has_memory(self.graph, lengths=lengths, mask=mask):
+                return Evaluation(*through_time.measured(self.runtime, (X, T), loss, lengths, mask))
             engine = self.runtime.engine()
             x, t, used = self.runtime.data(X, T, loss)
             self.runtime.forget()
@@ -700,17 +727,23 @@ class Network:
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool | Run = False,
         threads: int | None = None,
+        lengths: ArrayLike | None = None,
+        mask: Any = None,
     ) -> Run:
         """Train from the parameters as they are (L3, L4).
 
         Parameters
         ----------
         X : array (n_samples, n_inputs)
+            With memory (delays or leaks), sequences: an array (n_sequences, n_steps, n_inputs), a list of arrays
+            (n_steps, n_inputs) which may differ in length, or one such array. A step of training is a batch of them.
         T : array (n_samples, n_outputs), or class numbers (n_samples,) with cross-entropy
+            With memory, for every step: (n_sequences, n_steps, n_outputs), a list like X, or class numbers
+            (n_sequences, n_steps); or for the last step of each: (n_sequences, n_outputs), or classes (n_sequences,).
         loss : str, optional
             None: cross_entropy where the outputs are softmax, else half_squared_error.
         reduction : {"mean", "sum"}
-            Over the samples of a batch.
+            Over the samples of a batch; of sequences over all their steps that have a target.
         optimizer : str or Optimizer
             sgd, momentum, nesterov, rmsprop, adam, adamw, rprop, or an object with settings of its own.
         learning_rate : float or Schedule
@@ -755,6 +788,10 @@ class Network:
             and new ones begin with none.
         threads : int, optional
             None: as many as the work is worth. The bits do not depend on it.
+        lengths : int array (n_sequences,), optional
+            How many steps of each sequence of an array are its own; what is behind is neither read nor counted.
+        mask : array (n_sequences, n_steps), optional
+            How much the loss of each step counts, True being 1; where it is 0 the target is not read.
 
         Returns
         -------
@@ -779,8 +816,9 @@ class Network:
             batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
             clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, average=average,
             stop=stop, monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
-            threads=threads,
+            threads=threads, lengths=lengths, mask=mask,
         )  # fmt: skip
+        has_memory(self.graph, lengths=lengths, mask=mask)
         keeper = None
         if checkpoint is not None:
             from neuronsim.storage.checkpoints import Checkpoints

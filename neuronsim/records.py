@@ -118,17 +118,17 @@ class Neuron:
         self._graph.set_initial(self.name, value)
 
     @property
-    def z(self) -> float:
+    def z(self) -> Any:
         """Its net input, b + Σ w·y; an input's is x."""
         return self._runtime.signal("z", self.id)
 
     @property
-    def y(self) -> float:
+    def y(self) -> Any:
         """Its output, f(z)."""
         return self._runtime.signal("y", self.id)
 
     @property
-    def delta(self) -> float:
+    def delta(self) -> Any:
         """Its error signal, ∂L/∂z."""
         return self._runtime.signal("delta", self.id)
 

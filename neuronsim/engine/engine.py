@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuronsim.basics.arrays import Array
+from neuronsim.engine.border import accuracy
 from neuronsim.engine.finite import NotFinite, first_signal
 from neuronsim.engine.lowering import lower
 from neuronsim.engine.signals import ForwardSignals, ReducedGradients, Signals
@@ -18,7 +19,7 @@ from neuronsim.engine.workspace import ONLINE, BlockSignals, Layout, gathered, m
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.plan import Plan
-from neuronsim.graph.runnable import check_runnable, check_within_a_step
+from neuronsim.graph.runnable import check_runnable
 from neuronsim.kernels import codes, shapes
 from neuronsim.kernels.arguments import Learning, Parameters, Pass, Rule, Wiring, Workspace
 from neuronsim.kernels.batch import steps as batch
@@ -33,7 +34,6 @@ class Engine:
 
     def __init__(self, graph: Graph) -> None:
         check_runnable(graph)
-        check_within_a_step(graph)
         self.graph = graph
         self.plan: Plan = graph.plan()
         self.dtype = np.dtype(graph.dtype)
@@ -81,6 +81,11 @@ class Engine:
         blocks = self._blocks(self.wiring, X, T, loss.code, batch.LOSS, threads)
         losses, outputs = gathered(blocks, len(X), lambda block: (block.losses, block.outputs))
         return losses, outputs
+
+    def measured(self, X: Array, T: Array, loss: Loss) -> tuple[float, float | None]:
+        """Mean loss, and the share of samples put into the right class, None where targets are not classes."""
+        losses, outputs = self.losses(X, T, loss)
+        return float(losses.sum(dtype=np.float64) / len(losses)), accuracy(outputs, T, loss)
 
     def blocks(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
         """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN without ``inputs``."""
@@ -211,6 +216,12 @@ class Engine:
         """Empty arrays, where nothing is kept."""
         return Parameters(*(np.empty(0, self.dtype) for _ in range(3)))
 
+    def gradients_into(self, sums: Parameters, mode: int = WRITE) -> Learning:
+        """What has gradients written or added to ``sums``, and updates nothing."""
+        none, unused = self.no_parameters(), np.zeros(2)
+        rule = Rule(codes.SGD, np.zeros(N_RULE, self.dtype), self.dtype.type(0))
+        return Learning(rule, unused, unused, np.full(1, mode), none, none, none, none, gradient=sums)
+
     def _blocks(
         self, wiring: Wiring, X: Array, T: Array | None, loss: int, depth: int, threads: int | None
     ) -> Iterator[BlockSignals]:
@@ -228,9 +239,7 @@ class Engine:
 
     def _sum_gradients(self, block: BlockSignals, sums: Parameters, mode: int, n_threads: int) -> None:
         """Write a block's gradients to ``sums``, or add them."""
-        none, unused, cuts = self.no_parameters(), np.zeros(2), self.cuts(n_threads)
-        rule = Rule(codes.SGD, np.zeros(N_RULE, self.dtype), self.dtype.type(0))
-        learning = Learning(rule, unused, unused, np.full(1, mode), none, none, none, none, gradient=sums)
+        learning, cuts = self.gradients_into(sums, mode), self.cuts(n_threads)
         with parallel_regions(cuts):
             batch.block_neurons(block.wiring, block.work, learning, block.count, cuts)
 

@@ -54,10 +54,10 @@ class SessionSettings:
     threads: int | None = None
 
 
-def make_learning(engine: Engine, settings: SessionSettings) -> Learning:
-    """The optimiser, its numbers, and its state at the start."""
+def make_learning(engine: Engine, settings: SessionSettings, buffered: bool = False) -> Learning:
+    """The optimiser, its numbers, and its state at the start; gradients are kept where that is asked for, or needed."""
     optimizer, none = settings.optimizer, engine.no_parameters()
-    buffered = settings.clip_norm is not None or settings.batch_size > BLOCK_SAMPLES
+    buffered |= settings.clip_norm is not None or settings.batch_size > BLOCK_SAMPLES
     numbers = _numbers(settings)
     learning = Learning(
         rule=Rule(optimizer.code, numbers.astype(engine.dtype), engine.dtype.type(settings.weight_decay)),

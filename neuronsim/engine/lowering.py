@@ -23,7 +23,8 @@ def lower(graph: Graph, wants_inputs: bool) -> Wiring:
     """The plan of a graph as flat arrays; where ``wants_inputs``, δ is aggregated for inputs too."""
     plan = graph.plan()
     first, size = plan.bundle_first, plan.bundle_size
-    count, dense = plan.bundle_sources, plan.bundle_is_dense
+    # through time, sources lie in several steps: gradients of no bundle are made as those of a dense one
+    count, dense = plan.bundle_sources, plan.bundle_is_dense & (graph.steps_back == 0)
     n_leading = np.zeros_like(first)
     if not wants_inputs:
         count_leading(graph.row_start, graph.sources, graph.is_input, first, n_leading)

@@ -9,7 +9,10 @@ from neuronsim.basics.arrays import Reals
 from neuronsim.basics.words import counted
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
+from neuronsim.engine.sequence_border import Columns, as_sequence_targets, as_sequences
+from neuronsim.engine.sequences import Sequences
 from neuronsim.engine.signals import ForwardSignals
+from neuronsim.engine.timed import SequenceEngine
 from neuronsim.engine.turns import Turns
 from neuronsim.errors import DataError, NotKnownError, SettingError
 from neuronsim.formulas import losses
@@ -17,7 +20,7 @@ from neuronsim.formulas.activations import SOFTMAX
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph import initialisers
 from neuronsim.graph.graph import Graph
-from neuronsim.graph.runnable import check_runnable
+from neuronsim.graph.runnable import check_runnable, check_within_a_step
 from neuronsim.seeds import RandomSource, seed_of
 
 
@@ -62,7 +65,8 @@ class Runtime:
         if self._engine is None or self._version != self.graph.version:
             check_runnable(self.graph)
             self.draw()
-            self._engine, self._version = Engine(self.graph), self.graph.version
+            kind = SequenceEngine if self.graph.steps_back else Engine
+            self._engine, self._version = kind(self.graph), self.graph.version
         self.draw()
         return self._engine
 
@@ -70,6 +74,7 @@ class Runtime:
 
     def samples(self, X: ArrayLike, what: str = "X") -> tuple[Reals, bool]:
         """X as kernels read it, shape (n_samples, n_inputs), and whether it was a single sample."""
+        check_within_a_step(self.graph)
         names = self.graph.name_list(self.graph.inputs)
         if _ndim(X) != 1:
             return as_samples(X, names, self.graph.dtype, what), False
@@ -91,12 +96,40 @@ class Runtime:
         if single and (_ndim(t) == 0 or (_ndim(t) == 1 and (len(t) > 1 or len(outputs) == 1))):
             t = np.asanyarray(t)[None]
         cast = as_targets(t, len(x), self.graph.name_list(outputs), self.graph.dtype, used, called[1])
-        if cast.dtype.kind == "i" and SOFTMAX not in self.graph.activation_codes[outputs]:
+        self._check_classes(cast, used)
+        return x, cast, used
+
+    def sequences(self, X: Any, lengths: ArrayLike | None = None, what: str = "X") -> tuple[Sequences, bool]:
+        """X of a network with memory as kernels read it, and whether it was one sequence."""
+        return as_sequences(X, lengths, self._columns(), what)
+
+    def sequence_data(
+        self,
+        X: Any,
+        T: Any,
+        loss: str | Loss | None,
+        lengths: ArrayLike | None = None,
+        mask: Any = None,
+        called: tuple[str, str] = ("X", "T"),
+    ) -> tuple[Sequences, Sequences, Loss]:
+        """X, T and the loss of a network with memory, as kernels read them."""
+        used = losses.resolve(loss, self.graph.activation_codes[self.graph.outputs].tolist())
+        x, single = self.sequences(X, lengths, called[0])
+        t = as_sequence_targets(T, mask, x, single, self._columns(), used, called[1])
+        self._check_classes(t.rows, used)
+        return x, t, used
+
+    def _columns(self) -> Columns:
+        graph = self.graph
+        return Columns(graph.name_list(graph.inputs), graph.name_list(graph.outputs), graph.dtype)
+
+    def _check_classes(self, t: NDArray[Any], used: Loss) -> None:
+        """Refuse class numbers where outputs do not share one sum."""
+        if t.dtype.kind == "i" and SOFTMAX not in self.graph.activation_codes[self.graph.outputs]:
             raise SettingError(
                 f"{used.name} with class numbers takes softmax outputs, which share one sum: here nothing holds "
                 "back the others. Give output='softmax', or binary_cross_entropy with a column for each output"
             )
-        return x, cast, used
 
     # ── the last signals ──
 
@@ -108,15 +141,15 @@ class Runtime:
         """What was known of signals is true no more."""
         self.signals = None
 
-    def signal(self, what: str, neuron: int, asked: str | None = None) -> float:
-        """z, y or delta of a neuron, if the last call made it known."""
+    def signal(self, what: str, neuron: int, asked: str | None = None) -> Any:
+        """z, y or delta of a neuron, if the last call made it known; of a sequence an array (n_steps,)."""
         values = getattr(self.signals, what, None)
         if values is None:
             how = "call step(), or forward() with one sample, first"
             if what == "delta":
                 how = "step(x, t) makes it known, with learning_rate=0 and no change; gradients(X, T).delta returns it"
             raise NotKnownError(f"{asked or what} is not known: {how}. Batches, fits and edits forget it")
-        return float(values[neuron])
+        return float(values[neuron]) if values.ndim == 1 else values[:, neuron]
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_engine": None, "_version": -1, "signals": None}

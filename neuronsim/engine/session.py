@@ -71,6 +71,11 @@ class Session:
         """How many samples an epoch has."""
         return len(self.data[0] if self._trained is None else self._trained)
 
+    @property
+    def n_losses(self) -> int:
+        """How many losses an epoch has: one a sample."""
+        return self.n_samples
+
     @cached_property
     def trained_data(self) -> tuple[Array, Array]:
         """X and T of the samples that an epoch has: a copy where some are held out."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -47,14 +47,11 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
     # each buffer reaches to the last plane's end
     planes_of_all = aligned_zeros(planes * pitch, dtype)
     y, z, delta, loss_delta, target, slope_terms, losses = (planes_of_all[at:] for at in np.cumsum([0, *sizes[:-1]]))
-    degrees = np.diff(wiring.row_start)
-    longest = int(degrees.max()) if degrees.size else 0
     panels = -(-n // (2 * width)) if stride > 1 and bool(wiring.range_dense.any()) else 0
     rows = panels * 2 * width * stride
     thread_rows = -(-wiring.inputs_end // (2 * width)) * 2 * width * stride if panels else 0
     # one thread needs no copies
     copies = n_threads if n_threads > 1 and wiring.n_leading_bundles > 0 else 0
-    scratch = (longest // width * width + 3 * spare) * (shapes.ROWS if stride > 1 else 1)
     return Workspace(
         stride=stride,
         pitch=pitch if planes > 1 else 0,
@@ -71,11 +68,17 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
         places=np.arange(width) * stride,
         changes=aligned_zeros(n + spare if stride == 1 else 0, dtype),
         derivatives=aligned_zeros(n + spare if stride == 1 else 0, dtype),
-        scratch=aligned_zeros(n_threads * scratch, dtype),
+        scratch=aligned_zeros(n_threads * scratch_length(wiring, dtype, stride), dtype),
         thread_inputs=aligned_zeros(copies * (planes * wiring.inputs_end * stride + spare), dtype),
         thread_row_pitch=thread_rows,
         thread_rows=aligned_zeros(copies * planes * thread_rows, dtype),
     )
+
+
+def scratch_length(wiring: Wiring, dtype: np.dtype[Any], stride: int) -> int:
+    """How many gradients a thread has under way at a time, of the neurons of a tile."""
+    width, longest = WIDTH[dtype], int(np.diff(wiring.row_start).max(initial=0))
+    return (longest // width * width + 12 * width) * (shapes.ROWS if stride > 1 else 1)
 
 
 def aligned_zeros(n: int, dtype: np.dtype[Any]) -> Array:
@@ -170,8 +173,19 @@ class BlockSignals:
         return (planes[0] if len(planes) == 1 else np.concatenate(planes))[: self.count]
 
 
-def gathered(blocks: Iterable[BlockSignals], n: int, pick: Callable[[BlockSignals], tuple[Array, ...]]) -> list[Array]:
-    """What ``pick`` takes of each block, of all ``n`` samples: read before the next block runs."""
+class HasRows(Protocol):
+    """A block of data that knows its rows."""
+
+    @property
+    def rows(self) -> slice:
+        """Its rows in the data."""
+
+
+B = TypeVar("B", bound=HasRows)
+
+
+def gathered(blocks: Iterable[B], n: int, pick: Callable[[B], tuple[Array, ...]]) -> list[Array]:
+    """What ``pick`` takes of each block, of all ``n`` rows: read before the next block runs."""
     found: list[Array] = []
     for block in blocks:
         picked = pick(block)
@@ -189,19 +203,19 @@ def make_samples(X: Array, T: Array | None, order: Array, dtype: np.dtype[Any]) 
         targets = T
     elif T is not None:
         classes = T
-    return Samples(*(_writable(values) for values in (X.reshape(-1), targets, classes, order)))
+    return Samples(*(writable(values) for values in (X.reshape(-1), targets, classes, order)))
 
 
 @dataclass(frozen=True)
-class _Memory:
+class _Address:
     """An array's memory, seen as writable."""
 
     __array_interface__: dict[str, Any]
 
 
-def _writable(values: Array) -> Array:
+def writable(values: Array) -> Array:
     """A view that Numba types like any other array; kernels never write to samples."""
     if values.flags.writeable:
         return values
     interface = values.__array_interface__
-    return np.asarray(_Memory(interface | {"data": (interface["data"][0], False)}))
+    return np.asarray(_Address(interface | {"data": (interface["data"][0], False)}))

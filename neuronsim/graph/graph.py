@@ -24,11 +24,12 @@ from neuronsim.graph import initialisers, values
 from neuronsim.graph.arrays import Arrays, NewNeuron
 from neuronsim.graph.edges import Delays, Ends, incoming, reaching, search, sinks_of, unless_zero
 from neuronsim.graph.edits import Edits, arrow, check_not_itself
-from neuronsim.graph.memory import NO_LEAK, Memory
+from neuronsim.graph.memory import Memory
 from neuronsim.graph.names import NameList, Names
 from neuronsim.graph.plan import Plan, make_plan
 from neuronsim.graph.rates import Rates
 from neuronsim.graph.selection import Rows, Selection, is_one, listed_names
+from neuronsim.kernels.codes import NO_LEAK
 
 
 class Graph:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsim.basics.arrays import Array, Integers, Marks, Reals
+from neuronsim.kernels.codes import LEAK_OF_OUTPUT, LEAK_OF_POTENTIAL, NO_LEAK
 
-LEAKS_OF: dict[str, int] = {"output": 1, "potential": 2}
-"""What may leak, and the code of it; 0 stands for a neuron without a leak."""
-NO_LEAK, LEAK_OF_OUTPUT, LEAK_OF_POTENTIAL = range(3)
+LEAKS_OF: dict[str, int] = {"output": LEAK_OF_OUTPUT, "potential": LEAK_OF_POTENTIAL}
+"""What may leak, and the code of it."""
 
 MemoryArray = Literal["leaks", "initials"]
 

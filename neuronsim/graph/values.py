@@ -11,7 +11,8 @@ from neuronsim.basics.arrays import Reals
 from neuronsim.basics.checked import is_whole, real
 from neuronsim.errors import SettingError, WiringError, choose
 from neuronsim.graph.edges import Delays, unless_zero
-from neuronsim.graph.memory import LEAKS_OF, NO_LEAK
+from neuronsim.graph.memory import LEAKS_OF
+from neuronsim.kernels.codes import NO_LEAK
 
 MOST_DELAY = 2**16 - 1
 """Steps that an edge may take."""

@@ -18,9 +18,10 @@ from neuronsim.formulas.activations import INITIAL_SLOPE
 from neuronsim.graph.arrays import AllRates, Arrays
 from neuronsim.graph.edges import unless_zero
 from neuronsim.graph.initialisers import undrawn, undrawn_mark
-from neuronsim.graph.memory import LEAKS_OF, NO_LEAK, Memory
+from neuronsim.graph.memory import LEAKS_OF, Memory
 from neuronsim.graph.rates import Rates
 from neuronsim.graph.values import MOST_DELAY
+from neuronsim.kernels.codes import NO_LEAK
 from neuronsim.storage.namelist import named, short_names
 from neuronsim.storage.state import DRAWING, State
 

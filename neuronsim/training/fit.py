@@ -11,13 +11,16 @@ from numpy.typing import ArrayLike
 
 from neuronsim import seeds
 from neuronsim.basics import interrupts
-from neuronsim.basics.arrays import Array
+from neuronsim.basics.arrays import Array, Integers
 from neuronsim.basics.checked import is_real, real
 from neuronsim.engine.border import has_classes
+from neuronsim.engine.engine import Engine
 from neuronsim.engine.learning import SessionSettings
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.session import Session
+from neuronsim.engine.timed import SequenceEngine, SequenceSession
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
+from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
 from neuronsim.training import snapshots, stop
 from neuronsim.training.carry import Carry
@@ -156,7 +159,8 @@ def prepare(
     """Check every argument, before anything changes; arguments as of `fit`, ``kept`` is a checkpoint's run."""
     settings = given.resolved()
     engine = runtime.engine()
-    x, t, loss = runtime.data(X, T, given.loss)
+    _check_through_time(engine, given, keeper)
+    x, t, loss = data_of(runtime, X, T, given)
     columns = settings.columns(has_classes(loss))
     stop.check_monitors(settings.stop, columns)
     earlier = given.resume if kept is None else kept
@@ -164,7 +168,7 @@ def prepare(
     seed = seeds.seed_of(given.rng) if before is None else before.order.seed
     order, validation = _division(runtime, (x, t), given, seed)
     trained = order.trained if len(order.held_out) else None
-    session = Session(engine, x, t, loss, _session_settings(settings, order.n_samples), trained)
+    session = _session(engine, (x, t), loss, _session_settings(settings, order.n_samples), trained)
     if before is not None:
         before.check(session, order)
         if kept is None:  # else it was read with these data, and has its own parameters
@@ -186,7 +190,7 @@ def prepare(
         seed,
         vars(given) | understood,
         {name: [] for name in columns},
-        unrecorded=snapshots.refusal(most_bytes, session.arrays()),
+        unrecorded=_why_unrecorded(session, most_bytes),
         held_out=order.held_out,
     )
     if before is not None:
@@ -209,6 +213,25 @@ def prepare(
     return Trainer(session, run, settings, order, validation, watching, keeper=keeper, best=best, sums=sums), run
 
 
+def data_of(
+    runtime: Runtime, X: Any, T: Any, given: FitSettings, called: tuple[str, str] = ("X", "T")
+) -> tuple[Any, Any, Loss]:
+    """X, T and the loss as kernels read them: samples, or of a network with memory sequences."""
+    if runtime.graph.steps_back:
+        lengths, mask = (given.lengths, given.mask) if called == ("X", "T") else (None, None)
+        return runtime.sequence_data(X, T, given.loss, lengths, mask, called)
+    return runtime.data(X, T, given.loss, called)
+
+
+def _session(
+    engine: Engine, data: tuple[Any, Any], loss: Loss, settings: SessionSettings, trained: Integers | None
+) -> Session:
+    """A training run on samples, or on sequences."""
+    if isinstance(engine, SequenceEngine):
+        return SequenceSession(engine, *data, loss, settings, trained)
+    return Session(engine, *data, loss, settings, trained)
+
+
 def _recording(
     session: Session, schedule: Schedule, order: Order, most_bytes: int, run: RunResult, kept: RunResult | None
 ) -> snapshots.Recording:
@@ -220,6 +243,23 @@ def _recording(
     states = snapshots.Snapshots(same.snapshots.states[first], most_bytes, first)
     states.states[run.n_steps] = snapshots.sealed(session.state())
     return replace(same, snapshots=states)
+
+
+def _check_through_time(engine: Engine, given: FitSettings, keeper: Keeper | None) -> None:
+    """Refuse what runs on sequences do not have."""
+    if not isinstance(engine, SequenceEngine):
+        return
+    if keeper is not None:
+        raise SettingError("checkpoint: runs of networks with memory are not kept on the way; resume=run goes on")
+    if engine.graph.memory.learned_leaks is not None or engine.graph.memory.learned_initials is not None:
+        raise SettingError("leaks and initial states are not trained by fit; freeze(leaks=…, initial=…) keeps them")
+
+
+def _why_unrecorded(session: Session, most_bytes: int) -> str:
+    """Why the steps of a run cannot be looked at; empty where they can."""
+    if isinstance(session, SequenceSession):
+        return "steps of networks with memory are not recorded"
+    return snapshots.refusal(most_bytes, session.arrays())
 
 
 def _run_before(given: FitSettings, run: Any) -> Carry | None:
@@ -258,7 +298,7 @@ def _session_settings(settings: Resolved, n_samples: int) -> SessionSettings:
 
 
 def _division(
-    runtime: Runtime, data: tuple[Array, Array], given: FitSettings, seed: int
+    runtime: Runtime, data: tuple[Any, Any], given: FitSettings, seed: int
 ) -> tuple[Order, tuple[Array, Array] | None]:
     """Which samples are trained on, in which order; and X and T of the validation, if there is one."""
     n, shuffle = len(data[0]), bool(given.shuffle)
@@ -275,7 +315,7 @@ def _division(
         X, T = validation
     except (TypeError, ValueError):
         raise DataError("validation takes a pair (X, T), or a fraction of the samples to hold out") from None
-    return order, runtime.data(X, T, given.loss, ("Xv", "Tv"))[:2]
+    return order, data_of(runtime, X, T, given, ("Xv", "Tv"))[:2]
 
 
 def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:
@@ -285,4 +325,6 @@ def _watching(watched: WatchedRun, monitors: Any) -> Watching | None:
     for watcher in listed:
         if not isinstance(watcher, Watcher) or sum(watcher is other for other in listed) > 1:
             raise SettingError(f"monitors has {watcher!r}; give Monitor and Alarm objects, each once")
+    if listed and isinstance(watched.engine, SequenceEngine):
+        raise SettingError("monitors and alarms look at one step of a network without memory; leave them out")
     return Watching(watched, listed) if listed else None

@@ -47,6 +47,8 @@ class FitSettings:
     checkpoint: str | os.PathLike[str] | None = None
     resume: Any = False
     threads: int | None = None
+    lengths: Any = None
+    mask: Any = None
 
     def columns(self, has_classes: bool) -> list[str]:
         """Names of the history's columns; without classes there is no accuracy."""

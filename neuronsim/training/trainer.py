@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from neuronsim.basics.arrays import Array
 from neuronsim.basics.words import counted
-from neuronsim.engine.border import accuracy
 from neuronsim.engine.finite import NotFinite, first_parameter
 from neuronsim.engine.session import Session
 from neuronsim.formulas.losses import advice_outside
@@ -280,15 +279,13 @@ class Trainer:
         """Write the epoch into the history."""
         session, history = self.session, self.run.history
         history["epoch"].append(epoch)
-        history["loss"].append(float(session.loss_sum[0]) / session.n_samples)
+        history["loss"].append(float(session.loss_sum[0]) / session.n_losses)
         history["learning_rate"].append(float(self.settings.learning_rate.rates(self.run.n_steps - 1, 1, epoch)[0]))
         if self.settings.evaluate:
-            losses, _ = self.engine.losses(*session.trained_data, session.loss)
-            history["data_loss"].append(_mean(losses))
+            history["data_loss"].append(self.engine.measured(*session.trained_data, session.loss)[0])
         if self.validation is not None:
-            losses, Y = self.engine.losses(*self.validation, session.loss)
-            share = accuracy(Y, self.validation[1], session.loss)
-            history["val_loss"].append(_mean(losses))
+            loss, share = self.engine.measured(*self.validation, session.loss)
+            history["val_loss"].append(loss)
             if share is not None:
                 history["val_accuracy"].append(share)
         history["seconds"].append(self.seconds)
@@ -367,10 +364,6 @@ class Trainer:
         total = self.settings.epochs * self.session.steps_per_epoch
         with tqdm(total=total, unit=" steps", unit_scale=True, disable=not shown, file=sys.stderr) as bar:
             yield bar
-
-
-def _mean(losses: Array) -> float:
-    return float(losses.sum(dtype=np.float64) / len(losses))
 
 
 def _sum_of_squares(values: Array) -> float:

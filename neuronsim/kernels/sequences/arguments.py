@@ -7,10 +7,10 @@ step lie as many steps as the longest delay has, with the initial states.
 
 from typing import NamedTuple
 
-from neuronsim.kernels.arguments import Array
+from neuronsim.kernels.arguments import Array, Wiring, Workspace
 
 
-class Sequences(NamedTuple):
+class SequenceData(NamedTuple):
     """Data: rows of X and T, the steps of one sequence after another, and the order in which sequences come."""
 
     inputs: Array  # (n_rows · n_inputs,)
@@ -21,7 +21,7 @@ class Sequences(NamedTuple):
     order: Array  # int64 (n_sequences,)
 
 
-class Unfolded(NamedTuple):
+class Places(NamedTuple):
     """How a block of sequences lies in the workspace; the arrays have an entry for each step and sequence."""
 
     steps: int  # of the longest sequence that there is room for
@@ -41,3 +41,13 @@ class Leaks(NamedTuple):
     rows: Array  # int64 (n_neurons,): place among those that leak, or −1
     kept: Array  # (n_leaking · stride,): f(z) where the output leaks, z where the potential does
     errors: Array  # (n_leaking · stride,): ∂L/∂y or ∂L/∂v through all later steps
+
+
+class Unfolded(NamedTuple):
+    """A network with memory, and room for its steps."""
+
+    wiring: Wiring  # its ``sources`` are rows, counted from the first one of the sink's step
+    outputs: Wiring  # the same, in which outputs that leak have the identity: their part of the loss is ∂L/∂y
+    leaks: Leaks
+    work: Workspace
+    places: Places

@@ -3,13 +3,12 @@
 z_i(t) = b_i + Σ w_ji · y_j(t − d), the edges by delay, then by source id.
 """
 
-from neuronsim.graph.memory import LEAK_OF_OUTPUT, LEAK_OF_POTENTIAL, NO_LEAK
 from neuronsim.kernels.activations import activate, add_slope_terms, times_derivative
 from neuronsim.kernels.arguments import Activation, Array, Edges, Parameters, Signals, Wiring, Workspace
 from neuronsim.kernels.batch.backward import output_deltas, push
 from neuronsim.kernels.batch.forward import aggregate
 from neuronsim.kernels.batch.single import forward_one, push_one
-from neuronsim.kernels.codes import CROSS_ENTROPY, PRELU
+from neuronsim.kernels.codes import CROSS_ENTROPY, LEAK_OF_OUTPUT, LEAK_OF_POTENTIAL, NO_LEAK, PRELU
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import filled, fma, lane_count, load, select, store
 from neuronsim.kernels.losses import losses, output_signals, softmax_cross_entropy, softmax_jacobian

@@ -3,13 +3,13 @@
 import numpy as np
 
 from neuronsim.kernels.activations import softmax
-from neuronsim.kernels.arguments import Array, Block, Learning, Parameters, Pass, Samples, Span, Task, Wiring, Workspace
+from neuronsim.kernels.arguments import Array, Block, Learning, Parameters, Pass, Samples, Span, Task, Workspace
 from neuronsim.kernels.batch.backward import clear
 from neuronsim.kernels.batch.gather import block_inputs, gather_inputs, gather_targets, place_of
 from neuronsim.kernels.batch.share import share
 from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, block_neurons, slice_of
 from neuronsim.kernels.jit import kernel, leaf
-from neuronsim.kernels.sequences.arguments import Leaks, Sequences, Unfolded
+from neuronsim.kernels.sequences.arguments import Places, SequenceData, Unfolded
 from neuronsim.kernels.sequences.passes import find_step_deltas, step_back, step_forward
 from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squared_norm, update_all
 
@@ -17,22 +17,22 @@ from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squa
 
 
 @leaf
-def unfold(sequences: Sequences, unfolded: Unfolded, position: int, count: int) -> int:
+def find_places(sequences: SequenceData, places: Places, position: int, count: int) -> int:
     """Say which row of the data each step of ``count`` sequences has, and how much its loss counts.
 
     Returns the length of the longest one. Places behind the last sequence repeat it, and count nothing.
     """
-    starts, n, longest = sequences.starts, unfolded.lengths.size, 0
+    starts, n, longest = sequences.starts, places.lengths.size, 0
     for i in range(n):
         sequence = sequences.order[position + min(i, count - 1)]
         begin = starts[sequence]
         length = starts[sequence + 1] - begin
         longest = max(longest, length)
-        unfolded.lengths[i] = length
-        for t in range(unfolded.steps):
+        places.lengths[i] = length
+        for t in range(places.steps):
             row, place = begin + min(t, length - 1), t * n + i
-            unfolded.rows[place] = row
-            unfolded.weights[place] = sequences.weights[row] if t < length and i < count else 0.0
+            places.rows[place] = row
+            places.weights[place] = sequences.weights[row] if t < length and i < count else 0.0
     return int(longest)
 
 
@@ -48,77 +48,52 @@ def silence(work: Workspace, lengths: Array, first: int, t: int, n_neurons: int,
 
 @leaf
 def plane_through_time(
-    wiring: Wiring,
-    outputs: Wiring,
-    parameters: Parameters,
-    leaks: Leaks,
-    work: Workspace,
-    samples: Samples,
-    unfolded: Unfolded,
-    asked: Pass,
-    plane: int,
-    steps: int,
+    unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, plane: int, steps: int
 ) -> None:
-    """Gather, forward and loss of some sequences step by step, then the steps back from the last one.
-
-    ``outputs`` is the same wiring in which leaking outputs have the identity: their part of the loss is ∂L/∂y.
-    """
-    stride, planes, n_neurons = work.stride, unfolded.planes, wiring.is_input.size
+    """Gather, forward and loss of some sequences step by step, then the steps back from the last one."""
+    wiring, outputs, leaks, work, places = unfolded
+    stride, planes = work.stride, places.planes
     step_pitch, n_places = planes * work.pitch, steps * planes * stride
-    lengths = unfolded.lengths[plane * stride : (plane + 1) * stride]
-    shortest = lengths.min()
+    shortest = steps
+    for lane in range(plane * stride, (plane + 1) * stride):
+        shortest = min(shortest, places.lengths[lane])
     for t in range(steps):
         first = (t * planes + plane) * stride
-        places, at = Block(0, n_places, first, first + stride), place_of(first, stride, work.pitch)
-        gather_targets(wiring, samples, work, places)
-        gather_inputs(wiring, samples, block_inputs(work), places)
+        block, at = Block(0, n_places, first, first + stride), place_of(first, stride, work.pitch)
+        gather_targets(wiring, samples, work, block)
+        gather_inputs(wiring, samples, block_inputs(work), block)
         step_forward(wiring, parameters, leaks, work, at, step_pitch, stride)
         if wiring.softmax_members.size > 0:
             softmax(wiring.softmax_members, work.z, work.y, stride, at, stride)
         if t >= shortest:
-            silence(work, lengths, 0, t, n_neurons, at)
+            silence(work, places.lengths, plane * stride, t, wiring.is_input.size, at)
         if asked.depth > FORWARD:
-            find_step_deltas(outputs, parameters, work, asked.loss, unfolded.weights, first, at, stride)
+            find_step_deltas(outputs, parameters, work, asked.loss, places.weights, first, at, stride)
     if asked.depth < BACKWARD:
         return
-    for t in range(-unfolded.before, steps):
+    for t in range(-places.before, steps):
         at = (t * planes + plane) * work.pitch
         clear(wiring.cleared, work.delta, stride, at, at + stride)
     for t in range(steps - 1, -1, -1):
         at = (t * planes + plane) * work.pitch
-        ahead = step_pitch if t + 1 < steps else 0
-        step_back(wiring, parameters, leaks, work, at, ahead, stride)
+        step_back(wiring, parameters, leaks, work, at, step_pitch if t + 1 < steps else 0, stride)
 
 
 @leaf
 def share_planes(
-    part: int,
-    parts: int,
-    wiring: Wiring,
-    outputs: Wiring,
-    parameters: Parameters,
-    leaks: Leaks,
-    work: Workspace,
-    samples: Samples,
-    unfolded: Unfolded,
-    asked: Pass,
-    steps: int,
+    part: int, parts: int, unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, steps: int
 ) -> None:
     """A thread's sequences, for all steps: no thread waits for another one within a sequence."""
-    planes = unfolded.planes
+    planes = unfolded.places.planes
     for plane in range(slice_of(planes, parts, part), slice_of(planes, parts, part + 1)):
-        plane_through_time(wiring, outputs, parameters, leaks, work, samples, unfolded, asked, plane, steps)
+        plane_through_time(unfolded, parameters, samples, asked, plane, steps)
 
 
 @kernel
 def run_block(
-    wiring: Wiring,
-    outputs: Wiring,
-    parameters: Parameters,
-    leaks: Leaks,
-    work: Workspace,
-    sequences: Sequences,
     unfolded: Unfolded,
+    parameters: Parameters,
+    sequences: SequenceData,
     asked: Pass,
     position: int,
     count: int,
@@ -128,13 +103,12 @@ def run_block(
 
     Returns the length of the longest one.
     """
-    steps = unfold(sequences, unfolded, position, count)
-    samples = Samples(sequences.inputs, sequences.targets, sequences.classes, unfolded.rows)
-    given = (wiring, outputs, parameters, leaks, work, samples, unfolded, asked, steps)
+    steps = find_places(sequences, unfolded.places, position, count)
+    samples = Samples(sequences.inputs, sequences.targets, sequences.classes, unfolded.places.rows)
     if cuts is None:
-        share_planes(0, 1, wiring, outputs, parameters, leaks, work, samples, unfolded, asked, steps)
+        share_planes(0, 1, unfolded, parameters, samples, asked, steps)
     else:
-        share(share_planes, cuts.size - 1, given)
+        share(share_planes, cuts.size - 1, (unfolded, parameters, samples, asked, steps))
     return steps
 
 
@@ -169,19 +143,17 @@ def from_plane(work: Workspace, plane: int) -> Workspace:
 
 
 @kernel
-def sum_gradients(
-    wiring: Wiring, work: Workspace, learning: Learning, unfolded: Unfolded, steps: int, is_first: bool, cuts: Array | None
-) -> None:
+def sum_gradients(unfolded: Unfolded, learning: Learning, steps: int, is_first: bool, cuts: Array | None) -> None:
     """∂L/∂w = Σ_t Σ_i δ_i(t) · y_j(t − d) of a block, written or added to ``learning.gradient``.
 
     Some steps at a time, so that their rows stay in the cache: summed over all steps at once, every neuron would read
     all that its sources have been.
     """
-    planes, together = unfolded.planes, unfolded.together
+    work, planes, together = unfolded.work, unfolded.places.planes, unfolded.places.together
     for t in range(0, steps, together):
         learning.mode[0] = WRITE if is_first and t == 0 else ADD
         n_places = min(together, steps - t) * planes * work.stride
-        block_neurons(wiring, from_plane(work, t * planes), learning, n_places, cuts)
+        block_neurons(unfolded.wiring, from_plane(work, t * planes), learning, n_places, cuts)
 
 
 # ── steps ──
@@ -189,45 +161,35 @@ def sum_gradients(
 
 @kernel
 def train_sequences(
-    wiring: Wiring,
-    outputs: Wiring,
-    leaks: Leaks,
-    learning: Learning,
-    work: Workspace,
-    sequences: Sequences,
-    unfolded: Unfolded,
-    task: Task,
-    span: Span,
-    cuts: Array | None,
+    unfolded: Unfolded, learning: Learning, sequences: SequenceData, task: Task, span: Span, cuts: Array | None
 ) -> int:
     """Make a span of steps, each of a batch of sequences; a short last batch counts.
 
     Returns how many were made: fewer than asked where a loss was not finite, before the update of that step.
     """
-    numbers, n_lanes, parameters = learning.rule.numbers, unfolded.lengths.size, learning.parameters
+    work, places, numbers, parameters = unfolded.work, unfolded.places, learning.rule.numbers, learning.parameters
+    n_lanes, asked = places.lengths.size, Pass(task.loss, BACKWARD)
     for s in range(span.step_rates.size):
         position = (span.first_step + s) * task.batch
         m = min(task.batch, sequences.order.size - position)
         begin_step(learning, span.step_rates[s])
-        step_sum, n_losses, asked = 0.0, 0, Pass(task.loss, BACKWARD)
+        step_sum, n_losses = 0.0, 0
         for start in range(0, m, n_lanes):
             count = min(n_lanes, m - start)
-            steps = run_block(
-                wiring, outputs, parameters, leaks, work, sequences, unfolded, asked, position + start, count, cuts
-            )
+            steps = run_block(unfolded, parameters, sequences, asked, position + start, count, cuts)
             for i in range(steps * n_lanes):
                 step_sum += work.losses[place_of(i, work.stride, work.pitch)]
-                n_losses += unfolded.weights[i] != 0.0
+                n_losses += places.weights[i] != 0.0
             if not np.isfinite(step_sum):
                 return s
-            sum_gradients(wiring, work, learning, unfolded, steps, start == 0, cuts)
+            sum_gradients(unfolded, learning, steps, start == 0, cuts)
         # "mean" divides by the (sequence, step) pairs that have a target
         numbers[SCALE] = 1.0 / max(n_losses, 1) if task.mean else 1.0
         learning.mode[0] = UPDATE
         if task.clip_norm > 0.0:
-            norm = float(numbers[SCALE]) * np.sqrt(squared_norm(wiring, learning.gradient, learning.rates))
+            norm = float(numbers[SCALE]) * np.sqrt(squared_norm(unfolded.wiring, learning.gradient, learning.rates))
             if norm > task.clip_norm:
                 numbers[SCALE] = numbers[SCALE] * (task.clip_norm / norm)
-        update_all(wiring, learning)
+        update_all(unfolded.wiring, learning)
         span.loss_sum[0] += step_sum
     return span.step_rates.size

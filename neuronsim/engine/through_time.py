@@ -1,0 +1,89 @@
+"""What people ask of a network with memory: sequences forward, measured, and their gradients, in the shape of X."""
+
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from neuronsim.basics.arrays import Array
+from neuronsim.engine.runtime import Runtime
+from neuronsim.engine.sequences import Sequences
+from neuronsim.engine.signals import ReducedGradients
+from neuronsim.engine.timed import SequenceEngine
+from neuronsim.errors import SettingError
+from neuronsim.formulas.losses import Loss
+from neuronsim.graph.graph import Graph
+
+
+def has_memory(graph: Graph, **given: Any) -> bool:
+    """Whether samples are sequences; what is ``given`` only sequences take.
+
+    Raises
+    ------
+    SettingError
+        Something is given, and the network has no memory.
+    """
+    if not graph.steps_back:
+        for name, value in given.items():
+            if value is not None:
+                raise SettingError(f"{name} is for sequences, and this network has no memory: no delays and no leaks")
+    return graph.steps_back > 0
+
+
+def forward(runtime: Runtime, X: Any, lengths: ArrayLike | None = None) -> Any:
+    """Outputs of every step; of one sequence z and y of all neurons are known then."""
+    engine = engine_of(runtime)
+    x, single = runtime.sequences(X, lengths)
+    runtime.forget()
+    if single:
+        signals = engine.signals_of_one(x)
+        runtime.remember(signals)
+        return signals.y[:, runtime.graph.outputs]
+    return shaped(engine.outputs(x), x, X, single)
+
+
+def measured(
+    runtime: Runtime, data: tuple[Any, Any], loss: str | Loss | None, lengths: ArrayLike | None, mask: Any
+) -> tuple[float, float | None, Any]:
+    """Mean loss over the steps that have a target, accuracy, and outputs."""
+    engine = engine_of(runtime)
+    x, t, used = runtime.sequence_data(*data, loss, lengths, mask)
+    runtime.forget()
+    single = runtime.sequences(data[0], lengths)[1]
+    mean, share = engine.measured(x, t, used)
+    return mean, share, shaped(engine.outputs(x), x, data[0], single)
+
+
+def gradients(
+    runtime: Runtime,
+    data: tuple[Any, Any],
+    loss: str | Loss | None,
+    reduction: str,
+    lengths: ArrayLike | None,
+    mask: Any,
+) -> ReducedGradients:
+    """Gradients over the sequences; losses, δ, ∂L/∂x and outputs of every step, in the shape of X."""
+    engine = engine_of(runtime)
+    x, t, used = runtime.sequence_data(*data, loss, lengths, mask)
+    runtime.forget()
+    single = runtime.sequences(data[0], lengths)[1]
+    found = engine.gradients_through_time(x, t, used, reduction)
+    by_row = ("losses", "delta", "inputs", "outputs")
+    return replace(found, **{name: shaped(getattr(found, name), x, data[0], single) for name in by_row})
+
+
+def engine_of(runtime: Runtime) -> SequenceEngine:
+    """The engine of a network with memory."""
+    engine = runtime.engine()
+    if not isinstance(engine, SequenceEngine):
+        raise TypeError("the network has no memory")
+    return engine
+
+
+def shaped(values: Array, x: Sequences, X: Any, single: bool) -> Any:
+    """Values by row in the form of X: of a list a list, of one sequence (n_steps, …), else padded with 0."""
+    if single:
+        return values
+    if isinstance(X, list | tuple) and len({*x.lengths.tolist()}) > 1:
+        return [values[a:b] for a, b in zip(x.starts[:-1], x.starts[1:], strict=True)]
+    return x.padded(values)

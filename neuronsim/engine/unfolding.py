@@ -1,0 +1,156 @@
+"""A network with memory unfolded: where each step of a block of sequences lies, and the wiring between the steps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuronsim.basics.arrays import Array
+from neuronsim.engine.workspace import Layout, aligned_zeros, scratch_length
+from neuronsim.errors import DataError
+from neuronsim.formulas import activations
+from neuronsim.graph.graph import Graph
+from neuronsim.kernels import codes, shapes
+from neuronsim.kernels.arguments import Wiring, Workspace
+from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
+from neuronsim.kernels.lanes import WIDTH
+from neuronsim.kernels.sequences.arguments import Leaks, Places, Unfolded
+
+# Sequences go through time together as long as all that they leave behind is this much at most.
+_MOST_BYTES = 2**28
+# Rows are counted in int32.
+_MOST_ROWS = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Unfolding:
+    """What kernels of sequences take of a network, and the states in front of the first step.
+
+    Attributes
+    ----------
+    unfolded : Unfolded
+    first_y, first_z : array (planes in front of the first step, n_neurons, sequences of a plane)
+        Views of the buffers.
+    """
+
+    unfolded: Unfolded
+    first_y: Array
+    first_z: Array
+
+    @property
+    def n_lanes(self) -> int:
+        """Places for sequences."""
+        return len(self.unfolded.places.lengths)
+
+    def by_step(self, values: Array, n_rows: int, steps: int, count: int) -> Array:
+        """A buffer as (count, steps, n_rows); a copy."""
+        work, planes, size = self.unfolded.work, self.unfolded.places.planes, values.itemsize
+        stride, strides = work.stride, (planes * work.pitch, work.pitch, work.stride, 1)
+        found: Array = np.lib.stride_tricks.as_strided(
+            values, (steps, planes, n_rows, stride), tuple(s * size for s in strides), writeable=False
+        )
+        return found.transpose(1, 3, 0, 2).reshape(planes * stride, steps, n_rows)[:count]
+
+    def begin(self, graph: Graph) -> None:
+        """Write the initial states in front of the first step: y, and v of neurons whose potential leaks."""
+        y, z = states_at_first(graph)
+        self.first_y[...], self.first_z[...] = y[:, None], z[:, None]
+
+
+def sequences_together(graph: Graph, steps: int, width: int) -> int:
+    """How many sequences go through time together: whole lane vectors; the same for any number of threads."""
+    fits = _MOST_BYTES // (4 * graph.dtype.itemsize * graph.n_neurons * (steps + graph.steps_back))
+    return int(min(max(fits // width * width, width), BLOCK_SAMPLES))
+
+
+def unfold(graph: Graph, wiring: Wiring, n_sequences: int, steps: int, n_threads: int) -> Unfolding:
+    """Room for that many sequences of so many steps, and what is wired through it.
+
+    Raises
+    ------
+    DataError
+        The rows of a delay's steps cannot be counted.
+    """
+    dtype = np.dtype(graph.dtype)
+    width, before = WIDTH[dtype], graph.steps_back
+    most = sequences_together(graph, steps, width)
+    layout = Layout.of(min(n_sequences, most), n_threads, width)
+    stride, planes = layout.stride, layout.planes
+    leaking = np.flatnonzero(graph.memory.leaking())
+    n, n_outputs, n_prelus = graph.n_neurons, graph.n_outputs, len(wiring.prelus)
+    behind = (shapes.ROWS - 1) * stride + 4 * width
+    heights = (n, n, n, n_outputs, n_outputs, n_prelus, 1, len(leaking), len(leaking))
+    sizes = [-(-(rows * stride + behind) // width) * width for rows in heights]
+    pitch = -(-sum(sizes) // stride) * stride  # whole rows
+    if before * planes * (pitch // stride) > _MOST_ROWS:
+        raise DataError(f"a memory of {before:,} steps of {min(n_sequences, most):,} sequences cannot be laid out")
+    in_front = before * planes * pitch
+    numbers = aligned_zeros(in_front + steps * planes * pitch + behind, dtype)
+    front = numbers[:in_front].reshape(-1, pitch)
+    first_y, first_z = (front[:, at : at + n * stride].reshape(before * planes, n, stride) for at in (0, sizes[0]))
+    parts = [numbers[in_front + at :] for at in np.cumsum([0, *sizes[:-1]])]
+    y, z, delta, loss_delta, target, slope_terms, losses, kept, errors = parts
+    n_places = steps * planes * stride
+    none = np.empty(0, dtype)
+    work = Workspace(
+        stride=stride,
+        pitch=pitch,
+        y=y,
+        z=z,
+        delta=delta,
+        loss_delta=loss_delta,
+        target=target,
+        slope_terms=slope_terms,
+        losses=losses,
+        row_pitch=0,
+        rows=none,
+        starts=np.zeros(n_places, np.int64),
+        places=np.arange(width) * stride,
+        changes=none,
+        derivatives=none,
+        scratch=aligned_zeros(n_threads * scratch_length(wiring, dtype, stride), dtype),
+        thread_inputs=none,
+        thread_row_pitch=0,
+        thread_rows=none,
+    )
+    vectors = -(-min(n_sequences, most) // width)
+    places = Places(
+        steps=steps,
+        before=before,
+        planes=planes,
+        together=max(1, BLOCK_SAMPLES // (vectors * width)),
+        rows=np.zeros(n_places, np.int64),
+        weights=np.zeros(n_places, dtype),
+        lengths=np.zeros(planes * stride, np.int64),
+    )
+    delays = np.zeros(graph.n_edges, np.int64) if graph.delays is None else graph.delays.astype(np.int64)
+    rows = (graph.sources - delays * (planes * (pitch // stride))).astype(np.int32)
+    leaking_outputs = wiring.codes.copy()
+    leaking_outputs[np.intersect1d(leaking, wiring.outputs)] = codes.IDENTITY
+    wired = wiring._replace(sources=rows)
+    outputs = wired._replace(codes=leaking_outputs)
+    leaks = _leaks(graph, leaking, kept, errors)
+    return Unfolding(Unfolded(wired, outputs, leaks, work, places), first_y, first_z)
+
+
+def states_at_first(graph: Graph) -> tuple[Array, Array]:
+    """y before the first step, and z, which of a neuron whose potential leaks is that potential; by neuron."""
+    memory = graph.memory
+    y = np.zeros(graph.n_neurons, graph.dtype) if memory.initials is None else memory.initials.copy()
+    z = np.zeros_like(y)
+    if memory.leak_codes is not None:
+        for neuron in np.flatnonzero(memory.leak_codes == codes.LEAK_OF_POTENTIAL):
+            z[neuron] = y[neuron]
+            f = activations.by_code(int(graph.activation_codes[neuron])).function
+            if f is not None:  # softmax does not leak
+                y[neuron] = f(float(z[neuron]), float(graph.slopes[neuron]))
+    return y, z
+
+
+def _leaks(graph: Graph, leaking: Array, kept: Array, errors: Array) -> Leaks:
+    memory = graph.memory
+    if memory.leak_codes is None or memory.leaks is None:
+        none = np.empty(0, np.int64)
+        return Leaks(none, np.empty(0, graph.dtype), none, kept, errors)
+    places = np.full(graph.n_neurons, -1, np.int64)
+    places[leaking] = np.arange(len(leaking))
+    return Leaks(memory.leak_codes.astype(np.int64), memory.leaks, places, kept, errors)
