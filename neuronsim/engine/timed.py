@@ -126,6 +126,14 @@ class SequenceEngine(Engine):
         found.begin(self.graph)
         return found
 
+    def cuts(self, n_threads: int) -> Array | None:
+        """Ids at which the neurons are cut, about as many edges to each thread; None for one thread."""
+        cuts = super().cuts(n_threads)
+        if cuts is None:
+            return None
+        ids = np.append(np.flatnonzero(~self.wiring.is_input), self.graph.n_neurons)
+        return ids[cuts]
+
     def threads_of(self, n_sequences: int, steps: int, asked: int | None) -> int:
         """How many threads a batch of so many sequences is worth."""
         return self.threads(n_sequences * steps, asked)

@@ -33,6 +33,17 @@ class Places(NamedTuple):
     lengths: Array  # int64 (planes · stride,): of the sequences
 
 
+class Runs(NamedTuple):
+    """What bundles listen to, in the order of their sources: neighbours heard at the same time, or several others."""
+
+    start: Array  # int64 (n_bundles + 1,): where the runs of each bundle begin
+    offset: Array  # int64 (n_runs,): its first source's place among the bundle's
+    length: Array  # int64 (n_runs,)
+    first: Array  # int64 (n_runs,): id of the first source
+    delay: Array  # int64 (n_runs,); 0 where they are not dense
+    is_dense: Array  # bool (n_runs,): consecutive ids, one delay, and enough of them
+
+
 class Leaks(NamedTuple):
     """Neurons that keep 1 − α of what they had; buffers lie in planes like those of the workspace."""
 
@@ -49,5 +60,7 @@ class Unfolded(NamedTuple):
     wiring: Wiring  # its ``sources`` are rows, counted from the first one of the sink's step
     outputs: Wiring  # the same, in which outputs that leak have the identity: their part of the loss is ∂L/∂y
     leaks: Leaks
-    work: Workspace
+    runs: Runs
+    work: Workspace  # its buffers begin with the first step
+    rows: Array  # ``work.rows``, with the steps in front of the first one
     places: Places

@@ -5,11 +5,12 @@ import numpy as np
 from neuronsim.kernels.activations import softmax
 from neuronsim.kernels.arguments import Array, Block, Learning, Parameters, Pass, Samples, Span, Task, Workspace
 from neuronsim.kernels.batch.backward import clear
-from neuronsim.kernels.batch.gather import block_inputs, gather_inputs, gather_targets, place_of
+from neuronsim.kernels.batch.gather import block_inputs, copy_columns, gather_inputs, gather_targets, place_of
 from neuronsim.kernels.batch.share import share
-from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, block_neurons, slice_of
+from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, slice_of
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.sequences.arguments import Places, SequenceData, Unfolded
+from neuronsim.kernels.sequences.gradient import share_sums
 from neuronsim.kernels.sequences.passes import find_step_deltas, step_back, step_forward
 from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squared_norm, update_all
 
@@ -51,7 +52,7 @@ def plane_through_time(
     unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, plane: int, steps: int
 ) -> None:
     """Gather, forward and loss of some sequences step by step, then the steps back from the last one."""
-    wiring, outputs, leaks, work, places = unfolded
+    wiring, leaks, work, places = unfolded.wiring, unfolded.leaks, unfolded.work, unfolded.places
     stride, planes = work.stride, places.planes
     step_pitch, n_places = planes * work.pitch, steps * planes * stride
     shortest = steps
@@ -68,7 +69,9 @@ def plane_through_time(
         if t >= shortest:
             silence(work, places.lengths, plane * stride, t, wiring.is_input.size, at)
         if asked.depth > FORWARD:
-            find_step_deltas(outputs, parameters, work, asked.loss, places.weights, first, at, stride)
+            find_step_deltas(unfolded.outputs, parameters, work, asked.loss, places.weights, first, at, stride)
+        if asked.depth == BACKWARD and work.rows.size > 0:
+            copy_columns(wiring, work, first, first + stride)
     if asked.depth < BACKWARD:
         return
     for t in range(-places.before, steps):
@@ -116,44 +119,20 @@ def run_block(
 
 
 @kernel
-def from_plane(work: Workspace, plane: int) -> Workspace:
-    """The workspace from a plane on."""
-    at = plane * work.pitch
-    return Workspace(
-        work.stride,
-        work.pitch,
-        work.y[at:],
-        work.z[at:],
-        work.delta[at:],
-        work.loss_delta[at:],
-        work.target[at:],
-        work.slope_terms[at:],
-        work.losses[at:],
-        work.row_pitch,
-        work.rows,
-        work.starts,
-        work.places,
-        work.changes,
-        work.derivatives,
-        work.scratch,
-        work.thread_inputs,
-        work.thread_row_pitch,
-        work.thread_rows,
-    )
-
-
-@kernel
 def sum_gradients(unfolded: Unfolded, learning: Learning, steps: int, is_first: bool, cuts: Array | None) -> None:
     """∂L/∂w = Σ_t Σ_i δ_i(t) · y_j(t − d) of a block, written or added to ``learning.gradient``.
 
     Some steps at a time, so that their rows stay in the cache: summed over all steps at once, every neuron would read
     all that its sources have been.
     """
-    work, planes, together = unfolded.work, unfolded.places.planes, unfolded.places.together
+    together = unfolded.places.together
     for t in range(0, steps, together):
         learning.mode[0] = WRITE if is_first and t == 0 else ADD
-        n_places = min(together, steps - t) * planes * work.stride
-        block_neurons(unfolded.wiring, from_plane(work, t * planes), learning, n_places, cuts)
+        n_places = min(together, steps - t) * unfolded.places.planes * unfolded.work.stride
+        if cuts is None:
+            share_sums(0, 1, unfolded, learning, t, n_places, cuts)
+        else:
+            share(share_sums, cuts.size - 1, (unfolded, learning, t, n_places, cuts))
 
 
 # ── steps ──
