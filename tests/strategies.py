@@ -174,8 +174,10 @@ def _random_memory(rng: np.random.Generator, dtype: str, n_hidden: int, kind: st
             source = int(rng.choice(may_speak))
             if (source, name, delay) not in net:
                 net.connect(source, name, float(rng.normal()) / 2, delay=delay)
-    for k in rng.choice(net.n_neurons, int(rng.integers(0, net.n_neurons + 1)), replace=False).tolist():
-        net[k].initial = float(rng.normal())
+    begin_elsewhere = rng.random(net.n_neurons) < rng.random()
+    for k in range(net.n_neurons):
+        if begin_elsewhere[k] or net[k].leak_of == "potential":
+            net[k].initial = float(rng.normal())
     if rng.random() < 0.5:
         net.unfreeze(initial="*")
     outputs: list[object] = [f"y{i}" for i in range(n_last)]
@@ -217,13 +219,14 @@ def sequence_cases(draw, dtypes=("float64",), max_samples=3, max_hidden=5, max_s
 def _assume_smooth_steps(case: SequenceCase) -> None:
     """Nothing near a kink, and nothing so large that differences drown in rounding."""
     reference = case.reference
-    kinks = {a: neuron.f.kinks for a, neuron in reference.neurons.items()}
+    # at 0, f' of elu and softsign bends, and the error of differences falls with h alone, not with h⁴
+    kinks = {a: {*neuron.f.kinks, 0.0} for a, neuron in reference.neurons.items()}
     states = {a: reference.initial.get(a, 0.0) for a in kinks if reference.leak_of(a) == "potential"}
-    assume(all(abs(state - kink) > 0.01 for a, state in states.items() for kink in kinks[a]))
+    assume(all(abs(state - kink) > 0.003 for a, state in states.items() for kink in kinks[a]))
     for x, t in zip(case.X, case.T, strict=True):
         for here, t_k in zip(reference.forward(x), t, strict=True):
             assume(all(abs(here.v[a]) < 10.0 for a in kinks))
-            assume(all(abs(here.v[a] - kink) > 0.01 for a in kinks for kink in kinks[a]))
+            assume(all(abs(here.v[a] - kink) > 0.003 for a in kinks for kink in kinks[a]))
             wanted = reference.wanted(t_k)
             if wanted is not None:
                 errors = [here.y[o] - v for o, v in zip(reference.outputs, wanted.target, strict=True)]
