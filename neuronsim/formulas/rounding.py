@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from neuronsim.formulas.activations import prelu_slope_derivative
 from neuronsim.formulas.losses import Loss, total
-from neuronsim.formulas.reference import Parameter, ReferenceNetwork, Signals, Values, bias_of, slope_of, weight_of
+from neuronsim.formulas.neurons import Parameter, Values, bias_of, slope_of, weight_of
+from neuronsim.formulas.reference import ReferenceNetwork, Signals
 
 CURVATURE = 2.0
 

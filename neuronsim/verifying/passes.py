@@ -12,7 +12,8 @@ from neuronsim.engine.border import desired
 from neuronsim.formulas import activations
 from neuronsim.formulas.activations import SOFTMAX
 from neuronsim.formulas.losses import Loss, loss_deltas
-from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
+from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
+from neuronsim.formulas.reference import ReferenceNetwork
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 from neuronsim.tracing.result import StepResult
 from neuronsim.verifying import mistakes

@@ -9,7 +9,7 @@ import neuronsim as ns
 from neuronsim.engine.session import Session, step
 from neuronsim.formulas import optimizers
 from neuronsim.formulas.losses import LOSSES
-from neuronsim.formulas.reference import bias_of, slope_of, weight_of
+from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 from neuronsim.kernels import codes, update
 from neuronsim.kernels.arguments import Learning, Parameters, Rule

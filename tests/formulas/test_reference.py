@@ -8,7 +8,8 @@ import pytest
 import neuronsim as ns
 from neuronsim.errors import CycleError, DataError, WiringError
 from neuronsim.formulas import activations, losses
-from neuronsim.formulas.reference import Neuron, ReferenceNetwork, bias_of, clipped, slope_of, weight_of
+from neuronsim.formulas.neurons import Neuron, bias_of, clipped, slope_of, weight_of
+from neuronsim.formulas.reference import ReferenceNetwork
 
 X222, T222 = (0.05, 0.10), (0.01, 0.99)
 RIGHT_ERROR = 0.29102777369359933

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from neuronsim.formulas import activations, losses
-from neuronsim.formulas.reference import Neuron, ReferenceNetwork
+from neuronsim.formulas.neurons import Neuron
+from neuronsim.formulas.reference import ReferenceNetwork
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
 
 NAMES = [a.name for a in activations.ACTIVATIONS.values() if a.code < 16]

@@ -12,7 +12,8 @@ from nets import mixed_net, net_222
 import neuronsim as ns
 from neuronsim.errors import DataError, NeuronsimError, SettingError, UnknownNameError
 from neuronsim.formulas import losses
-from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
+from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
+from neuronsim.formulas.reference import ReferenceNetwork
 
 
 class TestStep:

@@ -11,7 +11,8 @@ from nets import OPTIMIZERS, N, awkward_net, bits, data_of, fix_chunks, history_
 import neuronsim as ns
 from neuronsim import seeds
 from neuronsim.formulas.losses import LOSSES, Loss
-from neuronsim.formulas.reference import ReferenceNetwork, bias_of, slope_of, weight_of
+from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
+from neuronsim.formulas.reference import ReferenceNetwork
 from neuronsim.training import trainer as training
 
 optimizers = pytest.mark.parametrize("optimizer", list(OPTIMIZERS))

@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from neuronsim.kernels.activations import softmax
+from neuronsim.kernels.activations import add_slope_terms, softmax
 from neuronsim.kernels.arguments import Array, Block, Learning, Parameters, Pass, Samples, Span, Task, Workspace
 from neuronsim.kernels.batch.backward import clear
 from neuronsim.kernels.batch.gather import block_inputs, copy_columns, gather_inputs, gather_targets, place_of
 from neuronsim.kernels.batch.share import share
 from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, slice_of
+from neuronsim.kernels.codes import LEAK_OF_POTENTIAL
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.sequences.arguments import Places, SequenceData, Unfolded
 from neuronsim.kernels.sequences.gradient import share_sums
-from neuronsim.kernels.sequences.passes import find_step_deltas, step_back, step_forward
+from neuronsim.kernels.sequences.passes import find_step_deltas, leak_of, step_back, step_forward
 from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squared_norm, update_all
 
 # ── sequences ──
@@ -80,6 +81,20 @@ def plane_through_time(
     for t in range(steps - 1, -1, -1):
         at = (t * planes + plane) * work.pitch
         step_back(wiring, parameters, leaks, work, at, step_pitch if t + 1 < steps else 0, stride)
+    add_slope_terms_of_states(unfolded, plane)
+
+
+@kernel
+def add_slope_terms_of_states(unfolded: Unfolded, plane: int) -> None:
+    """∂L/∂slope by f(v0) of prelus whose potential leaks, heard later: added to what the first step has."""
+    wiring, work, places = unfolded.wiring, unfolded.work, unfolded.places
+    stride = work.stride
+    for p in range(wiring.prelus.size):
+        neuron = wiring.prelus[p]
+        if leak_of(unfolded.leaks, neuron) == LEAK_OF_POTENTIAL:
+            for t in range(-places.before, 0):
+                at = (t * places.planes + plane) * work.pitch + neuron * stride
+                add_slope_terms(work.z, at, work.delta, at, work.slope_terms, p * stride + plane * work.pitch, stride)
 
 
 @leaf
