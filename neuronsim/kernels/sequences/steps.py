@@ -2,14 +2,33 @@
 
 import numpy as np
 
-from neuronsim.kernels.activations import add_slope_terms, softmax
-from neuronsim.kernels.arguments import Array, Block, Learning, Parameters, Pass, Samples, Span, Task, Workspace
+from neuronsim.kernels.activations import activate, add_slope_terms, softmax
+from neuronsim.kernels.arguments import (
+    Activation,
+    Array,
+    Block,
+    Learning,
+    Parameters,
+    Pass,
+    Samples,
+    Span,
+    Task,
+    Workspace,
+)
 from neuronsim.kernels.batch.backward import clear
-from neuronsim.kernels.batch.gather import block_inputs, copy_columns, gather_inputs, gather_targets, place_of
+from neuronsim.kernels.batch.gather import (
+    block_inputs,
+    copy_columns,
+    gather_inputs,
+    gather_targets,
+    place_in_rows,
+    place_of,
+)
 from neuronsim.kernels.batch.share import share
 from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, slice_of
-from neuronsim.kernels.codes import LEAK_OF_POTENTIAL
+from neuronsim.kernels.codes import LEAK_OF_POTENTIAL, PRELU
 from neuronsim.kernels.jit import kernel, leaf
+from neuronsim.kernels.lanes import first_lane, lane_count, load
 from neuronsim.kernels.sequences.arguments import Places, SequenceData, Unfolded
 from neuronsim.kernels.sequences.gradient import share_sums
 from neuronsim.kernels.sequences.passes import find_step_deltas, leak_of, step_back, step_forward
@@ -82,6 +101,25 @@ def plane_through_time(
         at = (t * planes + plane) * work.pitch
         step_back(wiring, parameters, leaks, work, at, step_pitch if t + 1 < steps else 0, stride)
     add_slope_terms_of_states(unfolded, plane)
+
+
+@leaf
+def renew_states(unfolded: Unfolded, parameters: Parameters) -> None:
+    """y = f(v0) in front of the first step, of prelus whose potential leaks: their slopes may have been trained."""
+    wiring, work, places = unfolded.wiring, unfolded.work, unfolded.places
+    stride, width, n_in_front = work.stride, lane_count(work.y), places.before * places.planes
+    for p in range(wiring.prelus.size):
+        neuron = wiring.prelus[p]
+        if leak_of(unfolded.leaks, neuron) != LEAK_OF_POTENTIAL:
+            continue
+        f = Activation(PRELU, parameters.slopes[neuron], wiring.user)
+        for plane in range(n_in_front):
+            at = (plane - n_in_front) * work.pitch + neuron * stride
+            activate(f, work.z, at, work.y, at, stride)
+            if unfolded.rows.size > 0:
+                for i in range(stride):
+                    to = plane * work.row_pitch + place_in_rows(neuron, i, stride, width)
+                    unfolded.rows[to] = first_lane(load(work.y, at))
 
 
 @kernel
@@ -167,6 +205,7 @@ def train_sequences(
         position = (span.first_step + s) * task.batch
         m = min(task.batch, sequences.order.size - position)
         begin_step(learning, span.step_rates[s])
+        renew_states(unfolded, parameters)
         step_sum, n_losses = 0.0, 0
         for start in range(0, m, n_lanes):
             count = min(n_lanes, m - start)

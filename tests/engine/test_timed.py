@@ -1,0 +1,217 @@
+"""Sequences through compiled kernels: against the equations in plain Python, and against themselves."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from nets import OPTIMIZERS
+from strategies import SequenceCase, sequence_cases
+
+import neuronsim as ns
+from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
+from neuronsim.formulas.through_time import SequenceNetwork, Weighted
+from neuronsim.kernels.lanes import WIDTH
+
+TOLERANCE = {"float64": 1e-11, "float32": 3e-4}
+
+
+def data_of(case: SequenceCase) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """X, T and mask of a case; where there is no target, T is NaN."""
+    targets: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    for t in case.T:
+        weights = [0.0 if k is None else k.weight if isinstance(k, Weighted) else 1.0 for k in t]
+        rows = [[np.nan] * case.net.n_outputs if k is None else k.target if isinstance(k, Weighted) else k for k in t]
+        targets.append(np.array(rows, float))
+        masks.append(np.array(weights))
+    return [np.array(x) for x in case.X], targets, masks
+
+
+def parameters_of(reference: SequenceNetwork, net: ns.Network, values: Any) -> list[np.ndarray]:
+    """What ``values`` says of each parameter, in the order of the network's arrays."""
+    neurons = [a for a in range(net.n_neurons) if a in reference.neurons]
+    weights = [values(weight_of(int(e["source"]), int(e["sink"]), int(e["delay"]))) for e in net.edges]
+    prelus = [a for a in neurons if net[a].activation == "prelu"]
+    return [
+        np.array(found)
+        for found in (weights, [values(bias_of(a)) for a in neurons], [values(slope_of(a)) for a in prelus])
+    ]
+
+
+def arrays_of(net: ns.Network, weights: Any, biases: Any, slopes: Any) -> list[np.ndarray]:
+    neurons = np.flatnonzero(~net.graph.is_input)
+    prelus = [a for a in neurons if net[int(a)].activation == "prelu"]
+    return [np.asarray(weights, float), np.asarray(biases, float)[neurons], np.asarray(slopes, float)[prelus]]
+
+
+def assert_close(found: Any, expected: Any, dtype: str, scale: float = 1.0) -> None:
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[dtype] * scale)
+
+
+class TestAgainstTheEquations:
+    @settings(max_examples=80, deadline=None)
+    @given(sequence_cases(dtypes=("float64", "float32"), max_samples=20), st.sampled_from(["mean", "sum"]))
+    def test_gradients(self, case: SequenceCase, reduction: str) -> None:
+        net, reference, dtype = case.net, case.reference, str(case.net.dtype)
+        assume(net.graph.steps_back)
+        expected = reference.gradients(case.X, case.T, case.loss, reduction)
+        X, T, mask = data_of(case)
+        scale = 1 + max(map(abs, expected.parameters.values()), default=0.0) + sum(map(abs, expected.losses))
+        found = net.gradients(X, T, loss=case.loss, reduction=reduction, mask=mask)
+        outputs = net.forward(X)
+        for k, (x, s) in enumerate(zip(case.X, expected.samples, strict=True)):
+            own = len(x)
+            assert_close(outputs[k][:own], reference.predict(x), dtype, 10)
+            for a in range(net.n_neurons):
+                assert_close(found.delta[k][:own, a], [here.delta[a] for here in s.steps], dtype, scale)
+        assert_close(found.loss, expected.loss, dtype, scale)
+        pairs = zip(
+            arrays_of(net, found.weights, found.biases, found.slopes),
+            parameters_of(reference, net, expected.parameters.__getitem__),
+            strict=True,
+        )
+        for one, other in pairs:
+            assert_close(one, other, dtype, scale)
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        sequence_cases(max_samples=12),
+        st.sampled_from(list(OPTIMIZERS)),
+        st.sampled_from([1, 3, 8, None]),
+        st.sampled_from(["mean", "sum"]),
+        st.sampled_from([{}, {"clip_norm": 0.1}, {"clip_value": 0.05}, {"weight_decay": 0.1}]),
+    )
+    def test_training(
+        self, case: SequenceCase, optimizer: str, batch_size: int | None, reduction: str, given_: dict[str, Any]
+    ) -> None:
+        net, reference = case.net, case.reference
+        assume(net.graph.steps_back and not (optimizer == "rprop" and "weight_decay" in given_))
+        net.freeze(initial="*")
+        reference.learned.clear()
+        X, T, mask = data_of(case)
+        shared = {
+            "loss": case.loss, "optimizer": optimizer, "learning_rate": 0.003, "batch_size": batch_size, "epochs": 2,
+            "reduction": reduction, **given_,
+        }  # fmt: skip
+        run = net.fit(X, T, mask=mask, shuffle=False, rng=0, **shared)
+        assume(run.status == "finished")
+        n = len(X)
+        history = reference.fit(case.X, case.T, orders=[range(n)] * 2, **shared)
+        for one, other in zip(
+            arrays_of(net, net.weights, net.biases, net.slopes),
+            parameters_of(reference, net, reference.value),
+            strict=True,
+        ):
+            # adam divides by the root of a square: where a gradient is rounding alone, so is the direction
+            np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-7)
+        assert run.history["loss"] == pytest.approx(history["loss"], rel=1e-7)
+
+
+def recurrent(dtype: str = "float64", n: int = 40, delays: tuple[int, ...] = (1, 3), seed: int = 0) -> ns.Network:
+    """Bundles with dense runs, of two delays, and neurons that leak among them."""
+    rng = np.random.default_rng(seed)
+    net = ns.Network(dtype, rng=seed)
+    net.add_inputs([f"x{i}" for i in range(35)])
+    for i in range(n):
+        net.add_neuron(f"h{i}", ["x*"], activation="tanh", leak=0.5 if i % 7 == 0 else None)
+        net[f"h{i}"].initial = float(rng.normal())
+    for delay in delays:
+        net.connect("h*", "h*", weight=0.5 * rng.normal(size=n * n) / n**0.5, delay=delay)
+    net.connect("x*", "h*", delay=1)
+    for name in ("o", "p"):
+        net.add_neuron(name, ["h*"], activation="identity")
+    net.set_outputs("o", "p")
+    return net
+
+
+def ragged(net: ns.Network, n: int, longest: int = 8, seed: int = 1) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, longest + 1, n)
+    X = [rng.normal(size=(length, net.n_inputs)) for length in lengths]
+    return X, [rng.normal(size=(length, net.n_outputs)) for length in lengths]
+
+
+class TestDenseRuns:
+    @pytest.mark.parametrize(("n", "n_sequences", "delays"), [(40, 5, (1,)), (70, 33, (1, 3)), (37, 70, (2,))])
+    def test_gradients_are_differences(self, n: int, n_sequences: int, delays: tuple[int, ...]) -> None:
+        net = recurrent(n=n, delays=delays)
+        X, T = ragged(net, n_sequences)
+        found = net.gradients(X, T, reduction="sum")
+        n_rows = sum(map(len, X))
+
+        def slope(k: int, h: float) -> float:
+            ends = []
+            for sign in (1, -1):
+                moved = net.copy()
+                weights = net.weights.copy()
+                weights[k] += sign * h
+                moved.weights = weights
+                ends.append(moved.evaluate(X, T).loss * n_rows)
+            return (ends[0] - ends[1]) / (2 * h)
+
+        for k in np.random.default_rng(2).choice(net.n_edges, 8, replace=False).tolist():
+            expected = (4 * slope(k, 1e-4) - slope(k, 2e-4)) / 3
+            assert found.weights[k] == pytest.approx(expected, rel=1e-7, abs=1e-7)
+
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_any_number_of_threads_gives_the_same_bits(self, dtype: str) -> None:
+        bits = []
+        for threads in (1, 2, 3, 4):
+            net = recurrent(dtype)
+            X, T = ragged(net, 41)
+            given_ = {"batch_size": 21, "epochs": 2, "rng": 0, "optimizer": "adam", "validation": 0.2}
+            run = net.fit(X, T, threads=threads, **given_)
+            bits.append((net.weights.tobytes(), net.biases.tobytes(), run.history["loss"], run.history["val_loss"]))
+        assert all(found == bits[0] for found in bits)
+
+
+class TestSequencesAlone:
+    @pytest.mark.parametrize("dtype", ["float64", "float32"])
+    def test_neighbours_and_padding_change_no_bit(self, dtype: str) -> None:
+        net = recurrent(dtype)
+        X, _ = ragged(net, 2 * WIDTH[np.dtype(dtype)] + 3)
+        together = net.forward(X)
+        padded = np.full((len(X), 11, net.n_inputs), 1e30)
+        for k, x in enumerate(X):
+            padded[k, : len(x)] = x
+            assert net.forward(x).tobytes() == together[k].tobytes()
+        lengths = np.array(list(map(len, X)))
+        outputs = net.forward(padded, lengths=lengths)
+        for k, y in enumerate(together):
+            assert outputs[k, : len(y)].tobytes() == y.tobytes()
+            assert not outputs[k, len(y) :].any()
+
+    def test_what_grows_without_end_behind_a_short_sequence_counts_nothing(self) -> None:
+        net = ns.Network("float32")
+        net.add_inputs("x")
+        net.add_neuron("h", {"x": 1.0, ("h", 1): 50.0}, activation="identity")
+        net.set_outputs("h")
+        short, long = np.ones((2, 1)), np.zeros((60, 1))
+        alone = net.gradients([short], [short], reduction="sum")
+        both = net.gradients([short, long], [short, np.zeros((60, 1))], reduction="sum")
+        assert both.weights.tolist() == alone.weights.tolist()
+        assert both.losses[0].tolist() == alone.losses[0].tolist()
+
+    def test_many_sequences_go_in_blocks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole, cut = recurrent(), recurrent()
+        X, T = ragged(whole, 50)
+        one = whole.gradients(X, T)
+        monkeypatch.setattr("neuronsim.engine.unfolding._MOST_BYTES", 1)
+        other = cut.gradients(X, T)
+        np.testing.assert_allclose(other.weights, one.weights, rtol=1e-12, atol=1e-14)
+        assert [d.tobytes() for d in other.delta] == [d.tobytes() for d in one.delta]
+        whole.fit(X, T, batch_size=50, rng=0)
+        np.testing.assert_allclose(cut.weights, recurrent().weights)
+        cut.fit(X, T, batch_size=50, rng=0)
+        assert np.abs(cut.weights - recurrent().weights).max() > 0
+
+    def test_a_run_goes_on(self) -> None:
+        nets = [recurrent() for _ in range(2)]
+        X, T = ragged(nets[0], 9)
+        given_ = {"batch_size": 4, "rng": 3, "optimizer": "momentum"}
+        nets[0].fit(X, T, epochs=4, **given_)
+        first = nets[1].fit(X, T, epochs=2, **given_)
+        nets[1].fit(X, T, epochs=2, resume=first, **given_ | {"rng": None})
+        assert nets[0].weights.tobytes() == nets[1].weights.tobytes()
