@@ -1,8 +1,8 @@
 """Ready-made wirings, built from arrays in time proportional to neurons and edges.
 
-All take ``activation="tanh"``, ``output=None`` (the outputs' activation; None: the same),
-``dtype="float64"``, ``init="auto"`` and ``rng=None``. The seed draws the wiring, where it is random, from one
-stream and the weights from another, so that the same seed wires the same in both dtypes.
+All take ``activation="tanh"`` (`elman` and `jordan`: "sigmoid"), ``output=None`` (the outputs' activation; None: the
+same; `reservoir`: "identity"), ``dtype="float64"``, ``init="auto"`` and ``rng=None``. The seed draws the wiring, where
+it is random, from one stream and the weights from another, so that the same seed wires the same in both dtypes.
 """
 
 from __future__ import annotations
@@ -19,19 +19,33 @@ from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas import activations
 from neuronsim.graph.arrays import Arrays
-from neuronsim.graph.edges import Ends, blocks, row_starts, sort
+from neuronsim.graph.edges import Delays, Ends, blocks, incoming, row_starts, sort
 from neuronsim.graph.edits import ordered
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.initialisers import undrawn_weights
+from neuronsim.graph.memory import LEAK_OF_OUTPUT
 from neuronsim.graph.names import Names
-from neuronsim.graph.values import check_dtype, checked_array, checked_delays
+from neuronsim.graph.values import check_dtype, checked_array, checked_delays, checked_leak
 from neuronsim.network import Network
-from neuronsim.seeds import WIRING, RandomSource, generator, seed_of
+from neuronsim.seeds import WEIGHTS, WIRING, RandomSource, generator, seed_of
 
 # So many numbers at most are drawn at once: rows × the widest of them.
 _MOST_DRAWN = 1 << 22
+# The growth of a reservoir is measured over so many steps, a power of 2, after as many to settle.
+_MEASURED = 512
 
-__all__ = ["from_edges", "layered", "random_dag", "shortcut", "small_world", "sparse_layered"]
+__all__ = [
+    "elman",
+    "from_edges",
+    "jordan",
+    "layered",
+    "random_dag",
+    "recurrent",
+    "reservoir",
+    "shortcut",
+    "small_world",
+    "sparse_layered",
+]
 
 
 def layered(
@@ -247,6 +261,233 @@ def small_world(
     return _assemble(_layer_names(starts), starts, degree, ends.sources, activation, output, dtype, init, seed)
 
 
+def recurrent(
+    sizes: Sequence[int],
+    *,
+    self_loops: bool = True,
+    activation: str = "tanh",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """Fully connected layers with memory: every hidden layer also hears all of itself, a step later.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Neurons in each layer, the inputs first; names as in `layered`.
+    self_loops : bool
+        Whether a hidden neuron hears itself, too, and not only the others of its layer.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of the weights; None draws one.
+
+    Returns
+    -------
+    Network
+    """
+    starts = _layers(sizes)
+    later = [np.arange(a, b) for a, b in pairwise(starts[1:-1])] + [starts[:0]]
+    edges = _heard_later(starts, later, self_loops)
+    return _assemble(_layer_names(starts), starts, *edges[:2], activation, output, dtype, init, seed_of(rng), edges[2])
+
+
+def elman(
+    n_inputs: int,
+    n_hidden: int,
+    n_outputs: int,
+    *,
+    initial: float = 0.5,
+    activation: str = "sigmoid",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """A simple recurrent network: hidden neurons hear what all of them said a step before.
+
+    Elman (1990), Finding structure in time.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden, n_outputs : int
+        Named ``x0…``, ``h0…``, ``y0…``.
+    initial : float
+        What the hidden neurons said before the first step.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of the weights; None draws one.
+
+    Returns
+    -------
+    Network
+    """
+    starts = _parts(n_inputs, n_hidden, n_outputs)
+    edges = _heard_later(starts, [np.arange(starts[1], starts[2]), starts[:0]])
+    net = _assemble(_names("xhy", starts), starts, *edges[:2], activation, output, dtype, init, seed_of(rng), edges[2])
+    net.graph.memory.set_initial(np.arange(starts[1], starts[2]), real("initial", initial, "(-inf, inf)"))
+    return net
+
+
+def jordan(
+    n_inputs: int,
+    n_hidden: int,
+    n_outputs: int,
+    *,
+    activation: str = "sigmoid",
+    output: str | None = None,
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """A sequential network: hidden neurons hear what the outputs said a step before.
+
+    Jordan (1986), Serial order, whose state units also keep a part of what they were: ``net["y0"].leak`` does so.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden, n_outputs : int
+        Named ``x0…``, ``h0…``, ``y0…``.
+    activation, output : str
+        Of the hidden neurons; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of the weights; None draws one.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    SettingError
+        For softmax outputs, which nobody can hear.
+    """
+    if "softmax" in (output, activation if output is None else output):
+        raise SettingError("a softmax output feeds nobody, and in a jordan net outputs do; take output='sigmoid'")
+    starts = _parts(n_inputs, n_hidden, n_outputs)
+    edges = _heard_later(starts, [np.arange(starts[2], starts[3]), starts[:0]])
+    return _assemble(_names("xhy", starts), starts, *edges[:2], activation, output, dtype, init, seed_of(rng), edges[2])
+
+
+def reservoir(
+    n_inputs: int,
+    n_hidden: int,
+    n_outputs: int,
+    *,
+    degree: int = 10,
+    radius: float = 0.9,
+    leak: float | None = 0.3,
+    input_scale: float = 1.0,
+    activation: str = "tanh",
+    output: str | None = "identity",
+    dtype: Any = "float64",
+    init: str = "auto",
+    rng: RandomSource = None,
+) -> Network:
+    """An echo-state network: a random reservoir that hears itself a step later, and a readout that learns.
+
+    Jaeger (2001). Weights into the reservoir are uniform, its own scaled to the spectral radius, and frozen with its
+    biases, 0; `Network.initialise` would draw them as any others. Only the outputs, which hear the reservoir, learn.
+
+    Parameters
+    ----------
+    n_inputs, n_hidden, n_outputs : int
+        Named ``x0…``, ``h0…``, ``y0…``; the reservoir are the hidden ones.
+    degree : int
+        How many neurons of the reservoir each of them hears a step later; all, where there are fewer.
+    radius : float
+        The spectral radius of the weights among them, to within about half a percent.
+    leak : float or None
+        α, the part of what is new in each output of the reservoir; see `Network.add_neuron`.
+    input_scale : float
+        Weights from inputs are between plus and minus this.
+    activation, output : str
+        Of the reservoir; of the outputs, None: the same.
+    dtype : {"float64", "float32"}
+    init : str
+        How weights of the outputs are drawn; see `Network`.
+    rng : int, Generator or None
+        The seed of wiring and weights; None draws one.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    SettingError
+        For an empty reservoir, or settings out of range.
+    """
+    radius, scale = real("radius", radius), real("input_scale", input_scale)
+    alpha, seed = checked_leak(leak, "output")[0], seed_of(rng)
+    starts = _parts(n_inputs, _whole("n_hidden", n_hidden), n_outputs)
+    n, k = int(n_hidden), min(_whole("degree", degree), int(n_hidden))
+    chosen = _subsets(generator(seed, WIRING), np.full(n, n), np.full(n, k)).reshape(n, k)
+    drawn = generator(seed, WEIGHTS, 0)
+    own = 2.0 * drawn.random((n, k)) - 1.0
+    own *= radius / _growth(chosen, own)
+    heard = np.concatenate([np.tile(np.arange(n_inputs), (n, 1)), chosen + n_inputs], axis=1)
+    weights = np.concatenate([scale * (2.0 * drawn.random((n, n_inputs)) - 1.0), own], axis=1)
+
+    counts = np.concatenate([np.full(n, n_inputs + k), np.full(n_outputs, n)])
+    sources = np.concatenate([heard.ravel(), np.tile(np.arange(n) + n_inputs, n_outputs)]).astype(np.int32)
+    delays = np.zeros(len(sources), np.uint16)
+    delays[: heard.size].reshape(heard.shape)[:, n_inputs:] = 1
+    net = _assemble(_names("xhy", starts), starts, counts, sources, activation, output, dtype, init, seed, delays)
+    graph, members = net.graph, np.arange(starts[1], starts[2])
+    graph.weights[: heard.size] = weights.ravel()
+    graph.freeze(members, incoming(graph.row_start, members))
+    if leak is not None:
+        graph.memory.set_leak(members, alpha, LEAK_OF_OUTPUT)
+    return net
+
+
+def _heard_later(
+    starts: Integers, later: Sequence[Integers], self_loops: bool = True
+) -> tuple[Integers, NDArray[np.int32], Delays]:
+    """Degrees, sources and delays of layers that hear all of the one before, and some neurons a step later."""
+    degree, sources, delays = [], [], []
+    for (a, b, c), heard in zip(zip(starts, starts[1:], starts[2:], strict=False), later, strict=True):
+        rows = np.tile(np.concatenate([np.arange(a, b), heard]), (c - b, 1))
+        steps = np.tile(np.repeat(np.array([0, 1], np.uint16), [b - a, len(heard)]), (c - b, 1))
+        kept = np.ones(rows.shape, np.bool_) if self_loops else rows != np.arange(b, c)[:, None]
+        degree.append(np.count_nonzero(kept, axis=1))
+        sources.append(rows[kept].astype(np.int32))
+        delays.append(steps[kept])
+    return np.concatenate(degree), np.concatenate(sources), np.concatenate(delays)
+
+
+def _growth(sources: Integers, weights: NDArray[np.float64]) -> float:
+    """By how much a vector grows each time that the weights, rows of them, are applied: the spectral radius.
+
+    The geometric mean over many steps, by square roots alone, so that the bits are the same everywhere.
+    """
+    y = np.ones(len(sources))
+    sizes = np.empty(2 * _MEASURED)
+    for step in range(len(sizes)):
+        y = (weights * y[sources]).sum(axis=1)
+        sizes[step] = np.abs(y).sum()
+        if not sizes[step]:
+            raise SettingError("no neuron of this reservoir hears itself again; give a larger degree or n_hidden")
+        y /= sizes[step]
+    mean = sizes[_MEASURED:]
+    while len(mean) > 1:
+        mean = np.sqrt(mean[::2]) * np.sqrt(mean[1::2])
+    return float(mean[0])
+
+
 def from_edges(
     n_neurons: int,
     sources: ArrayLike,
@@ -331,13 +572,14 @@ def _assemble(
     dtype: Any,
     init: str,
     seed: int,
+    delays: Delays | None = None,
 ) -> Network:
     """A network whose first part are the inputs and whose last part are the outputs; all but inputs have a degree."""
     ids = np.arange(starts[-1])
     inputs, outputs = ids[: starts[1]], ids[starts[-2] :]
     codes = _codes(activation, output, ids < starts[1], outputs)
     row_start = _starts(np.concatenate([np.zeros(starts[1], np.int64), degree]))
-    arrays = Arrays.of(row_start, sources, codes, undrawn_weights(len(sources), check_dtype(dtype)))
+    arrays = Arrays.of(row_start, sources, codes, undrawn_weights(len(sources), check_dtype(dtype)), delays=delays)
     return Network.from_graph(Graph.assemble(names, inputs, outputs, arrays), rng=seed, init=init)
 
 

@@ -75,17 +75,17 @@ class Memory:
         """Which neurons leak, shape (n_neurons,)."""
         return np.zeros(self.n, np.bool_) if self.leak_codes is None else self.leak_codes != NO_LEAK
 
-    def set_leak(self, neuron: int, leak: float, code: int) -> None:
-        """Let one neuron leak, or with the code 0 no more."""
-        self._array("leaks")[neuron] = leak
-        self._array("leak_codes")[neuron] = code
+    def set_leak(self, neurons: int | Integers, leak: float, code: int) -> None:
+        """Let neurons leak, or with the code 0 no more."""
+        self._array("leaks")[neurons] = leak
+        self._array("leak_codes")[neurons] = code
         if code == NO_LEAK and self.learned_leaks is not None:
-            self.learned_leaks[neuron] = False
+            self.learned_leaks[neurons] = False
         self._forget_neutral()
 
-    def set_initial(self, neuron: int, value: float) -> None:
-        """Give one neuron an initial state."""
-        self._array("initials")[neuron] = value
+    def set_initial(self, neurons: int | Integers, value: float) -> None:
+        """Give neurons an initial state."""
+        self._array("initials")[neurons] = value
         self._forget_neutral()
 
     def learned(self, what: MemoryArray) -> Marks:

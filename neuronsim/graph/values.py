@@ -86,14 +86,14 @@ def checked_delays(delays: ArrayLike, n: int, what: str = "delay") -> Delays | N
     except ValueError:
         raise WiringError(f"{what} is not an array of whole numbers") from None
     if given.ndim == 0:
-        delay = checked_delay(delays if given.dtype.kind == "O" else given[()], what)
+        delay = checked_delay(given.item(), what)
         return np.full(n, delay, np.uint16) if delay else None
     if given.dtype.kind not in "iu" and given.size:
         raise WiringError(f"{what} is an array of {given.dtype}; it must hold whole numbers of steps")
     if given.shape != (n,):
         raise WiringError(f"{what} has shape {given.shape}; it must be one number, or ({n},)")
     for k in (int(given.argmin()), int(given.argmax())) if n else ():
-        checked_delay(given[k], f"{what}[{k}]")
+        checked_delay(given[k].item(), f"{what}[{k}]")
     return unless_zero(given.astype(np.uint16))
 
 
