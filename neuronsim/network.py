@@ -19,6 +19,7 @@ from neuronsim.basics.delegation import delegated
 from neuronsim.engine import through_time
 from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
+from neuronsim.engine.sequences import State
 from neuronsim.engine.through_time import has_memory
 from neuronsim.errors import SettingError, WiringError
 from neuronsim.formulas.activations import INITIAL_SLOPE
@@ -477,7 +478,9 @@ class Network:
 
     # ── simulate ──
 
-    def forward(self, X: Any, *, lengths: ArrayLike | None = None) -> Any:
+    def forward(
+        self, X: Any, *, lengths: ArrayLike | None = None, state: State | None = None, return_state: bool = False
+    ) -> Any:
         """The outputs.
 
         Parameters
@@ -487,10 +490,14 @@ class Network:
             states on: an array (n_sequences, n_steps, n_inputs), a list of arrays (n_steps, n_inputs), or one of them.
         lengths : int array (n_sequences,), optional
             How many steps of each sequence of an array are its own.
+        state : State, optional
+            What the sequences go on from; None: the initial states.
+        return_state : bool
+            Return what they end with, too: a network itself keeps nothing from call to call.
 
         Returns
         -------
-        array (n_samples, n_outputs) or (n_outputs,)
+        array (n_samples, n_outputs) or (n_outputs,), or a pair (array, State)
             With memory, (n_sequences, n_steps, n_outputs), 0 behind a sequence's end; of one (n_steps, n_outputs); of a
             list with different lengths a list.
 
@@ -502,8 +509,9 @@ class Network:
             For data of the wrong shape, or not finite.
         """
         with self.runtime.turns.reading:
-            if has_memory(self.graph, lengths=lengths):
-                return through_time.forward(self.runtime, X, lengths)
+            if has_memory(self.graph, lengths=lengths, state=state, return_state=return_state or None):
+                outputs, end = through_time.forward(self.runtime, X, lengths, state)
+                return (outputs, end) if return_state else outputs
             engine = self.runtime.engine()
             x, single = self.runtime.samples(X)
             self.runtime.forget()
@@ -594,7 +602,15 @@ class Network:
             return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
 
     def check(
-        self, X: ArrayLike, T: ArrayLike, *, loss: str | Loss | None = None, reduction: str = "mean", most: int = 10_000
+        self,
+        X: Any,
+        T: Any,
+        *,
+        loss: str | Loss | None = None,
+        reduction: str = "mean",
+        most: int = 10_000,
+        lengths: ArrayLike | None = None,
+        mask: Any = None,
     ) -> Check:
         """Compare the gradients of all weights, biases and slopes with central differences, on a float64 copy.
 
@@ -609,6 +625,8 @@ class Network:
             Over samples.
         most : int
             Of more parameters than this, a random selection is measured.
+        lengths, mask : optional
+            Of sequences, as in `fit`; X and T are as there.
 
         Returns
         -------
@@ -617,7 +635,8 @@ class Network:
         """
         from neuronsim.verifying.checks import check
 
-        return check(self.runtime, X, T, loss=loss, reduction=reduction, most=most)
+        given = {"loss": loss, "reduction": reduction, "most": most, "lengths": lengths, "mask": mask}
+        return check(self.runtime, X, T, **given)
 
     def check_foreign(
         self,

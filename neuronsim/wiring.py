@@ -23,9 +23,9 @@ from neuronsim.graph.edges import Delays, Ends, blocks, incoming, row_starts, so
 from neuronsim.graph.edits import ordered
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.initialisers import undrawn_weights
-from neuronsim.graph.memory import LEAK_OF_OUTPUT
 from neuronsim.graph.names import Names
 from neuronsim.graph.values import check_dtype, checked_array, checked_delays, checked_leak
+from neuronsim.kernels.codes import LEAK_OF_OUTPUT
 from neuronsim.network import Network
 from neuronsim.seeds import WEIGHTS, WIRING, RandomSource, generator, seed_of
 

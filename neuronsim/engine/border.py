@@ -46,6 +46,8 @@ def as_samples(
     _check_not_empty(data, what)
     if data.ndim != 2:
         hint = f"; one sample is {what}[None, :], one column {what}[:, None]" if data.ndim == 1 else ""
+        if data.ndim == 3:
+            hint = f"; sequences are for networks with memory (delays, leaks); {what}.reshape(len({what}), -1) is flat"
         raise DataError(f"{what} has shape {data.shape}; it must be (n_samples, {len(names)}){hint}")
     _check_columns(data.shape[1], names, "input", what)
     return _cast(data, dtype, what)

@@ -82,6 +82,16 @@ class Engine:
         losses, outputs = gathered(blocks, len(X), lambda block: (block.losses, block.outputs))
         return losses, outputs
 
+    def signals_by_row(self, X: Array) -> ForwardSignals:
+        """What f is applied to, and y, of all neurons for each sample, (n_samples, n_neurons) each."""
+        each = [self.forward_one(x) for x in X]
+        return ForwardSignals(np.array([s.z for s in each]), np.array([s.y for s in each]))
+
+    def total_loss(self, X: Array, T: Array, loss: Loss) -> tuple[float, int]:
+        """The sum of all losses, and how many there are, on one thread."""
+        losses, _ = self.losses(X, T, loss, 1)
+        return float(losses.sum()), len(losses)
+
     def measured(self, X: Array, T: Array, loss: Loss) -> tuple[float, float | None]:
         """Mean loss, and the share of samples put into the right class, None where targets are not classes."""
         losses, outputs = self.losses(X, T, loss)

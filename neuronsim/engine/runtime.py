@@ -111,17 +111,19 @@ class Runtime:
         lengths: ArrayLike | None = None,
         mask: Any = None,
         called: tuple[str, str] = ("X", "T"),
+        dtype: np.dtype[np.floating] | None = None,
     ) -> tuple[Sequences, Sequences, Loss]:
-        """X, T and the loss of a network with memory, as kernels read them."""
+        """X, T and the loss of a network with memory, as kernels of its own dtype, or of another one, read them."""
         used = losses.resolve(loss, self.graph.activation_codes[self.graph.outputs].tolist())
-        x, single = self.sequences(X, lengths, called[0])
-        t = as_sequence_targets(T, mask, x, single, self._columns(), used, called[1])
+        columns = self._columns(dtype)
+        x, single = as_sequences(X, lengths, columns, called[0])
+        t = as_sequence_targets(T, mask, x, single, columns, used, called[1])
         self._check_classes(t.rows, used)
         return x, t, used
 
-    def _columns(self) -> Columns:
+    def _columns(self, dtype: np.dtype[np.floating] | None = None) -> Columns:
         graph = self.graph
-        return Columns(graph.name_list(graph.inputs), graph.name_list(graph.outputs), graph.dtype)
+        return Columns(graph.name_list(graph.inputs), graph.name_list(graph.outputs), dtype or graph.dtype)
 
     def _check_classes(self, t: NDArray[Any], used: Loss) -> None:
         """Refuse class numbers where outputs do not share one sum."""

@@ -69,7 +69,9 @@ def as_sequences(X: Any, lengths: ArrayLike | None, columns: Columns, what: str 
     own = np.full(n, n_steps, np.int64) if lengths is None else _given_lengths(lengths, n, n_steps, what)
     inside = np.arange(n_steps) < own[:, None]
     flat = data.reshape(n * n_steps, -1) if inside.all() else data[inside]
-    return Sequences(as_samples(flat, names, columns.dtype, what), _starts(own)), single
+    found = Sequences(flat, _starts(own))
+    _check_finite(flat, found, np.arange(len(flat)), what)
+    return Sequences(as_samples(flat, names, columns.dtype, what), found.starts), single
 
 
 def as_sequence_targets(
@@ -109,6 +111,7 @@ def as_sequence_targets(
     wanted = np.flatnonzero(weights)
     if not len(wanted):
         raise DataError("mask is 0 for every step: there is no target to learn from")
+    _check_finite(values, X, wanted, what, "; where there is no target, give a mask")
     cast = as_targets(values[wanted], len(wanted), columns.outputs, columns.dtype, loss, what)
     rows = np.zeros((len(X.rows), *cast.shape[1:]), cast.dtype)
     rows[wanted] = cast
@@ -169,6 +172,16 @@ def _mask(mask: Any, X: Sequences, single: bool, dtype: np.dtype[np.floating]) -
     if flat.dtype.kind not in "fiub" or not np.isfinite(flat).all() or (flat < 0).any():
         raise DataError("mask must be True and False, or weights that are finite and not negative")
     return flat.astype(dtype)
+
+
+def _check_finite(rows: Array, X: Sequences, of: Integers, what: str, advice: str = "") -> None:
+    """Refuse NaN and infinity among some rows, with the sequence and the step."""
+    if rows.dtype.kind != "f" or np.isfinite(rows[of]).all():
+        return
+    row = int(of[np.argmin(np.isfinite(rows[of]).reshape(len(of), -1).all(axis=1))])
+    sequence = int(np.searchsorted(X.starts, row, side="right")) - 1
+    step = row - int(X.starts[sequence])
+    raise DataError(f"{what}: step {step} of sequence {sequence} is {rows[row]}; data must be finite{advice}")
 
 
 def _listed(values: Any) -> list[NDArray[Any]] | None:

@@ -60,3 +60,20 @@ class Sequences:
         found = np.zeros((len(self), self.longest, *values.shape[1:]), values.dtype)
         found[np.arange(self.longest) < self.lengths[:, None]] = values
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What sequences ended with: as much of the past as the network reads.
+
+    Attributes
+    ----------
+    y, z : array (n_sequences, steps back, n_neurons)
+        Outputs, and net inputs; z of a neuron whose potential leaks is that potential. The last step comes last.
+    """
+
+    y: Array
+    z: Array
+
+    def __len__(self) -> int:
+        return len(self.y)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.runtime import Runtime
-from neuronsim.engine.sequences import Sequences
+from neuronsim.engine.sequences import Sequences, State
 from neuronsim.engine.signals import ReducedGradients
 from neuronsim.engine.timed import SequenceEngine
 from neuronsim.errors import SettingError
@@ -30,16 +30,34 @@ def has_memory(graph: Graph, **given: Any) -> bool:
     return graph.steps_back > 0
 
 
-def forward(runtime: Runtime, X: Any, lengths: ArrayLike | None = None) -> Any:
-    """Outputs of every step; of one sequence z and y of all neurons are known then."""
+def forward(
+    runtime: Runtime, X: Any, lengths: ArrayLike | None = None, state: State | None = None
+) -> tuple[Any, State]:
+    """Outputs of every step, and what the sequences end with; of one z and y of all neurons are known then."""
     engine = engine_of(runtime)
     x, single = runtime.sequences(X, lengths)
+    _check_state(state, len(x), runtime.graph)
     runtime.forget()
     if single:
-        signals = engine.signals_of_one(x)
+        signals, end = engine.signals_of_one(x, state)
         runtime.remember(signals)
-        return signals.y[:, runtime.graph.outputs]
-    return shaped(engine.outputs(x), x, X, single)
+        return signals.y[:, runtime.graph.outputs], end
+    outputs, end = engine.outputs(x, state)
+    return shaped(outputs, x, X, single), end
+
+
+def _check_state(state: Any, n: int, graph: Graph) -> None:
+    """Refuse a state of other sequences, or of another network."""
+    if state is None:
+        return
+    if not isinstance(state, State):
+        raise SettingError(f"state={state!r:.60}: give what forward(X, return_state=True) returned")
+    wanted = n, graph.steps_back, graph.n_neurons
+    if state.y.shape != wanted:
+        raise SettingError(
+            f"state is of {len(state)} sequences of a network of {state.y.shape[2]} neurons that reads "
+            f"{state.y.shape[1]} steps back; here these are {', '.join(map(str, wanted))}"
+        )
 
 
 def measured(
@@ -51,7 +69,7 @@ def measured(
     runtime.forget()
     single = runtime.sequences(data[0], lengths)[1]
     mean, share = engine.measured(x, t, used)
-    return mean, share, shaped(engine.outputs(x), x, data[0], single)
+    return mean, share, shaped(engine.outputs(x)[0], x, data[0], single)
 
 
 def gradients(

@@ -12,7 +12,7 @@ from neuronsim.engine.border import accuracy
 from neuronsim.engine.engine import Engine, parallel_regions
 from neuronsim.engine.finite import NotFinite, first_signal
 from neuronsim.engine.learning import SessionSettings, make_learning
-from neuronsim.engine.sequences import Sequences
+from neuronsim.engine.sequences import Sequences, State
 from neuronsim.engine.session import Session
 from neuronsim.engine.signals import ForwardSignals, ReducedGradients
 from neuronsim.engine.unfolding import Unfolding, unfold
@@ -64,12 +64,17 @@ class TimedBlock:
     def z(self) -> Array:
         """Net inputs, shape (n_rows, n_neurons); an input's is x."""
         leaks = self._of.leaks
-        found = self._with_inputs(self._of.work.z)
+        found = self.arguments
         if leaks.codes.size:  # where the potential leaks, its place has v
             kept = self._read(leaks.kept, int(leaks.rows.max()) + 1)
             leaking = np.flatnonzero(leaks.codes == codes.LEAK_OF_POTENTIAL)
             found[:, leaking] = kept[:, leaks.rows[leaking]]
         return found
+
+    @property
+    def arguments(self) -> Array:
+        """What f is applied to, shape (n_rows, n_neurons): z, or the potential where that leaks."""
+        return self._with_inputs(self._of.work.z)
 
     @property
     def y(self) -> Array:
@@ -80,6 +85,11 @@ class TimedBlock:
     def outputs(self) -> Array:
         """y of the network's outputs, shape (n_rows, n_outputs)."""
         return self._read(self._of.work.y, len(self.wiring.is_input))[:, self.wiring.outputs]
+
+    @property
+    def ends(self) -> State:
+        """What the sequences end with."""
+        return self.unfolding.ends(self.X, self.begin, self.count)
 
     @property
     def delta(self) -> Array:
@@ -138,20 +148,44 @@ class SequenceEngine(Engine):
         """How many threads a batch of so many sequences is worth."""
         return self.threads(n_sequences * steps, asked)
 
-    def outputs(self, X: Sequences) -> Array:
-        """Outputs of every step, (n_rows, n_outputs)."""
-        return gathered(self._sequences(X, None, codes.HALF_SQUARED, FORWARD), len(X.rows), _outputs)[0]
+    def signals_of_one(self, X: Sequences, state: State | None = None) -> tuple[ForwardSignals, State]:
+        """z and y of all neurons for one sequence, (n_steps, n_neurons) each, and how it ends."""
+        ends: list[State] = []
 
-    def signals_of_one(self, X: Sequences) -> ForwardSignals:
-        """z and y of all neurons for one sequence, (n_steps, n_neurons) each."""
-        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD)
-        return ForwardSignals(*gathered(blocks, len(X.rows), lambda block: (block.z, block.y)))
+        def pick(block: TimedBlock) -> tuple[Array, ...]:
+            ends.append(block.ends)
+            return block.z, block.y
+
+        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD, state=state)
+        return ForwardSignals(*gathered(blocks, len(X.rows), pick)), ends[0]
+
+    def outputs(self, X: Sequences, state: State | None = None) -> tuple[Array, State]:
+        """Outputs of every step, (n_rows, n_outputs), and what the sequences end with."""
+        ends: list[State] = []
+
+        def pick(block: TimedBlock) -> tuple[Array, ...]:
+            ends.append(block.ends)
+            return (block.outputs,)
+
+        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD, state=state)
+        (found,) = gathered(blocks, len(X.rows), pick)
+        return found, State(np.concatenate([e.y for e in ends]), np.concatenate([e.z for e in ends]))
 
     def losses_by_row(self, X: Sequences, T: Sequences, loss: Loss) -> tuple[Array, Array]:
         """Loss of each row (n_rows,), 0 of one without a target, and the outputs (n_rows, n_outputs)."""
         blocks = self._sequences(X, T, loss.code, LOSS)
         losses, outputs = gathered(blocks, len(X.rows), lambda block: (block.losses, block.outputs))
         return losses, outputs
+
+    def signals_by_row(self, X: Any) -> ForwardSignals:
+        """What f is applied to, a potential where that leaks, and y of all neurons at each step, by row."""
+        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD)
+        return ForwardSignals(*gathered(blocks, len(X.rows), lambda block: (block.arguments, block.y)))
+
+    def total_loss(self, X: Any, T: Any, loss: Loss) -> tuple[float, int]:
+        """The sum of all losses, and how many steps have one."""
+        losses, _ = self.losses_by_row(X, T, loss)
+        return float(losses.sum(dtype=np.float64)), len(T.wanted)
 
     def measured(self, X: Any, T: Any, loss: Loss) -> tuple[float, float | None]:
         """Mean loss over all steps that have a target, and the share of them that is right."""
@@ -200,7 +234,7 @@ class SequenceEngine(Engine):
         return Parameters(*(values * scale for values in sums)), picked
 
     def _sequences(
-        self, X: Sequences, T: Sequences | None, loss: int, depth: int, inputs: bool = False
+        self, X: Sequences, T: Sequences | None, loss: int, depth: int, inputs: bool = False, state: State | None = None
     ) -> Iterator[TimedBlock]:
         """Run blocks of sequences through time, one after the other."""
         n_threads = self.threads_of(len(X), X.longest, None)
@@ -208,6 +242,8 @@ class SequenceEngine(Engine):
         data, cuts = as_data(X, T, np.arange(len(X)), self.dtype), self.cuts(n_threads)
         for begin in range(0, len(X), unfolding.n_lanes):
             count, asked = min(unfolding.n_lanes, len(X) - begin), Pass(loss, depth)
+            if state is not None:
+                unfolding.go_on(state, begin, count)
             with parallel_regions(cuts):
                 steps = run_block(unfolding.unfolded, self.parameters, data, asked, begin, count, cuts)
             yield TimedBlock(unfolding, self.full_wiring if inputs else self.wiring, X, begin, count, int(steps))
@@ -268,7 +304,3 @@ def as_data(X: Sequences, T: Sequences | None, order: Array, dtype: np.dtype[Any
         targets, classes = (T.rows, classes) if T.rows.dtype.kind == "f" else (targets, T.rows)
     arrays = (X.rows.reshape(-1), targets, classes, weights, X.starts, order)
     return SequenceData(*(writable(values) for values in arrays))
-
-
-def _outputs(block: TimedBlock) -> tuple[Array]:
-    return (block.outputs,)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuronsim.basics.arrays import Array
+from neuronsim.engine.sequences import Sequences, State
 from neuronsim.engine.workspace import Layout, aligned_zeros, scratch_length
 from neuronsim.errors import DataError
 from neuronsim.formulas import activations
@@ -63,6 +64,28 @@ class Unfolding:
         in_panels = np.zeros(panels * panel, y.dtype)
         in_panels[: len(y)] = y[: panels * panel]
         self.first_rows[...] = in_panels.reshape(panels, 1, panel)
+
+    def go_on(self, state: State, begin: int, count: int) -> None:
+        """Write the states that sequences ended with in front of the first step."""
+        planes, stride = self.unfolded.places.planes, self.unfolded.work.stride
+        for place, kept in ((self.first_y, state.y), (self.first_z, state.z)):
+            lanes = np.zeros((planes * stride, *kept.shape[1:]), kept.dtype)
+            lanes[:count] = kept[begin : begin + count]
+            by_plane = lanes.reshape(planes, stride, *kept.shape[1:]).transpose(2, 0, 3, 1)
+            place[...] = by_plane.reshape(place.shape)
+
+    def ends(self, X: Sequences, begin: int, count: int) -> State:
+        """The last steps of some sequences, which may begin in front of the first one."""
+        places, work, n = self.unfolded.places, self.unfolded.work, len(self.unfolded.wiring.is_input)
+        lengths = X.lengths[begin : begin + count]
+        rows = lengths[:, None] + np.arange(places.before)
+        found = []
+        for front, values in ((self.first_y, work.y), (self.first_z, work.z)):
+            earlier = front.reshape(places.before, places.planes, n, work.stride).transpose(1, 3, 0, 2)
+            earlier = earlier.reshape(-1, places.before, n)[:count]
+            steps = np.concatenate([earlier, self.by_step(values, n, int(lengths.max()), count)], axis=1)
+            found.append(steps[np.arange(count)[:, None], rows])
+        return State(*found)
 
 
 def sequences_together(graph: Graph, steps: int, width: int) -> int:

@@ -24,6 +24,7 @@ from neuronsim.experiment import resuming
 from neuronsim.experiment.file import Experiment
 from neuronsim.experiment.preparation import Prepared, prepare
 from neuronsim.experiment.tomltext import toml_text
+from neuronsim.graph.runnable import check_within_a_step
 from neuronsim.network import Network
 from neuronsim.run import Run
 from neuronsim.storage.runs import write_columns
@@ -258,6 +259,7 @@ def ready(experiment: Experiment) -> Ready:
     """The network and the data of an experiment, and the other arguments of ``fit``."""
     arguments, watch = experiment.fit_arguments(), experiment.monitor()
     net = experiment.build_network()
+    check_within_a_step(net.graph)
     prepared = prepare(
         experiment.settings["data"],
         experiment.folder,

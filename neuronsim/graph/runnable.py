@@ -34,9 +34,9 @@ def check_runnable(graph: Graph) -> None:
 
 
 def check_within_a_step(graph: Graph) -> None:
-    """Raise WiringError for a network with memory: compiled kernels run the neurons of one step."""
+    """Raise WiringError for a network with memory, where a sample is no sequence."""
     if graph.steps_back:
         raise WiringError(
-            "the network has memory (delayed edges or leaks), which the compiled engine does not run; "
-            "neuronsim.formulas.through_time does, in plain Python"
+            "the network has memory (delayed edges or leaks): its samples are sequences, which forward, evaluate, "
+            "gradients, check and fit take, and nothing else does"
         )

@@ -14,6 +14,7 @@ from neuronsim.basics import interrupts
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.replicas import Replicas, why_not
 from neuronsim.engine.runtime import Runtime
+from neuronsim.engine.timed import SequenceSession
 from neuronsim.formulas.schedules import Constant
 from neuronsim.kernels.jit import most_threads
 from neuronsim.training.fit import R, finish, fit, prepare
@@ -87,6 +88,8 @@ def fit_replicas(
 
 def _why_alone(trainer: Trainer) -> str:
     """Why a run can't be a lane; empty where it can."""
+    if isinstance(trainer.session, SequenceSession):
+        return "samples of a network with memory are sequences"
     if trainer.asks_how_far:
         return "StepSize looks at all parameters of a run before and after each epoch"
     if trainer.watching is not None:

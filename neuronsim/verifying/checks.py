@@ -12,6 +12,8 @@ from neuronsim.documents.notation import number
 from neuronsim.engine.border import as_samples, as_targets
 from neuronsim.engine.engine import Engine
 from neuronsim.engine.runtime import Runtime
+from neuronsim.engine.through_time import has_memory
+from neuronsim.engine.timed import SequenceEngine
 from neuronsim.errors import CheckError, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.arrays import Arrays
@@ -127,14 +129,22 @@ def check(
     loss: str | Loss | None = None,
     reduction: str = "mean",
     most: int = MOST_PARAMETERS,
+    lengths: ArrayLike | None = None,
+    mask: Any = None,
 ) -> Check:
     """Compare all gradients with central differences, on a float64 copy; ``Network.check`` says how."""
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
     runtime.engine()
     graph = in_float64(runtime.graph)
-    x, t, used = _data(runtime, graph, X, T, loss)
-    engine = Engine(graph)
+    x: Any
+    t: Any
+    if has_memory(graph, lengths=lengths, mask=mask):
+        x, t, used = runtime.sequence_data(X, T, loss, lengths, mask, dtype=np.dtype(np.float64))
+        engine: Engine = SequenceEngine(graph)
+    else:
+        x, t, used = _data(runtime, graph, X, T, loss)
+        engine = Engine(graph)
     gradients = engine.parameter_gradients(x, t, used, reduction)
     return compare(engine, gradients, x, t, used, mean=reduction == "mean", most=most)
 
@@ -162,8 +172,8 @@ def in_float64(graph: Graph) -> Graph:
 def compare(
     engine: Engine,
     gradients: Any,
-    x: Reals,
-    t: NDArray[Any],
+    x: Any,
+    t: Any,
     loss: Loss,
     *,
     mean: bool = True,

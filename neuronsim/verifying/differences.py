@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuronsim.basics.arrays import Reals
 from neuronsim.engine.engine import Engine
+from neuronsim.engine.sequences import Sequences
 from neuronsim.formulas import activations
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.parameters import ParameterRef
@@ -42,13 +42,13 @@ class Comparison:
 class Differences:
     """Differences of the loss around one set of parameters, which are put back each time."""
 
-    def __init__(self, engine: Engine, x: Reals, t: NDArray[Any], loss: Loss, mean: bool) -> None:
+    def __init__(self, engine: Engine, x: Any, t: Any, loss: Loss, mean: bool) -> None:
         self.engine, self.x, self.t, self.loss_function, self.mean = engine, x, t, loss, mean
 
     def loss(self) -> float:
         """Of all samples, with the parameters as they are."""
-        each, _ = self.engine.losses(self.x, self.t, self.loss_function, 1)
-        return float(each.mean() if self.mean else each.sum())
+        total, n = self.engine.total_loss(self.x, self.t, self.loss_function)
+        return total / max(n, 1) if self.mean else total
 
     def comparison(self, ref: ParameterRef, gradient: float, floor: float, relative: float) -> Comparison:
         """The best agreement over some distances ε; if there is none, look for a kink."""
@@ -82,12 +82,19 @@ class Differences:
 
     def kink(self, ref: ParameterRef, eps: float) -> str:
         """What has a kink between the two points, in words; "" if nothing has."""
-        sides = [[self.engine.forward_one(sample) for sample in self.x] for _ in self._around(ref, eps)]
-        for sample, (low, high) in enumerate(zip(*sides, strict=True)):
-            found = self._kinked_neuron(low.z, high.z) or self._kinked_output(sample, low.y, high.y)
+        low, high = (self.engine.signals_by_row(self.x) for _ in self._around(ref, eps))
+        for row in range(len(low.z)):
+            found = self._kinked_neuron(low.z[row], high.z[row]) or self._kinked_output(row, low.y[row], high.y[row])
             if found:
-                return f"{found} of sample {sample}"
+                return f"{found} of {self._place(row)}"
         return ""
+
+    def _place(self, row: int) -> str:
+        """Which sample it is, or which step of which sequence."""
+        if not isinstance(self.x, Sequences):
+            return f"sample {row}"
+        sequence = int(np.searchsorted(self.x.starts, row, side="right")) - 1
+        return f"step {row - self.x.starts[sequence]} of sequence {sequence}"
 
     def _kinked_neuron(self, low: Reals, high: Reals) -> str:
         graph = self.engine.graph
@@ -102,10 +109,11 @@ class Differences:
 
     def _kinked_output(self, sample: int, low: Reals, high: Reals) -> str:
         name = self.loss_function.name
-        if name not in ("absolute_error", "l2_norm") or self.t.ndim < 2:
+        targets = self.t.rows if isinstance(self.t, Sequences) else self.t
+        if name not in ("absolute_error", "l2_norm") or targets.ndim < 2:
             return ""
         outputs = self.engine.graph.outputs
-        turned = np.sign(low[outputs] - self.t[sample]) != np.sign(high[outputs] - self.t[sample])
+        turned = np.sign(low[outputs] - targets[sample]) != np.sign(high[outputs] - targets[sample])
         if turned.any() if name == "absolute_error" else turned.all():
             return f"{name} at y = t of {self.engine.graph.name(int(outputs[turned.argmax()]))}"
         return ""

@@ -10,6 +10,7 @@ from nets import OPTIMIZERS
 from strategies import SequenceCase, sequence_cases
 
 import neuronsim as ns
+from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
 from neuronsim.formulas.through_time import SequenceNetwork, Weighted
 from neuronsim.kernels.lanes import WIDTH
@@ -215,3 +216,179 @@ class TestSequencesAlone:
         first = nets[1].fit(X, T, epochs=2, **given_)
         nets[1].fit(X, T, epochs=2, resume=first, **given_ | {"rng": None})
         assert nets[0].weights.tobytes() == nets[1].weights.tobytes()
+
+    def test_state_goes_on_where_it_is_given(self) -> None:
+        net = recurrent()
+        X, _ = ragged(net, 40, longest=9)
+        whole = net.forward(X)
+        heads, tails = [x[: len(x) // 2 + 1] for x in X], [x[len(x) // 2 + 1 :] for x in X]
+        first, state = net.forward(heads, return_state=True)
+        longer = [k for k, x in enumerate(tails) if len(x)]
+        kept = type(state)(state.y[longer], state.z[longer])
+        second = net.forward([tails[k] for k in longer], state=kept)
+        for k, y in zip(longer, second, strict=True):
+            assert np.concatenate([first[k], y]).tobytes() == whole[k].tobytes()
+        alone, end = net.forward(X[0], return_state=True)
+        assert alone.tobytes() == whole[0].tobytes()
+        again, _ = net.forward(X[0], state=end, return_state=True)
+        assert again.tobytes() == net.forward(np.concatenate([X[0], X[0]]))[len(X[0]) :].tobytes()
+        with pytest.raises(SettingError, match="state is of 1 sequences of a network of 77 neurons"):
+            net.forward(X, state=end)
+        with pytest.raises(SettingError, match="return_state=True"):
+            net.forward(X, state=3)
+
+
+def one_hidden(
+    w_in: float, w_back: float, w_out: float | None = None, activation: str = "tanh", bias: float = 0.0
+) -> Any:
+    net = ns.Network()
+    net.add_inputs("x")
+    net.add_neuron("h", {"x": w_in, ("h", 1): w_back}, activation=activation, bias=bias)
+    if w_out is not None:
+        net.add_neuron("y", {"h": w_out}, activation="identity")
+    net.set_outputs("h" if w_out is None else "y")
+    return net
+
+
+class TestPublishedNumbers:
+    """The same ones as of the equations in plain Python; there the sources are named."""
+
+    def test_flux_issue_2185_the_error_crosses_the_delay(self) -> None:
+        net = one_hidden(5.0, 4.0, activation="identity")
+        net["h"].initial = 7.0
+        X, T = [[2.0], [3.0]], [[0.0], [0.0]]
+        assert net.forward(X).tolist() == [[38.0], [167.0]]
+        g = net.gradients(X, T, mask=[0, 1], loss="absolute_error", reduction="sum")
+        assert (g["x", "h"], g["h", "h"], g["h"]) == (11.0, 66.0, 5.0)  # Flux printed 3, 38, 1
+
+    def test_flux_issue_1547(self) -> None:
+        net = one_hidden(0.7, 0.001, activation="identity", bias=0.85)
+        X, T = [[0.3], [2.5]], [[0.0], [0.44]]
+        np.testing.assert_allclose(net.forward(X)[:, 0], [1.06, 2.60106], rtol=1e-14)
+        g = net.gradients(X, T, mask=[0, 1], loss="absolute_error")
+        assert g.loss == pytest.approx(2.16106)
+        assert [g["x", "h"], g["h", "h"], g["h"]] == pytest.approx([2.5003, 1.06, 1.001])
+
+    def test_pybrain_s_doctest(self) -> None:
+        net = one_hidden(1.0, 0.5, activation="identity")
+        assert net.forward([[4.0], [-1.0], [0.0]])[:, 0].tolist() == [4.0, 1.0, 0.5]
+
+    def test_a_published_walkthrough(self) -> None:
+        net = one_hidden(0.5, 0.1, 2.0)
+        X, T = [[1.0], [2.0]], [[1.0], [2.0]]
+        net.forward(X)
+        np.testing.assert_allclose(net["h"].y, [0.46211715726, 0.780329185039], rtol=1e-11)
+        g = net.gradients(X, T, reduction="sum")
+        assert g.loss == pytest.approx(0.0993807534391)
+        expected = [-0.833479155474, -0.158802420661, -0.377843719222, -0.489838115174]
+        assert [g["x", "h"], g["h", "h"], g["h", "y"], g["h"]] == pytest.approx(expected)
+
+
+class TestData:
+    """The forms that sequences come in, and what is wrong with them."""
+
+    def net(self) -> ns.Network:
+        return ns.wiring.recurrent([2, 3, 2], output="softmax", rng=0)
+
+    def test_targets_in_every_form(self) -> None:
+        net = self.net()
+        X = np.random.default_rng(0).normal(size=(4, 5, 2))
+        classes = np.array([0, 1, 1, 0])
+        one_hot, every = np.eye(2)[classes], np.repeat(classes[:, None], 5, axis=1)
+        last = net.evaluate(X, classes)
+        assert last.loss == net.evaluate(X, one_hot).loss
+        mask = np.arange(5) == 4
+        assert last.loss == net.evaluate(X, every, mask=np.tile(mask, (4, 1))).loss
+        assert last.accuracy == np.mean(net.forward(X)[:, -1].argmax(axis=1) == classes)
+        step = net.evaluate(X, every)
+        assert step.loss == net.evaluate(X, np.eye(2)[every]).loss
+        assert step.loss == net.evaluate(list(X), list(every)).loss
+        assert step.accuracy == np.mean(net.forward(X).argmax(axis=2) == every)
+        assert net.evaluate(X[0], every[0]).loss == net.evaluate(X[:1], every[:1]).loss
+
+    def test_one_column(self) -> None:
+        net = ns.wiring.recurrent([1, 3, 1], rng=0)
+        X = np.random.default_rng(0).normal(size=(4, 5, 1))
+        assert net.evaluate(X, X[..., 0]).loss == net.evaluate(X, X).loss
+        assert net.evaluate(X, X[:, -1, 0]).loss == net.evaluate(X, X[:, -1]).loss
+
+    @pytest.mark.parametrize(
+        ("given_", "message"),
+        [
+            ({"X": np.zeros((4, 5, 3))}, "X has 3 columns, the network has 2 inputs"),
+            ({"X": np.zeros(4)}, r"X has shape \(4,\); it must be \(n_sequences, n_steps, 2\)"),
+            ({"X": np.zeros((0, 5, 2))}, "X has no sequences with steps"),
+            ({"X": [np.zeros((2, 2)), np.zeros((0, 2))], "T": [0, 1]}, r"X\[1\] has no steps"),
+            (
+                {"X": [np.zeros((2, 2)), np.zeros(3)], "T": [0, 1]},
+                r"X\[1\] has shape \(3,\); it must be \(n_steps, 2\)",
+            ),
+            ({"T": np.zeros(3, int)}, r"T has shape \(3,\); X has 4 sequences"),
+            ({"T": np.zeros((4, 3, 2))}, "T has 3 steps, the longest sequence of X has 5"),
+            ({"T": np.full(4, 2)}, "class 2"),
+            ({"lengths": [1, 2, 3]}, "one for each of 4 sequences"),
+            ({"lengths": [1, 2, 3, 6]}, r"lengths\[3\] is 6, and X has 5 steps"),
+            ({"lengths": [1, 0, 3, 5]}, r"X\[1\] has no steps"),
+            ({"mask": np.ones((4, 4))}, "mask has shape"),
+            ({"mask": np.zeros((4, 5)), "T": np.zeros((4, 5), int)}, "mask is 0 for every step"),
+            ({"mask": -np.ones((4, 5)), "T": np.zeros((4, 5), int)}, "not negative"),
+            ({"monitors": ns.Monitor("*", "y")}, "monitors and alarms"),
+            ({"checkpoint": "there"}, "not kept on the way"),
+        ],
+    )
+    def test_refused_before_anything_changes(
+        self, given_: dict[str, Any], message: str, tmp_path: Any, monkeypatch: Any
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        net = self.net()
+        before = net.weights.tobytes()
+        data = {"X": np.zeros((4, 5, 2)), "T": np.zeros(4, int)} | given_
+        with pytest.raises((DataError, SettingError), match=message):
+            net.fit(data.pop("X"), data.pop("T"), **data)
+        assert net.weights.tobytes() == before
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_is_not_finite_is_named(self) -> None:
+        net = self.net()
+        X = np.zeros((4, 5, 2))
+        X[2, 3, 1] = np.nan
+        with pytest.raises(DataError, match="X: step 3 of sequence 2"):
+            net.forward(X)
+        T = np.full((4, 5, 2), 0.5)
+        T[1, 4] = np.nan
+        with pytest.raises(DataError, match=r"T: step 4 of sequence 1.*give a mask"):
+            net.fit(np.zeros((4, 5, 2)), T)
+
+    def test_a_network_without_memory_takes_none(self) -> None:
+        net = ns.wiring.layered([2, 2, 1])
+        for given_ in ({"lengths": [1]}, {"mask": [1]}):
+            with pytest.raises(SettingError, match="this network has no memory"):
+                net.fit([[1.0, 2.0]], [[1.0]], **given_)
+        with pytest.raises(DataError, match="sequences are for networks with memory"):
+            net.forward(np.zeros((4, 5, 2)))
+
+    def test_what_is_learned_of_memory_is_not_trained_yet(self) -> None:
+        net = self.net()
+        net.unfreeze(initial="h*")
+        with pytest.raises(SettingError, match="initial states are not trained"):
+            net.fit(np.zeros((4, 5, 2)), np.zeros(4, int))
+
+    def test_check(self) -> None:
+        net = recurrent(n=6)
+        X, T = ragged(net, 3)
+        net.check(X, T, loss="huber").assert_ok()
+
+    def test_a_kink_is_named_with_its_step(self) -> None:
+        net = one_hidden(1.0, 0.0, activation="relu")
+        found = net.check([[[1.0], [2.0]], [[1.0], [0.0]]], np.ones((2, 2, 1)))
+        assert {c.kink for c in found.kinks} == {"relu of h at z = 0 of step 1 of sequence 1"}
+
+    def test_where_it_diverges(self) -> None:
+        net = one_hidden(1.0, 0.5, activation="identity")
+        X = np.random.default_rng(0).normal(size=(4, 5, 1))
+        with pytest.warns(ns.errors.DivergenceWarning, match="diverged at step 3 .*neuron 'h'"):
+            run = net.fit(X, X, learning_rate=1e80, epochs=9, rng=0)
+        assert run.status == "diverged"
+        assert np.isfinite(net.weights).all()
+        with pytest.raises(ns.errors.NotKnownError, match="steps of networks with memory"):
+            run.at(0)
