@@ -30,12 +30,12 @@ class Step(StepResult):
         return list(self.graph.name_list(range(min(self.graph.n_neurons, NameList.MOST_OFFERED))))
 
     @overload
-    def __getitem__(self, what: tuple[Any, Any]) -> StepEdge: ...
+    def __getitem__(self, what: tuple[Any, Any] | tuple[Any, Any, int]) -> StepEdge: ...
     @overload
     def __getitem__(self, what: str | int | np.integer) -> StepNeuron: ...
     def __getitem__(self, what: Any) -> StepNeuron | StepEdge:
-        """The record of a neuron, by name or id, or of an edge, by the pair of its ends."""
-        if isinstance(what, tuple) and len(what) == 2:
+        """The record of a neuron, by name or id, or of an edge, by its ends, or by them and its delay."""
+        if isinstance(what, tuple) and len(what) in (2, 3):
             return StepEdge(self, self.graph.edge(*what))
         return StepNeuron(self, self.graph.id(what))
 

@@ -16,6 +16,7 @@ from neuronsim.documents.explanation import Explained, Explanation
 from neuronsim.documents.notation import pair
 from neuronsim.documents.section import Section
 from neuronsim.errors import SettingError
+from neuronsim.graph.edges import same_delays
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
 from neuronsim.kernels.arguments import Parameters
@@ -222,17 +223,24 @@ def _check_wiring(a: Graph, b: Graph) -> None:
     for this, that in zip(a.names, b.names, strict=True):
         if this != that:
             raise SettingError(f"the networks differ: {this!r} is called {that!r} in the other")
-    if not (_same(a.row_start, b.row_start) and _same(a.sources, b.sources)):
-        these, those = (set(zip(g.sources.tolist(), g.sinks().tolist(), strict=True)) for g in (a, b))
-        source, sink = min(these ^ those)
-        has, lacks = ("this", "the other") if (source, sink) in these else ("the other", "this")
-        edge = f"{a.name(source)} → {a.name(sink)}"
+    edges = _same(a.row_start, b.row_start) and _same(a.sources, b.sources)
+    if not (edges and same_delays(a.delays, b.delays)):
+        these, those = (_edges(g) for g in (a, b))
+        source, sink, delay = min(these ^ those)
+        has, lacks = ("this", "the other") if (source, sink, delay) in these else ("the other", "this")
+        edge = f"{a.name(source)} → {a.name(sink)}" + (f" of delay {delay}" if delay else "")
         raise SettingError(f"the networks differ: {has} has the edge {edge}, {lacks} has not")
     if not (_same(a.inputs, b.inputs) and _same(a.outputs, b.outputs)):
         raise SettingError("the networks differ: other neurons are inputs or outputs, or in another order")
     codes = np.flatnonzero(a.activation_codes != b.activation_codes)
     if len(codes):
         raise SettingError(f"the networks differ: {a.name(int(codes[0]))!r} has another activation")
+
+
+def _edges(graph: Graph) -> set[tuple[int, int, int]]:
+    """Source, sink and delay of every edge."""
+    delays = [0] * graph.n_edges if graph.delays is None else graph.delays.tolist()
+    return set(zip(graph.sources.tolist(), graph.sinks().tolist(), delays, strict=True))
 
 
 def _causes(a: Replay, b: Replay, start: int) -> Iterator[str]:

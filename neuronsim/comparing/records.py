@@ -92,7 +92,8 @@ def _of_run(run: Run) -> Record:
     if run.recording is not None:
         graph = run.recording.graph
         wired = hashlib.sha256()
-        for values in (graph.row_start, graph.sources, graph.activation_codes, graph.outputs):
+        arrays = (graph.row_start, graph.sources, graph.activation_codes, graph.outputs)
+        for values in (*arrays, *([] if graph.delays is None else [graph.delays])):
             wired.update(np.ascontiguousarray(values).tobytes())
         settings["network"] = f"{graph.n_neurons} neurons, {graph.n_edges} edges, {wired.hexdigest()[:6]}"
     found = hashlib.sha256()

@@ -65,11 +65,13 @@ def _trained(members: list[tuple[Experiment, Ready]]) -> list[Trained | None]:
 
 
 def _wiring(graph: Graph) -> tuple[bytes, ...]:
-    """What makes two wirings one: neurons, edges, activations, and what is frozen."""
+    """What makes two wirings one: neurons, edges, activations, memory, and what is frozen."""
     rates = (graph.weight_rates, graph.bias_rates, graph.slope_rates)
     arrays = (graph.row_start, graph.sources, graph.activation_codes, graph.inputs, graph.outputs)
+    kept = [part for name, values in graph.memory.arrays().items() for part in (name.encode(), values.tobytes())]
     return (
         str(graph.dtype).encode(),
         *(values.tobytes() for values in arrays),
-        *(b"" if values is None else values.tobytes() for values in rates),
+        *(b"" if values is None else values.tobytes() for values in (*rates, graph.delays)),
+        *kept,
     )

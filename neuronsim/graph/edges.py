@@ -43,6 +43,11 @@ class Ends(NamedTuple):
         return 0 if self.delays is None else int(self.delays[edge])
 
 
+def same_delays(one: Delays | None, other: Delays | None) -> bool:
+    """Whether two arrays of delays of as many edges say the same."""
+    return (one is None and other is None) or (one is not None and other is not None and bool((one == other).all()))
+
+
 def unless_zero(delays: Delays | None) -> Delays | None:
     """The delays, or None where all are 0."""
     return None if delays is None or not delays.any() else delays

@@ -85,7 +85,8 @@ class Edits:
     @property
     def _n_waiting(self) -> int:
         """How many edges wait."""
-        return sum(map(len, self._edges.values()))
+        at_once = len(self._edges[0])
+        return at_once if len(self._edges) == 1 else sum(map(len, self._edges.values()))
 
     def begin(self) -> None:
         """Begin an edit that has been checked."""
@@ -110,12 +111,13 @@ class Edits:
     def check_distinct(self, sources: Integers, delays: Delays | None, sink: str) -> None:
         """Raise WiringError if a new neuron lists a source twice, with the same delay."""
         if len(sources) > 1:
-            ends, _ = sort(Ends(sources, np.zeros(len(sources), np.int64), delays), None)
-            twice = duplicate(ends)
-            if twice is not None:
-                row, names = int(ends.sources[twice]), self._rows.names
-                source = names.name(row) if row < len(names) else sink
-                raise WiringError(f"the edge {arrow(source, sink, ends.delay(twice))} is given twice")
+            keys = sources if delays is None else delays.astype(np.int64) << 32 | sources
+            ascending = np.sort(keys)
+            twice = ascending[:-1][ascending[1:] == ascending[:-1]]
+            if len(twice):
+                delay, row = divmod(int(twice[0]), 1 << 32)
+                source = self._rows.names.name(row) if row < len(self._rows.names) else sink
+                raise WiringError(f"the edge {arrow(source, sink, delay)} is given twice")
 
     def check_edge(self, source: int, sink: int, delay: int = 0) -> None:
         """Raise WiringError unless there may be a new edge between two rows."""

@@ -316,7 +316,7 @@ class Graph:
             each = [math.nan if w is None else self._checked("weight", w) for w in sources.values()]
             return rows, delays, np.repeat(np.array(each, np.float64), count)
         delays = None
-        if isinstance(sources, (list, tuple)) and any(map(_has_delay, sources)):
+        if isinstance(sources, (list, tuple)) and tuple in map(type, sources):
             rows, delays, _ = self._each(name, list(sources))
         else:
             rows = self._rows.chosen(() if sources is None else sources)

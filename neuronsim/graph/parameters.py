@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from neuronsim.basics.words import counted
 from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.graph import Graph
 
@@ -13,9 +14,10 @@ ParameterArray = Literal["weights", "biases", "slopes"]
 ARRAYS: tuple[ParameterArray, ...] = get_args(ParameterArray)
 
 
-def weight_label(source: str, sink: str) -> str:
-    """``w[i1→h1]``."""
-    return f"w[{source}→{sink}]"
+def weight_label(source: str, sink: str, delay: int = 0) -> str:
+    """``w[i1→h1]``, or ``w[h1→h1, 1 step ago]``."""
+    ago = f", {counted(delay, 'step')} ago" if delay else ""
+    return f"w[{source}→{sink}{ago}]"
 
 
 def bias_label(neuron: str) -> str:
@@ -57,7 +59,7 @@ class ParameterRef:
         """``w[i1→h1]``, ``b[h1]`` or ``slope[h1]``, with names as they are or as ``name`` marks them."""
         sink, source = name(graph.name(self.sink(graph))), self.source(graph)
         if source is not None:
-            return weight_label(name(graph.name(source)), sink)
+            return weight_label(name(graph.name(source)), sink, graph.arrays.delay(self.row))
         return bias_label(sink) if self.array == "biases" else f"slope[{sink}]"
 
     def value(self, parameters: Any) -> float:

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 from neuronsim.basics.arrays import Array, Floats, Integers
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.errors import DataError, SettingError
+from neuronsim.graph.edges import same_delays
 from neuronsim.plots.figures import INK, QUIET, Picture, new_axes
 from neuronsim.run import Run
 from neuronsim.tracing.result import StepResult
@@ -78,7 +79,11 @@ def errors(run: Run | Sequence[StepResult], steps: Any = None, ax: Axes | None =
             graph = step.graph
             levels = np.asarray(graph.plan().levels)
             sizes = np.bincount(levels)
-        elif step.graph.n_neurons != graph.n_neurons or not np.array_equal(step.graph.sources, graph.sources):
+        elif not (
+            step.graph.n_neurons == graph.n_neurons
+            and np.array_equal(step.graph.sources, graph.sources)
+            and same_delays(step.graph.delays, graph.delays)
+        ):
             raise DataError("these steps are not of one wiring: give the steps of one network")
         numbers.append(step.number)
         columns.append(_level_means(np.atleast_2d(step.delta), levels, sizes))

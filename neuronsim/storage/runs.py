@@ -388,6 +388,7 @@ def _carry(
         names=graph.names.copy(),
         row_start=graph.row_start,
         sources=graph.sources,
+        delays=graph.delays,
         states=(Parameters(*found[:3]), Parameters(*found[3:6])),
         parameters=now,
         powers=found[6],

@@ -12,6 +12,7 @@ from neuronsim.basics.arrays import Array, Integers
 from neuronsim.engine.session import Session
 from neuronsim.errors import DataError, SettingError
 from neuronsim.formulas.optimizers import Optimizer
+from neuronsim.graph.edges import Delays, Ends, same_delays, search
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.names import Names
 from neuronsim.kernels.arguments import Parameters
@@ -35,7 +36,7 @@ class Carry:
     optimizer : Optimizer
     names : Names
         Of the neurons, by id.
-    row_start, sources : int arrays
+    row_start, sources, delays : int arrays, the delays or None
         The edges, as the graph has them.
     states : tuple of Parameters
         What the optimiser keeps; empty arrays where it keeps nothing.
@@ -62,6 +63,7 @@ class Carry:
     loss_sum: Array
     best: tuple[int, list[Array]] | None = None
     sums: tuple[int, list[Array]] | None = None
+    delays: Delays | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -73,6 +75,7 @@ class Carry:
         return (
             np.array_equal(self.row_start, graph.row_start)
             and np.array_equal(self.sources, graph.sources)
+            and same_delays(self.delays, graph.delays)
             and list(self.names) == list(graph.names)
         )
 
@@ -123,15 +126,13 @@ class Carry:
         return np.array([-1 if row is None else row for row in found], np.int64)
 
     def _edges(self, graph: Graph, neurons: Integers) -> Integers:
-        """The position that each edge had; -1 of a new one. Edges are ordered by sink, then by source."""
-        sinks = np.repeat(np.arange(len(self.row_start) - 1), np.diff(self.row_start))
-        known = sinks << 32 | self.sources.astype(np.int64)
-        source, sink = neurons[graph.sources], neurons[graph.sinks()]
-        wanted = sink << 32 | source
-        places = np.searchsorted(known, wanted)
-        at = np.minimum(places, max(len(known) - 1, 0))
-        found = (source >= 0) & (sink >= 0) & (known[at] == wanted if len(known) else False)
-        return np.where(found, at, -1)
+        """The position that each edge had; -1 of a new one."""
+        ends = Ends(neurons[graph.sources], neurons[graph.sinks()], graph.delays)
+        old = np.flatnonzero((ends.sources >= 0) & (ends.sinks >= 0))
+        at, there = search(self.row_start, self.sources, self.delays, ends.at(old))
+        places = np.full(graph.n_edges, -1, np.int64)
+        places[old[there]] = at[there]
+        return places
 
 
 def carried(
@@ -155,6 +156,7 @@ def carried(
         names=graph.names.copy(),
         row_start=graph.row_start.copy(),
         sources=graph.sources.copy(),
+        delays=graph.delays,
         states=(first, second),
         parameters=now,
         powers=learning.powers.copy(),

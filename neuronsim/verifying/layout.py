@@ -11,6 +11,7 @@ from neuronsim.basics.arrays import Floats
 from neuronsim.engine.runtime import Runtime
 from neuronsim.errors import DataError, choose
 from neuronsim.formulas.activations import PRELU
+from neuronsim.graph.edges import same_delays
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
 
@@ -86,7 +87,8 @@ class Layout:
             what.draw()
             graph = what.graph
             same = (graph.n_neurons, graph.n_edges) == (self.graph.n_neurons, self.graph.n_edges)
-            if not (same and np.array_equal(graph.sources, self.graph.sources)):
+            same = same and np.array_equal(graph.sources, self.graph.sources)
+            if not (same and same_delays(graph.delays, self.graph.delays)):
                 raise DataError(f"{called} is wired in another way: it must have the same neurons and edges")
             return {"weights": graph.weights, "biases": graph.biases, "slopes": graph.slopes}
         if isinstance(what, Mapping):

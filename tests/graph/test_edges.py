@@ -57,3 +57,37 @@ def test_search_without_edges():
 def test_incoming():
     row_start = np.array([0, 0, 2, 5, 6])
     assert edges.incoming(row_start, np.array([2, 0, 1])).tolist() == [2, 3, 4, 0, 1]
+
+
+def test_delays_come_between_sink_and_source():
+    rng = np.random.default_rng(4)
+    keys = rng.permutation(10 * 10 * 4)[:150]
+    sources, sinks, delays = keys % 10, keys // 10 % 10, (keys // 100).astype(np.uint16)
+    order = np.lexsort((sources, delays, sinks))
+    given = edges.Ends(sources, sinks, delays)
+    ends, weights = edges.sort(given, keys.astype(float))
+    assert all(np.array_equal(a, b[order]) for a, b in zip(ends, given, strict=True))
+    assert np.array_equal(weights, keys[order])
+    assert edges.in_order(ends)
+    assert not edges.in_order(edges.Ends(ends.sources, ends.sinks))
+    assert edges.duplicate(ends) is None
+    assert edges.duplicate(ends.at(np.array([0, 1, 1]))) == 1
+
+    row_start = edges.row_starts(ends.sinks, 10)
+    wanted = edges.Ends(
+        *(part.ravel() for part in np.mgrid[:10, :10, :4][[0, 1]]), np.tile(np.arange(4, dtype="u2"), 100)
+    )
+    at, there = edges.search(row_start, ends.sources, ends.delays, wanted)
+    known = {(s, t, d): k for k, (s, t, d) in enumerate(zip(*map(np.ndarray.tolist, ends), strict=True))}
+    places = [known.get(key, -1) for key in zip(*map(np.ndarray.tolist, wanted), strict=True)]
+    assert np.where(there, at, -1).tolist() == places
+
+
+def test_delays_that_are_all_0_are_none():
+    zeros, ones = np.zeros(3, np.uint16), np.ones(3, np.uint16)
+    assert edges.unless_zero(zeros) is None
+    assert edges.unless_zero(ones) is ones
+    assert edges.same_delays(None, None)
+    assert edges.same_delays(ones, ones.copy())
+    assert not edges.same_delays(None, ones)
+    assert not edges.same_delays(ones, 2 * ones)

@@ -40,6 +40,13 @@ def test_ends(net):
     assert (bias.source(graph), bias.sink(graph)) == (None, graph.id("h1"))
 
 
+def test_a_weight_that_takes_time_says_so(net):
+    net.connect("o1", "h1", 0.5, delay=1)
+    net.connect("i1", "h1", 0.5, delay=3)
+    labels = [ref.label(net.graph) for ref in ParameterRef.every(net.graph)]
+    assert labels[:4] == ["w[i1→h1]", "w[i2→h1]", "w[o1→h1, 1 step ago]", "w[i1→h1, 3 steps ago]"]
+
+
 def test_names_written_in_another_way(net):
     assert ParameterRef("weights", 0).label(net.graph, "<{}>".format) == "w[<i1>→<h1>]"
 
