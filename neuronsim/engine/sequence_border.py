@@ -185,15 +185,14 @@ def _check_finite(rows: Array, X: Sequences, of: Integers, what: str, advice: st
 
 
 def _listed(values: Any) -> list[NDArray[Any]] | None:
-    """The arrays of a list or tuple of sequences; None of what is one array, or numbers in lists."""
+    """The arrays of a list of sequences that differ in length; None of what is one array, or can be."""
     if not isinstance(values, list | tuple) or any(np.isscalar(part) for part in values):
         return None
     try:
         parts = [np.asanyarray(part) for part in values]
     except ValueError as error:
         raise DataError(f"a sequence is not an array of numbers; its rows may differ in length ({error})") from None
-    is_rows = all(part.ndim == 1 for part in parts)
-    return None if is_rows and not any(isinstance(part, np.ndarray) for part in values) else parts
+    return parts if not parts or len({part.shape for part in parts}) > 1 else None
 
 
 def _joined(parts: list[NDArray[Any]]) -> Array:

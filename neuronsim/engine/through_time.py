@@ -43,7 +43,7 @@ def forward(
         runtime.remember(signals)
         return signals.y[:, runtime.graph.outputs], end
     outputs, end = engine.outputs(x, state)
-    return shaped(outputs, x, X, single), end
+    return shaped(outputs, x, single, _in_a_list(X, lengths)), end
 
 
 def _check_state(state: Any, n: int, graph: Graph) -> None:
@@ -69,7 +69,7 @@ def measured(
     runtime.forget()
     single = runtime.sequences(data[0], lengths)[1]
     mean, share = engine.measured(x, t, used)
-    return mean, share, shaped(engine.outputs(x)[0], x, data[0], single)
+    return mean, share, shaped(engine.outputs(x)[0], x, single, _in_a_list(data[0], lengths))
 
 
 def gradients(
@@ -86,8 +86,9 @@ def gradients(
     runtime.forget()
     single = runtime.sequences(data[0], lengths)[1]
     found = engine.gradients_through_time(x, t, used, reduction)
+    listed = _in_a_list(data[0], lengths)
     by_row = ("losses", "delta", "inputs", "outputs")
-    return replace(found, **{name: shaped(getattr(found, name), x, data[0], single) for name in by_row})
+    return replace(found, **{name: shaped(getattr(found, name), x, single, listed) for name in by_row})
 
 
 def engine_of(runtime: Runtime) -> SequenceEngine:
@@ -98,10 +99,15 @@ def engine_of(runtime: Runtime) -> SequenceEngine:
     return engine
 
 
-def shaped(values: Array, x: Sequences, X: Any, single: bool) -> Any:
+def shaped(values: Array, x: Sequences, single: bool, listed: bool) -> Any:
     """Values by row in the form of X: of a list a list, of one sequence (n_steps, …), else padded with 0."""
     if single:
         return values
-    if isinstance(X, list | tuple) and len({*x.lengths.tolist()}) > 1:
+    if listed and len({*x.lengths.tolist()}) > 1:
         return [values[a:b] for a, b in zip(x.starts[:-1], x.starts[1:], strict=True)]
     return x.padded(values)
+
+
+def _in_a_list(X: Any, lengths: ArrayLike | None) -> bool:
+    """Whether sequences may have been given as arrays of different lengths."""
+    return lengths is None and isinstance(X, list | tuple)

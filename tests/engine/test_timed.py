@@ -1,5 +1,7 @@
 """Sequences through compiled kernels: against the equations in plain Python, and against themselves."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -282,6 +284,34 @@ class TestPublishedNumbers:
         assert g.loss == pytest.approx(0.0993807534391)
         expected = [-0.833479155474, -0.158802420661, -0.377843719222, -0.489838115174]
         assert [g["x", "h"], g["h", "h"], g["h", "y"], g["h"]] == pytest.approx(expected)
+
+
+def test_torch_s_rnn_agrees() -> None:
+    """With its two biases added, an initial state, lengths and a mask."""
+    d = json.loads(Path(__file__).with_name("torch_rnn.json").read_text())
+    p, g = ({name: np.array(values) for name, values in d[of].items()} for of in "pg")
+    net = ns.wiring.recurrent([2, 5, 2], output="identity", rng=0)
+    for i in range(5):
+        net[f"h{i}"].bias, net[f"h{i}"].initial = p["bias_ih_l0"][i] + p["bias_hh_l0"][i], d["H0"][i]
+    for o in range(2):
+        net[f"y{o}"].bias = p["b"][o]
+
+    def edges(of: dict[str, np.ndarray]) -> dict[tuple[Any, ...], float]:
+        found: dict[tuple[Any, ...], float] = {}
+        for source, sink, matrix in (("x", "h", "weight_ih_l0"), ("h", "h", "weight_hh_l0"), ("h", "y", "W")):
+            for (i, j), value in np.ndenumerate(of[matrix]):
+                found[f"{source}{j}", f"{sink}{i}"] = float(value)
+        return found
+
+    for edge, weight in edges(p).items():
+        net[edge].weight = weight
+    found = net.gradients(d["X"], d["T"], mask=d["M"], lengths=d["L"])
+    assert found.loss == pytest.approx(d["loss"], rel=1e-14)
+    for k, length in enumerate(d["L"]):
+        np.testing.assert_allclose(found.outputs[k, :length], np.array(d["y"])[k, :length], rtol=0, atol=1e-14)
+    for edge, gradient in edges(g).items():
+        assert found[edge] == pytest.approx(gradient, abs=1e-14)
+    assert [found[f"h{i}"] for i in range(5)] == pytest.approx(g["bias_hh_l0"].tolist(), abs=1e-14)
 
 
 class TestData:
