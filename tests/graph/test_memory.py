@@ -211,6 +211,14 @@ class TestFrozenUnlessAskedFor:
         net.freeze(initial="h2")
         assert net.n_parameters == n
 
+    def test_a_leak_that_is_taken_away_is_not_learned_when_it_comes_back(self):
+        net = elman()
+        net["h1"].leak = net["h2"].leak = 0.5
+        net.unfreeze(leaks="h*")
+        net["h1"].leak = None
+        net["h1"].leak = 0.5
+        assert net.graph.memory.learned("leaks").tolist() == [False, False, True, False]
+
     def test_arrays_exist_once_used(self):
         graph = elman().graph
         assert graph.memory.initials is None
@@ -270,6 +278,19 @@ def test_a_failed_edit_says_why_and_changes_nothing(edit, error, message):
         edit(graph)
     assert (graph.version, graph.n_edges, list(graph.names)) == (*before, ["i1", "i2", "h1", "o1"])
     assert graph.delays.tolist() == [0, 1, 0]
+
+
+def test_an_edge_is_removed_once_and_may_come_back_before_a_merge():
+    net = elman()
+    net.graph.arrays  # noqa: B018
+    net.disconnect("h1", "h2")
+    for delay in (None, 0, 1):
+        with pytest.raises(UnknownNameError, match="no edge 'h1' → 'h2'"):
+            net.disconnect("h1", "h2", delay=delay)
+    net.connect("h1", "h2", 5.0, delay=1)
+    net.disconnect("h1", "h2", delay=1)
+    net.connect("h1", "h2", 6.0, delay=1)
+    assert [edge for edge in edges_of(net) if edge[:2] == ("h1", "h2")] == [("h1", "h2", 1, 6.0)]
 
 
 def test_large_arrays_of_edges_with_delays():

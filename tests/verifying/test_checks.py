@@ -8,8 +8,9 @@ from nets import T222 as T
 from nets import X222 as X
 from nets import mixed_net, net_222
 
+import neuronsim as ns
 from neuronsim.errors import CheckError, SettingError
-from neuronsim.verifying.checks import MOST_PARAMETERS, check_step
+from neuronsim.verifying.checks import MOST_PARAMETERS, check_step, in_float64
 
 
 class TestCheck:
@@ -77,3 +78,16 @@ def test_what_is_not_shown_is_counted() -> None:
     assert "<p>and 9 more that agree</p>" in check._repr_html_()
     wrong = replace(check, comparisons=tuple(replace(c, error=2.0) for c in check.comparisons))
     assert str(wrong).endswith("and 2 more that differ")
+
+
+def test_the_float64_copy_keeps_the_memory():
+    net = ns.wiring.elman(1, 2, 1, dtype="float32", rng=0)
+    net["h0"].leak = 0.3
+    net.unfreeze(leaks="h0", initial="h*")
+    copy = in_float64(net.graph)
+    assert copy.delays.tolist() == net.graph.delays.tolist()
+    arrays, copies = net.graph.memory.arrays(), copy.memory.arrays()
+    assert {name: values.tolist() for name, values in copies.items()} == {
+        name: values.tolist() for name, values in arrays.items()
+    }
+    assert copies["leaks"].dtype == copies["initials"].dtype == np.float64
