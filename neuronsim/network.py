@@ -748,6 +748,8 @@ class Network:
         threads: int | None = None,
         lengths: ArrayLike | None = None,
         mask: Any = None,
+        window: int | None = None,
+        reach: int | None = None,
     ) -> Run:
         """Train from the parameters as they are (L3, L4).
 
@@ -811,6 +813,12 @@ class Network:
             How many steps of each sequence of an array are its own; what is behind is neither read nor counted.
         mask : array (n_sequences, n_steps), optional
             How much the loss of each step counts, True being 1; where it is 0 the target is not read.
+        window : int, optional
+            Update after every so many steps of a batch of sequences: the state goes on, δ does not cross. None: one
+            update, after the last step.
+        reach : int, optional
+            With a window: δ goes back so many steps, those of the window among them, through what was computed then.
+            0: nothing crosses a step, as in Elman's and Jordan's networks.
 
         Returns
         -------
@@ -835,9 +843,9 @@ class Network:
             batch_size=batch_size, epochs=epochs, shuffle=shuffle, rng=rng, weight_decay=weight_decay,
             clip_norm=clip_norm, clip_value=clip_value, validation=validation, evaluate=evaluate, average=average,
             stop=stop, monitors=monitors, progress=progress, snapshots=snapshots, checkpoint=checkpoint, resume=resume,
-            threads=threads, lengths=lengths, mask=mask,
+            threads=threads, lengths=lengths, mask=mask, window=window, reach=reach,
         )  # fmt: skip
-        has_memory(self.graph, lengths=lengths, mask=mask)
+        has_memory(self.graph, lengths=lengths, mask=mask, window=window, reach=reach)
         keeper = None
         if checkpoint is not None:
             from neuronsim.storage.checkpoints import Checkpoints

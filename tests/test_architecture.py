@@ -62,7 +62,7 @@ NUMBAS_NAMES = {
 # give one by one, and the twin of `fit`.
 MOST_PARAMETERS = 8
 LONGER = {
-    "network.py": {"fit": 26, "check_foreign": 9, "add_neuron": 10},
+    "network.py": {"fit": 28, "check_foreign": 9, "add_neuron": 10},
     "formulas/neurons.py": {"fit": 13},
     "verifying/foreign.py": {"check_foreign": 10},
     "wiring.py": {"from_edges": 13, "random_dag": 9, "_assemble": 10, "elman": 9, "reservoir": 12},

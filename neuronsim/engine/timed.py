@@ -15,14 +15,15 @@ from neuronsim.engine.learning import SessionSettings, make_learning
 from neuronsim.engine.sequences import Sequences, State
 from neuronsim.engine.session import Session
 from neuronsim.engine.signals import ForwardSignals, ReducedGradients
-from neuronsim.engine.unfolding import Unfolding, unfold
+from neuronsim.engine.unfolding import Unfolding, sequences_together, unfold
 from neuronsim.engine.workspace import gathered, writable
+from neuronsim.errors import DataError
 from neuronsim.formulas.losses import Loss
 from neuronsim.graph.graph import Graph
 from neuronsim.kernels import codes
 from neuronsim.kernels.arguments import Parameters, Pass, Span, Task, Wiring
 from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, LOSS
-from neuronsim.kernels.sequences.arguments import SequenceData, Unfolded
+from neuronsim.kernels.sequences.arguments import SequenceData, Unfolded, Windows
 from neuronsim.kernels.sequences.steps import run_block, sum_gradients, train_sequences
 from neuronsim.kernels.watch.recorder import Recorder
 
@@ -226,7 +227,7 @@ class SequenceEngine(Engine):
 
         def summed(block: TimedBlock) -> tuple[Array, ...]:
             with parallel_regions(cuts):
-                sum_gradients(block.unfolding.unfolded, learning, block.steps, block.begin == 0, cuts)
+                sum_gradients(block.unfolding.unfolded, learning, 0, block.steps, block.begin == 0, cuts)
             return pick(block)
 
         picked = gathered(self._sequences(X, T, loss.code, BACKWARD, inputs=True), len(X.rows), summed)
@@ -260,8 +261,10 @@ class SequenceSession(Session):
         loss: Loss,
         settings: SessionSettings | None = None,
         trained: Integers | None = None,
+        windows: Windows | None = None,
     ) -> None:
         self.settings = settings = settings or SessionSettings()
+        self.windows = windows or Windows(0, -1)
         self.engine: SequenceEngine = engine
         self.wiring = engine.wiring
         self.recorder: Recorder | None = None
@@ -275,6 +278,12 @@ class SequenceSession(Session):
         self.n_threads = engine.threads_of(self.batch_size, X.longest, settings.threads)
         self._threads_now = self.n_threads
         self.cuts = engine.cuts(self.n_threads)
+        most = sequences_together(engine.graph, X.longest, engine.width)
+        if self.windows.length and min(self.batch_size, len(X)) > most:
+            raise DataError(
+                f"window: a batch goes through its windows together, and {most:,} sequences of {X.longest:,} steps are "
+                f"as many as are laid out; batch_size={most} at most"
+            )
 
     @cached_property
     def n_losses(self) -> int:
@@ -291,7 +300,7 @@ class SequenceSession(Session):
         data = as_data(X, T, order, self.engine.dtype)
         span = Span(first_step, rates, self.loss_sum)
         with parallel_regions(self.cuts):
-            made = train_sequences(unfolding.unfolded, self.learning, data, self.task, span, self.cuts)
+            made = train_sequences(unfolding.unfolded, self.learning, data, self.task, self.windows, span, self.cuts)
         return int(made)
 
 

@@ -195,6 +195,7 @@ def find_runs(graph: Graph) -> Runs:
         first=sources[starts],
         delay=np.where(dense, delays[starts], 0),
         is_dense=dense,
+        n_at_once=np.bincount(bundle[delays == 0], minlength=n_bundles),
     )
 
 

@@ -22,6 +22,7 @@ from neuronsim.engine.timed import SequenceEngine, SequenceSession
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
+from neuronsim.kernels.sequences.arguments import Windows
 from neuronsim.training import snapshots, stop
 from neuronsim.training.carry import Carry
 from neuronsim.training.order import Order, order_of
@@ -168,7 +169,7 @@ def prepare(
     seed = seeds.seed_of(given.rng) if before is None else before.order.seed
     order, validation = _division(runtime, (x, t), given, seed)
     trained = order.trained if len(order.held_out) else None
-    session = _session(engine, (x, t), loss, _session_settings(settings, order.n_samples), trained)
+    session = _session(engine, (x, t), loss, settings, order.n_samples, trained)
     if before is not None:
         before.check(session, order)
         if kept is None:  # else it was read with these data, and has its own parameters
@@ -224,12 +225,14 @@ def data_of(
 
 
 def _session(
-    engine: Engine, data: tuple[Any, Any], loss: Loss, settings: SessionSettings, trained: Integers | None
+    engine: Engine, data: tuple[Any, Any], loss: Loss, settings: Resolved, n_samples: int, trained: Integers | None
 ) -> Session:
     """A training run on samples, or on sequences."""
+    own = _session_settings(settings, n_samples)
     if isinstance(engine, SequenceEngine):
-        return SequenceSession(engine, *data, loss, settings, trained)
-    return Session(engine, *data, loss, settings, trained)
+        windows = Windows(settings.window or 0, -1 if settings.reach is None else settings.reach)
+        return SequenceSession(engine, *data, loss, own, trained, windows)
+    return Session(engine, *data, loss, own, trained)
 
 
 def _recording(

@@ -49,6 +49,8 @@ class FitSettings:
     threads: int | None = None
     lengths: Any = None
     mask: Any = None
+    window: int | None = None
+    reach: int | None = None
 
     def columns(self, has_classes: bool) -> list[str]:
         """Names of the history's columns; without classes there is no accuracy."""
@@ -87,10 +89,22 @@ class FitSettings:
             "snapshots": snapshots.budget(self.snapshots),
         }
         self._check_average(understood["stop"])
+        self._check_window()
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
                 real(name, getattr(self, name), "(0, inf)", _NO_LIMIT)
         return Resolved(**vars(self) | understood)
+
+    def _check_window(self) -> None:
+        """Raise SettingError for a reach that is shorter than the window, and not 0."""
+        if self.window is not None:
+            whole("window", self.window)
+        if self.reach is None:
+            return
+        if self.window is None:
+            raise SettingError(f"reach={self.reach}: it is how far δ goes back from a window; give window, too")
+        if whole("reach", self.reach, 0) and self.reach < self.window:
+            raise SettingError(f"reach={self.reach}: give at least window={self.window}, or 0: δ crosses no step")
 
     def _check_average(self, rules: tuple[Rule, ...]) -> None:
         """Raise SettingError for more epochs than there are, and where a rule wants other parameters at the end."""

@@ -13,6 +13,7 @@ from strategies import SequenceCase, sequence_cases
 
 import neuronsim as ns
 from neuronsim.errors import DataError, SettingError
+from neuronsim.formulas import optimizers
 from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
 from neuronsim.formulas.through_time import SequenceNetwork, Weighted
 from neuronsim.kernels.lanes import WIDTH
@@ -110,6 +111,98 @@ class TestAgainstTheEquations:
             # adam divides by the root of a square: where a gradient is rounding alone, so is the direction
             np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-7)
         assert run.history["loss"] == pytest.approx(history["loss"], rel=1e-7)
+
+
+class TestWindows:
+    @settings(max_examples=60, deadline=None)
+    @given(
+        sequence_cases(max_samples=6, max_steps=9),
+        st.integers(1, 5),
+        st.sampled_from([None, 0, 1, 2, 20]),
+        st.sampled_from(["sgd", "momentum", "adam"]),
+    )
+    def test_the_state_goes_on_and_errors_reach(
+        self, case: SequenceCase, window: int, more: int | None, optimizer: str
+    ) -> None:
+        """Against one update after another of the equations: δ by the weights of now, through what was then."""
+        net, reference = case.net, case.reference
+        assume(net.graph.steps_back)
+        # f(v0) of a prelu is what it was before the first update here, and what it would be now there
+        assume(not any(net[k].activation == "prelu" and net[k].leak_of == "potential" for k in range(net.n_neurons)))
+        net.freeze(initial="*")
+        reference.learned.clear()
+        reach = more if not more else window + more - 1
+        X, T, mask = data_of(case)
+        given_ = {"optimizer": optimizer, "learning_rate": 0.01, "loss": case.loss}
+        run = net.fit(X, T, mask=mask, window=window, reach=reach, shuffle=False, batch_size=None, **given_)
+        assume(run.status == "finished")
+        rule, state, past, q = optimizers.resolve(optimizer), {}, [[] for _ in case.X], 0
+        losses = []
+        for begin in range(0, max(map(len, case.X)), window):
+            signals = []
+            for k, (x, t) in enumerate(zip(case.X, case.T, strict=True)):
+                new = x[begin : begin + window]
+                if new:
+                    own = reach and reach - window + len(new)  # as far as in a whole window
+                    signals.append(reference.signals(new, t[begin : begin + window], case.loss, past[k], own))
+                    past[k] = [*past[k], *signals[-1].steps[len(signals[-1].steps) - len(new) :]]
+            n = sum(len(s.losses) for s in signals)
+            losses += [v for s in signals for v in s.losses]
+            if not n:
+                continue
+            each = [reference.sample_gradients(s) for s in signals]
+            gradients = {p: sum(g[p] for g in each) / n for p in reference.parameters()}
+            q += 1
+            trained = {p: g for p, g in gradients.items() if p.kind not in ("leak", "initial")}
+            reference.update(trained, rule, 0.01, state, q)
+        for one, other in zip(
+            arrays_of(net, net.weights, net.biases, net.slopes),
+            parameters_of(reference, net, reference.value),
+            strict=True,
+        ):
+            np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-7)
+        assert run.history["loss"][0] == pytest.approx(sum(losses) / len(losses), rel=1e-7)
+
+    def test_a_window_of_all_steps_is_none(self) -> None:
+        nets = [recurrent() for _ in range(3)]
+        X, T = ragged(nets[0], 9)
+        for net, given_ in zip(nets, ({}, {"window": 8}, {"window": 100, "reach": 200}), strict=True):
+            net.fit(X, T, batch_size=4, rng=0, optimizer="momentum", **given_)
+        assert nets[0].weights.tobytes() == nets[1].weights.tobytes() == nets[2].weights.tobytes()
+
+    @pytest.mark.parametrize("reach", [None, 0, 5])
+    def test_any_number_of_threads_gives_the_same_bits(self, reach: int | None) -> None:
+        bits = set()
+        for threads in (1, 2, 4):
+            net = recurrent("float32")
+            X, T = ragged(net, 41)
+            net.fit(X, T, threads=threads, batch_size=33, window=3, reach=reach, rng=0)
+            bits.add(net.weights.tobytes())
+        assert len(bits) == 1
+
+    @pytest.mark.parametrize(
+        ("given_", "message"),
+        [
+            ({"window": 0}, "window"),
+            ({"reach": 3}, "give window, too"),
+            ({"window": 4, "reach": 3}, "at least window=4, or 0"),
+            ({"window": 4, "reach": -1}, "reach"),
+        ],
+    )
+    def test_refused(self, given_: dict[str, Any], message: str) -> None:
+        net = recurrent(n=3)
+        X, T = ragged(net, 3)
+        with pytest.raises(SettingError, match=message):
+            net.fit(X, T, **given_)
+        with pytest.raises(SettingError, match=r"this network has no memory|" + message):
+            ns.wiring.layered([1, 1]).fit([[1.0]], [[1.0]], **given_)
+
+    def test_windows_need_their_batch_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("neuronsim.engine.unfolding._MOST_BYTES", 1)
+        net = recurrent(n=3)
+        X, T = ragged(net, 40)
+        with pytest.raises(DataError, match=f"batch_size={WIDTH[np.dtype(np.float64)]} at most"):
+            net.fit(X, T, window=2, batch_size=40)
 
 
 def recurrent(dtype: str = "float64", n: int = 40, delays: tuple[int, ...] = (1, 3), seed: int = 0) -> ns.Network:
@@ -292,13 +385,13 @@ def test_torch_s_rnn_agrees() -> None:
     p, g = ({name: np.array(values) for name, values in d[of].items()} for of in "pg")
     net = ns.wiring.recurrent([2, 5, 2], output="identity", rng=0)
     for i in range(5):
-        net[f"h{i}"].bias, net[f"h{i}"].initial = p["bias_ih_l0"][i] + p["bias_hh_l0"][i], d["H0"][i]
+        net[f"h1.{i}"].bias, net[f"h1.{i}"].initial = p["bias_ih_l0"][i] + p["bias_hh_l0"][i], d["H0"][i]
     for o in range(2):
         net[f"y{o}"].bias = p["b"][o]
 
     def edges(of: dict[str, np.ndarray]) -> dict[tuple[Any, ...], float]:
         found: dict[tuple[Any, ...], float] = {}
-        for source, sink, matrix in (("x", "h", "weight_ih_l0"), ("h", "h", "weight_hh_l0"), ("h", "y", "W")):
+        for source, sink, matrix in (("x", "h1.", "weight_ih_l0"), ("h1.", "h1.", "weight_hh_l0"), ("h1.", "y", "W")):
             for (i, j), value in np.ndenumerate(of[matrix]):
                 found[f"{source}{j}", f"{sink}{i}"] = float(value)
         return found
@@ -311,7 +404,7 @@ def test_torch_s_rnn_agrees() -> None:
         np.testing.assert_allclose(found.outputs[k, :length], np.array(d["y"])[k, :length], rtol=0, atol=1e-14)
     for edge, gradient in edges(g).items():
         assert found[edge] == pytest.approx(gradient, abs=1e-14)
-    assert [found[f"h{i}"] for i in range(5)] == pytest.approx(g["bias_hh_l0"].tolist(), abs=1e-14)
+    assert [found[f"h1.{i}"] for i in range(5)] == pytest.approx(g["bias_hh_l0"].tolist(), abs=1e-14)
 
 
 class TestData:

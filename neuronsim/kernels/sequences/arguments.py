@@ -42,6 +42,23 @@ class Runs(NamedTuple):
     first: Array  # int64 (n_runs,): id of the first source
     delay: Array  # int64 (n_runs,); 0 where they are not dense
     is_dense: Array  # bool (n_runs,): consecutive ids, one delay, and enough of them
+    n_at_once: Array  # int64 (n_bundles,): sources that are heard within the step, which come first
+
+
+class Window(NamedTuple):
+    """Steps that are made together, and how far their errors go back through steps that were made before."""
+
+    begin: int
+    end: int
+    back_to: int  # the first step that δ reaches
+    crosses: bool  # whether δ goes back over steps at all
+
+
+class Windows(NamedTuple):
+    """How a batch of sequences is cut into updates."""
+
+    length: int  # steps between two updates; 0: one update, after the last step
+    reach: int  # steps that δ goes back, those of a whole window among them; −1: these alone; 0: it crosses no step
 
 
 class Leaks(NamedTuple):

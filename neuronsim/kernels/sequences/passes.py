@@ -12,7 +12,7 @@ from neuronsim.kernels.codes import CROSS_ENTROPY, LEAK_OF_OUTPUT, LEAK_OF_POTEN
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import filled, fma, lane_count, load, select, store
 from neuronsim.kernels.losses import losses, output_signals, softmax_cross_entropy, softmax_jacobian
-from neuronsim.kernels.sequences.arguments import Leaks
+from neuronsim.kernels.sequences.arguments import Leaks, Unfolded
 from neuronsim.kernels.shapes import ROWS
 
 
@@ -133,14 +133,15 @@ def find_delta(
 
 
 @leaf
-def step_back(
-    wiring: Wiring, parameters: Parameters, leaks: Leaks, work: Workspace, at: int, ahead: int, n: int
-) -> None:
-    """Take one step of ``n`` sequences back through every bundle, in reverse order; later steps have been.
+def step_back(unfolded: Unfolded, parameters: Parameters, at: int, ahead: int, crosses: bool) -> None:
+    """Take one step of a plane's sequences back through every bundle, in reverse order; later steps have been.
 
     When a bundle's turn comes, ``delta`` holds what later steps and its sinks in this one have pushed, in that order.
+    Unless it ``crosses`` steps, δ goes to those sources alone that were heard within the step.
     """
+    wiring, leaks, work = unfolded.wiring, unfolded.leaks, unfolded.work
     weights, sources, stride = parameters.weights, wiring.sources, work.stride
+    n = stride
     for b in range(wiring.bundle_first.size - 1, -1, -1):
         first, size = wiring.bundle_first[b], wiring.bundle_size[b]
         for neuron in range(first, first + size):
@@ -148,11 +149,12 @@ def step_back(
         if wiring.bundle_pushes[b]:
             s0 = wiring.row_start[first]
             count = wiring.row_start[first + 1] - s0
-            whole = size // ROWS * ROWS
+            whole = size // ROWS * ROWS if crosses else 0
+            heard = count if crosses else unfolded.runs.n_at_once[b]
             delta = work.delta[at:]
             if whole > 0:
                 push(Edges(weights, s0, sources, s0, count), delta, first, whole, stride, 0, n)
             skipped = wiring.n_leading_sources[b]
             for r in range(whole, size):
-                edges = Edges(weights, s0 + r * count + skipped, sources, s0 + skipped, count - skipped)
+                edges = Edges(weights, s0 + r * count + skipped, sources, s0 + skipped, max(heard - skipped, 0))
                 push_one(edges, delta, first + r, stride, 0, n)

@@ -13,6 +13,7 @@ from neuronsim.kernels.arguments import (
     Samples,
     Span,
     Task,
+    Wiring,
     Workspace,
 )
 from neuronsim.kernels.batch.backward import clear
@@ -29,7 +30,7 @@ from neuronsim.kernels.batch.steps import BACKWARD, FORWARD, slice_of
 from neuronsim.kernels.codes import LEAK_OF_POTENTIAL, PRELU
 from neuronsim.kernels.jit import kernel, leaf
 from neuronsim.kernels.lanes import first_lane, lane_count, load
-from neuronsim.kernels.sequences.arguments import Places, SequenceData, Unfolded
+from neuronsim.kernels.sequences.arguments import Places, SequenceData, Unfolded, Window, Windows
 from neuronsim.kernels.sequences.gradient import share_sums
 from neuronsim.kernels.sequences.passes import find_step_deltas, leak_of, step_back, step_forward
 from neuronsim.kernels.update import ADD, SCALE, UPDATE, WRITE, begin_step, squared_norm, update_all
@@ -67,18 +68,27 @@ def silence(work: Workspace, lengths: Array, first: int, t: int, n_neurons: int,
                 work.y[neuron * work.stride + at + lane] = 0.0
 
 
+@kernel
+def forget_losses(wiring: Wiring, work: Workspace, at: int) -> None:
+    """Have an earlier step send back no part of a loss, whose gradients were made when it was new."""
+    for o in range(wiring.outputs.size):
+        work.loss_delta[o * work.stride + at : (o + 1) * work.stride + at] = 0.0
+    for p in range(wiring.prelus.size):
+        work.slope_terms[p * work.stride + at : (p + 1) * work.stride + at] = 0.0
+
+
 @leaf
 def plane_through_time(
-    unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, plane: int, steps: int
+    unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, plane: int, window: Window
 ) -> None:
-    """Gather, forward and loss of some sequences step by step, then the steps back from the last one."""
+    """Gather, forward and loss of some sequences step by step, then steps back from the last one."""
     wiring, leaks, work, places = unfolded.wiring, unfolded.leaks, unfolded.work, unfolded.places
     stride, planes = work.stride, places.planes
-    step_pitch, n_places = planes * work.pitch, steps * planes * stride
-    shortest = steps
+    step_pitch, n_places = planes * work.pitch, window.end * planes * stride
+    shortest = window.end
     for lane in range(plane * stride, (plane + 1) * stride):
         shortest = min(shortest, places.lengths[lane])
-    for t in range(steps):
+    for t in range(window.begin, window.end):
         first = (t * planes + plane) * stride
         block, at = Block(0, n_places, first, first + stride), place_of(first, stride, work.pitch)
         gather_targets(wiring, samples, work, block)
@@ -94,13 +104,17 @@ def plane_through_time(
             copy_columns(wiring, work, first, first + stride)
     if asked.depth < BACKWARD:
         return
-    for t in range(-places.before, steps):
+    for t in range(window.back_to - places.before, window.end):
         at = (t * planes + plane) * work.pitch
         clear(wiring.cleared, work.delta, stride, at, at + stride)
-    for t in range(steps - 1, -1, -1):
+        if window.back_to <= t < window.begin:
+            forget_losses(wiring, work, at)
+    for t in range(window.end - 1, window.back_to - 1, -1):
         at = (t * planes + plane) * work.pitch
-        step_back(wiring, parameters, leaks, work, at, step_pitch if t + 1 < steps else 0, stride)
-    add_slope_terms_of_states(unfolded, plane)
+        ahead = step_pitch if window.crosses and t + 1 < window.end else 0
+        step_back(unfolded, parameters, at, ahead, window.crosses)
+    if window.back_to == 0:
+        add_slope_terms_of_states(unfolded, plane)
 
 
 @leaf
@@ -137,12 +151,24 @@ def add_slope_terms_of_states(unfolded: Unfolded, plane: int) -> None:
 
 @leaf
 def share_planes(
-    part: int, parts: int, unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, steps: int
+    part: int, parts: int, unfolded: Unfolded, parameters: Parameters, samples: Samples, asked: Pass, window: Window
 ) -> None:
-    """A thread's sequences, for all steps: no thread waits for another one within a sequence."""
+    """A thread's sequences, for all steps: no thread waits for another one within a window."""
     planes = unfolded.places.planes
     for plane in range(slice_of(planes, parts, part), slice_of(planes, parts, part + 1)):
-        plane_through_time(unfolded, parameters, samples, asked, plane, steps)
+        plane_through_time(unfolded, parameters, samples, asked, plane, window)
+
+
+@kernel
+def run_window(
+    unfolded: Unfolded, parameters: Parameters, sequences: SequenceData, asked: Pass, window: Window, cuts: Array | None
+) -> None:
+    """Take the sequences of a block through a window, as far as is asked, on one thread where ``cuts`` is None."""
+    samples = Samples(sequences.inputs, sequences.targets, sequences.classes, unfolded.places.rows)
+    if cuts is None:
+        share_planes(0, 1, unfolded, parameters, samples, asked, window)
+    else:
+        share(share_planes, cuts.size - 1, (unfolded, parameters, samples, asked, window))
 
 
 @kernel
@@ -155,16 +181,9 @@ def run_block(
     count: int,
     cuts: Array | None,
 ) -> int:
-    """Take ``count`` sequences through time, as far as is asked, on one thread where ``cuts`` is None.
-
-    Returns the length of the longest one.
-    """
+    """Take ``count`` sequences through time, as far as is asked; returns the length of the longest one."""
     steps = find_places(sequences, unfolded.places, position, count)
-    samples = Samples(sequences.inputs, sequences.targets, sequences.classes, unfolded.places.rows)
-    if cuts is None:
-        share_planes(0, 1, unfolded, parameters, samples, asked, steps)
-    else:
-        share(share_planes, cuts.size - 1, (unfolded, parameters, samples, asked, steps))
+    run_window(unfolded, parameters, sequences, asked, Window(0, steps, 0, True), cuts)
     return steps
 
 
@@ -172,16 +191,18 @@ def run_block(
 
 
 @kernel
-def sum_gradients(unfolded: Unfolded, learning: Learning, steps: int, is_first: bool, cuts: Array | None) -> None:
-    """∂L/∂w = Σ_t Σ_i δ_i(t) · y_j(t − d) of a block, written or added to ``learning.gradient``.
+def sum_gradients(
+    unfolded: Unfolded, learning: Learning, first: int, last: int, is_first: bool, cuts: Array | None
+) -> None:
+    """∂L/∂w = Σ_t Σ_i δ_i(t) · y_j(t − d) over some steps of a block, written or added to ``learning.gradient``.
 
     Some steps at a time, so that their rows stay in the cache: summed over all steps at once, every neuron would read
     all that its sources have been.
     """
     together = unfolded.places.together
-    for t in range(0, steps, together):
-        learning.mode[0] = WRITE if is_first and t == 0 else ADD
-        n_places = min(together, steps - t) * unfolded.places.planes * unfolded.work.stride
+    for t in range(first, last, together):
+        learning.mode[0] = WRITE if is_first and t == first else ADD
+        n_places = min(together, last - t) * unfolded.places.planes * unfolded.work.stride
         if cuts is None:
             share_sums(0, 1, unfolded, learning, t, n_places, cuts)
         else:
@@ -192,37 +213,68 @@ def sum_gradients(unfolded: Unfolded, learning: Learning, steps: int, is_first: 
 
 
 @kernel
+def add_losses(unfolded: Unfolded, window: Window) -> tuple[float, int]:
+    """The sum of the losses of a window, step by step, and how many there are."""
+    work, places = unfolded.work, unfolded.places
+    n_lanes, total, count = places.lengths.size, 0.0, 0
+    for i in range(window.begin * n_lanes, window.end * n_lanes):
+        total += work.losses[place_of(i, work.stride, work.pitch)]
+        count += places.weights[i] != 0.0
+    return total, count
+
+
+@kernel
+def descend(unfolded: Unfolded, learning: Learning, task: Task, rate: float, n_losses: int) -> None:
+    """One update from the finished gradient; "mean" divides by the (sequence, step) pairs that have a target."""
+    numbers = learning.rule.numbers
+    begin_step(learning, rate)
+    numbers[SCALE] = 1.0 / max(n_losses, 1) if task.mean else 1.0
+    learning.mode[0] = UPDATE
+    if task.clip_norm > 0.0:
+        norm = float(numbers[SCALE]) * np.sqrt(squared_norm(unfolded.wiring, learning.gradient, learning.rates))
+        if norm > task.clip_norm:
+            numbers[SCALE] = numbers[SCALE] * (task.clip_norm / norm)
+    update_all(unfolded.wiring, learning)
+
+
+@kernel
 def train_sequences(
-    unfolded: Unfolded, learning: Learning, sequences: SequenceData, task: Task, span: Span, cuts: Array | None
+    unfolded: Unfolded,
+    learning: Learning,
+    sequences: SequenceData,
+    task: Task,
+    windows: Windows,
+    span: Span,
+    cuts: Array | None,
 ) -> int:
     """Make a span of steps, each of a batch of sequences; a short last batch counts.
 
-    Returns how many were made: fewer than asked where a loss was not finite, before the update of that step.
+    Returns how many were made: fewer than asked where a loss was not finite, before the update that it would make.
     """
-    work, places, numbers, parameters = unfolded.work, unfolded.places, learning.rule.numbers, learning.parameters
+    places, parameters = unfolded.places, learning.parameters
     n_lanes, asked = places.lengths.size, Pass(task.loss, BACKWARD)
     for s in range(span.step_rates.size):
         position = (span.first_step + s) * task.batch
         m = min(task.batch, sequences.order.size - position)
-        begin_step(learning, span.step_rates[s])
         renew_states(unfolded, parameters)
         step_sum, n_losses = 0.0, 0
-        for start in range(0, m, n_lanes):
-            count = min(n_lanes, m - start)
-            steps = run_block(unfolded, parameters, sequences, asked, position + start, count, cuts)
-            for i in range(steps * n_lanes):
-                step_sum += work.losses[place_of(i, work.stride, work.pitch)]
-                n_losses += places.weights[i] != 0.0
-            if not np.isfinite(step_sum):
-                return s
-            sum_gradients(unfolded, learning, steps, start == 0, cuts)
-        # "mean" divides by the (sequence, step) pairs that have a target
-        numbers[SCALE] = 1.0 / max(n_losses, 1) if task.mean else 1.0
-        learning.mode[0] = UPDATE
-        if task.clip_norm > 0.0:
-            norm = float(numbers[SCALE]) * np.sqrt(squared_norm(unfolded.wiring, learning.gradient, learning.rates))
-            if norm > task.clip_norm:
-                numbers[SCALE] = numbers[SCALE] * (task.clip_norm / norm)
-        update_all(unfolded.wiring, learning)
+        for start in range(0, m, n_lanes):  # one turn where there are windows
+            steps = find_places(sequences, places, position + start, min(n_lanes, m - start))
+            length = windows.length if windows.length > 0 else steps
+            for begin in range(0, steps, length):
+                end = min(begin + length, steps)
+                back_to = begin if windows.reach < 1 else max(begin + windows.length - windows.reach, 0)
+                window = Window(begin, end, back_to, windows.reach != 0)
+                run_window(unfolded, parameters, sequences, asked, window, cuts)
+                total, count = add_losses(unfolded, window)
+                step_sum += total
+                n_losses += count
+                if not np.isfinite(step_sum):
+                    return s
+                sum_gradients(unfolded, learning, back_to, end, start == 0, cuts)
+                if windows.length > 0 and count > 0:
+                    descend(unfolded, learning, task, span.step_rates[s], count)
+        if windows.length == 0:
+            descend(unfolded, learning, task, span.step_rates[s], n_losses)
         span.loss_sum[0] += step_sum
     return span.step_rates.size
