@@ -86,7 +86,9 @@ def is_model(what: Any) -> bool:
     return any(hasattr(what, name) for name in ("state_dict", "coefs_", "get_weights"))
 
 
-def by_layer(graph: Graph, what: Any, called: str, near: tuple[Reals, Reals] | None = None) -> dict[str, Any]:
+def by_layer(
+    graph: Graph, what: Any, called: str, near: tuple[Reals, Reals] | None = None, turned: bool | None = None
+) -> dict[str, Any]:
     """Weights and biases in rows, of matrices by layer in any form.
 
     Parameters
@@ -100,6 +102,8 @@ def by_layer(graph: Graph, what: Any, called: str, near: tuple[Reals, Reals] | N
         What it is, in messages.
     near : pair of arrays, optional
         Weights and biases that it lies near: they decide whether square matrices are turned.
+    turned : bool, optional
+        Whether matrices are (n_in, n_out); None: as their shapes say.
 
     Raises
     ------
@@ -112,7 +116,6 @@ def by_layer(graph: Graph, what: Any, called: str, near: tuple[Reals, Reals] | N
             f"{called} holds matrices, and this network's layers are not fully connected: give rows, "
             "(weights, biases), in the order of net.edges and net.neurons"
         )
-    turned: bool | None = None
     if hasattr(what, "state_dict"):
         what = what.state_dict()
     elif hasattr(what, "coefs_"):
@@ -121,8 +124,7 @@ def by_layer(graph: Graph, what: Any, called: str, near: tuple[Reals, Reals] | N
         what, turned = what.get_weights(), True
     found = list(_arrays(what, called))
     parts = _assigned(layers, found, called)
-    if turned is None:
-        turned = _are_turned(layers, parts, near, called)
+    turned = _are_turned(layers, parts, near, called, turned)
     return _rows(layers, parts, turned)
 
 
@@ -202,12 +204,18 @@ def _unfit(layers: Layers, found: list[_Found], called: str) -> str:
 
 
 def _are_turned(
-    layers: Layers, parts: dict[tuple[str, int], Array], near: tuple[Reals, Reals] | None, called: str
+    layers: Layers,
+    parts: dict[tuple[str, int], Array],
+    near: tuple[Reals, Reals] | None,
+    called: str,
+    told: bool | None,
 ) -> bool:
     """Whether the matrices are (n_in, n_out); of square ones alone, whichever is nearer, else they are not."""
     matrices = [(w, layers.edges[k]) for (kind, k), w in parts.items() if kind == _WEIGHTS]
     can_be = [all(w.shape == e.shape for w, e in matrices), all(w.T.shape == e.shape for w, e in matrices)]
-    if not any(can_be):
+    if told is not None and can_be[told]:
+        return told
+    if told is not None or not any(can_be):
         raise DataError(f"{called} has some matrices as (n_out, n_in) and some as (n_in, n_out); give all in one way")
     if not all(can_be) or near is None:
         return not can_be[0]
