@@ -50,7 +50,8 @@ OWNERS = {
     "sklearn": {"data"},
 }
 
-# Private names that may be read from outside: what a NamedTuple offers, os._exit, and Numba's insides where no other way leads.
+# Private names that may be read from outside: what a NamedTuple offers, os._exit, and Numba's insides where no other
+# way leads.
 OPEN_NAMES = {"_asdict", "_exit", "_fields", "_replace"}
 NUMBAS_NAMES = {
     "commands/info.py": {"_launch_threads"},

@@ -10,12 +10,29 @@ import pytest
 
 import neuronsim as ns
 from neuronsim.commands import info, main
+from neuronsim.documents.explanation import Worksheet
+from neuronsim.documents.marking import Marking
+from neuronsim.documents.worksheets import Worksheets
 from neuronsim.grading import Grade
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron
 from neuronsim.step import Step
 
 MODULES = [ns.activations, ns.data, ns.errors, ns.losses, ns.optimizers, ns.plot, ns.schedules, ns.stop, ns.wiring]
-CLASSES = [ns.Network, ns.Run, Step, ns.Monitor, ns.Alarm, ns.data.Dataset, Neuron, Edge, Gradients, Evaluation, Grade]
+PAPERS = [Worksheet, Worksheets, Marking, Grade]
+CLASSES = [
+    ns.Network,
+    ns.Run,
+    Step,
+    ns.Monitor,
+    ns.Alarm,
+    ns.data.Dataset,
+    Neuron,
+    Edge,
+    Gradients,
+    Evaluation,
+    Grade,
+    *PAPERS,
+]
 KINDS = {"activations": 18, "losses": 8, "optimizers": 7, "schedules": 6, "stops": 5, "wirings": 6}
 
 #: What training calls on monitors and alarms, nobody else.

@@ -230,7 +230,7 @@ def _parts(
     elif not signature.takes("t"):
         asked = ["forward"]
     else:
-        asked = [part for part in PARTS if part not in ("forward", "loss")]
+        asked = [p for p in PARTS if p not in ("forward", "loss", *["averaging"][: signature.samples == "one"])]
     return tuple(
         _part(part, [(call, m[part]) for call, m in marks if part in m], _most(shares, part, len(asked)), n_failed)
         for part in asked

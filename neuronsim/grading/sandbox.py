@@ -63,7 +63,9 @@ def calls(function: Callable[..., Any], arguments: list[dict[str, Any]], time_li
         Seconds for each call; None: none, and the calls are made in this very process and thread.
     """
     if time_limit is None:
-        return [_called(function, each) for each in arguments]
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            return [_called(function, each) for each in arguments]
     forks = hasattr(os, "fork") and not any(library in sys.modules for library in _THREADED)
     in_time = _in_child if forks else _in_thread
     outcomes: list[Outcome] = []
@@ -77,11 +79,10 @@ def calls(function: Callable[..., Any], arguments: list[dict[str, Any]], time_li
 
 
 def _called(function: Callable[..., Any], arguments: dict[str, Any]) -> Outcome:
-    """One call, in this thread."""
+    """One call, in this thread. Stdout belongs to all threads: whoever calls this has redirected it, or leaves it."""
     own = copy.deepcopy(arguments)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"):
             value = function(**own)
             return Outcome(_plain(value), _plain(own))
     except KeyboardInterrupt:
@@ -94,7 +95,7 @@ def _said(error: BaseException, function: Callable[..., Any]) -> str:
     """An exception in one line, with the line of the function's own file where it was raised."""
     if isinstance(error, SystemExit):
         return "it called sys.exit()"
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    file = getattr(function, "file", None) or getattr(getattr(function, "__code__", None), "co_filename", None)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     where = f", in line {frames[-1].lineno}: {frames[-1].line}" if frames and frames[-1].line else ""
     text = " ".join(str(error).split())
@@ -171,6 +172,7 @@ def _child(function: Callable[..., Any], arguments: list[dict[str, Any]], readin
             os.dup2(nowhere, standard)
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        warnings.simplefilter("ignore")
         with Connection(writing, readable=False) as results:
             for each in arguments:
                 results.send_bytes(pickle.dumps(_called(function, each)))

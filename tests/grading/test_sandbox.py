@@ -174,9 +174,13 @@ def test_without_a_limit_it_is_called_right_here():
 
 def test_in_threads_where_there_is_no_fork(monkeypatch):
     monkeypatch.delattr(os, "fork")
+    before = sys.stdout
     assert ns.grade(Student().gradients).ok
     found = ns.grade(lambda weights, biases, X, T: time.sleep(0.5), time_limit=0.1)
     assert "did not come back within 0.1 s" in found.problems[0]
+    assert sys.stdout is before
+    time.sleep(0.5)
+    assert sys.stdout is before
     assert ns.grade(leaving).problems[0].startswith("in 12 of 12 calls it called sys.exit()")
 
 
