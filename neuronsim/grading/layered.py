@@ -20,6 +20,7 @@ FORWARD_MISTAKES = (
     "tanh in place of the activation",
     "sigmoid in place of the activation",
     "relu in place of the activation",
+    "the output's activation is applied twice",
     "W is used transposed",
 )
 _OTHER = {f"{name} in place of the activation": name for name in ("tanh", "sigmoid", "relu")}
@@ -61,6 +62,8 @@ def forward(
             w = w.T
         z.append(w @ y[-1] + sign * b[:, None])
         y.append(_applied(name, z[-1]))
+    if mistake == "the output's activation is applied twice":
+        y[-1] = _applied(used[-1], y[-1])
     return Forward(mistake, used, z, y)
 
 
