@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import NeuronsimError, SettingError, choose
 from neuronsim.formulas import activations
@@ -17,7 +19,7 @@ from neuronsim.grading.calling import Signature, UnknownSignature, signature_of
 from neuronsim.grading.cases import LEARNING_RATE, N_SAMPLES, Case
 from neuronsim.grading.judging import NOT_FINITE, PARTS, Call, Judge, Mark
 from neuronsim.grading.lectures import line_of, line_of_part
-from neuronsim.grading.report import NOT_SHOWN, Grade, Mistake, Part
+from neuronsim.grading.report import NO_ANSWER, NOT_SHOWN, Grade, Mistake, Part
 from neuronsim.seeds import RandomSource, seed_of
 from neuronsim.verifying.verdict import RIGHT, UNKNOWN
 
@@ -112,9 +114,10 @@ def grade(
         return _nothing(name, shares, f"{name} cannot be called: {problem}")
     drawn = list(_drawn(signature, activation, output, loss, sizes, seed))
     calls = _called(function, signature, drawn, turned, limit)
-    marks = _marks(calls, turned, reduction == "mean")
+    with np.errstate(all="ignore"):  # whatever numbers there are
+        marks = _marks(calls, turned, reduction == "mean")
     problems = _problems(calls)
-    parts = _parts(marks, shares, signature, sum(bool(call.answer.problem) for made in calls for call in made))
+    parts = _parts(marks, shares, signature, calls)
     mistakes = () if all(part.ok for part in parts) else tuple(_mistakes(calls, parts, signature, reduction))
     return Grade(name, parts, mistakes, problems)
 
@@ -219,9 +222,15 @@ def _parts(
     marks: list[tuple[Call, dict[str, Mark]]],
     shares: float | dict[str, float] | None,
     signature: Signature,
-    n_failed: int,
+    calls: list[list[Call]],
 ) -> tuple[Part, ...]:
     """The parts that are asked, each with its marks; calls that gave nothing count as wrong."""
+    n_alone = sum(bool(call.answer.problem) for made in calls for call in made[:N_SAMPLES])
+    n_together = sum(bool(call.answer.problem) for made in calls for call in made[N_SAMPLES:])
+    together = [(call, m) for call, m in marks if call.rows.stop - call.rows.start > 1]
+    n_failed = dict.fromkeys(PARTS, n_alone) | {"averaging": n_together}
+    for part in ("forward", "loss"):
+        n_failed[part] += n_together * any(part in m for _, m in together)
     seen = {part for _, found in marks for part in found}
     if isinstance(shares, dict):
         asked = [part for part in PARTS if part in shares]
@@ -232,7 +241,9 @@ def _parts(
     else:
         asked = [p for p in PARTS if p not in ("forward", "loss", *["averaging"][: signature.samples == "one"])]
     return tuple(
-        _part(part, [(call, m[part]) for call, m in marks if part in m], _most(shares, part, len(asked)), n_failed)
+        _part(
+            part, [(call, m[part]) for call, m in marks if part in m], _most(shares, part, len(asked)), n_failed[part]
+        )
         for part in asked
     )
 
@@ -248,6 +259,8 @@ def _part(name: str, marks: list[tuple[Call, Mark]], most: float, n_failed: int 
     wrong = [mark for _, mark in marks if not mark.ok]
     notes = Counter(mark.note for mark in wrong if mark.note)
     note = notes.most_common(1)[0][0] if notes else _one_kind(marks)
+    if n_failed and not wrong:
+        note = NO_ANSWER
     if not marks:
         note, n = NOT_SHOWN, max(n, 1)
     difference = next((mark.difference for mark in wrong if mark.difference), None)
@@ -270,7 +283,7 @@ def _mistakes(
     said: set[str] = set()
     notes = [(p.note, p.name) for p in parts if p.name in ("forward", "loss", "weights", "averaging")]
     for note, part in notes:
-        if note not in ("", NOT_SHOWN, NOT_FINITE):
+        if note not in ("", NOT_SHOWN, NO_ANSWER, NOT_FINITE):
             said.add(note)
             yield Mistake(f"{part}: {note}", line_of_part(part))
     if all(p.ok for p in parts if p.name in ("output delta", "hidden delta", "weights", "biases")):

@@ -71,7 +71,8 @@ def signature_of(function: Callable[..., Any], samples: str | None) -> Signature
         meaning = _meaning(p.name)
         if p.kind is p.POSITIONAL_ONLY or meaning is None:
             if p.default is p.empty:
-                raise UnknownSignature(f"its parameter {p.name!r} says nothing; {_known()}")
+                why = "says nothing" if meaning is None else "cannot be given by name"
+                raise UnknownSignature(f"its parameter {p.name!r} {why}; {_known()}")
             continue
         if meaning in meanings.values():
             raise UnknownSignature(f"two of its parameters stand for {meaning}; {_known()}")

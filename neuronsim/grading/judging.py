@@ -125,9 +125,17 @@ class Judge:
         return self._first(call, call.answer.outputs, right.y[-1], self._neurons(len(self.case.pairs), "y"))
 
     def _are_products(self, call: Call, passed: Forward) -> bool:
-        """Whether every weight gradient is some δ times the outputs of this forward pass."""
-        pairs = zip(call.answer.gradients or [], passed.y, strict=False)
-        return all(w is not None and near(w, _times(_by_rows(w, y), y), call.answer.coarse) for (w, _), y in pairs)
+        """Whether every weight gradient is some δ times the outputs of this forward pass, which zeros do not show."""
+        gradients = call.answer.gradients or []
+        if not np.any(gradients[-1][0]):
+            return False
+        pairs = zip(gradients, passed.y, strict=False)
+        return all(w is not None and self._is_product(w, y, call.answer.coarse) for (w, _), y in pairs)
+
+    @staticmethod
+    def _is_product(w: Reals | None, y: Reals, coarse: bool) -> bool:
+        """Whether a weight gradient is some δ times y; one that is missing does not say otherwise."""
+        return w is None or near(w, _times(_by_rows(w, y), y), coarse)
 
     # ── the loss ──
 
@@ -164,15 +172,18 @@ class Judge:
         hidden = []
         for layer in range(top - 1, 0, -1):
             follows = layered.hidden_delta(passed, case.pairs, layer, own[layer])
-            if near(own[layer - 1], follows, coarse) or near(own[layer - 1], right[layer - 1], coarse):
+            is_theirs = _is_there(own[layer], right[layer]) and near(own[layer - 1], follows, coarse)
+            if is_theirs or near(own[layer - 1], right[layer - 1], coarse):
                 hidden.append(Mark(True))
             else:
                 hidden.append(self._compared(call, own[layer - 1], right[layer - 1], self._neurons(layer, "δ")))
         if hidden:
             marks["hidden delta"] = min(hidden, key=lambda mark: mark.ok)
-        from_own = [d if np.isfinite(d).all() else r for d, r in zip(own, right, strict=True)]
+        from_own = [d if _is_there(d, r) else r for d, r in zip(own, right, strict=True)]
         marks["weights"] = self._weights(call, passed, from_own)
-        marks["biases"] = self._biases(call, from_own)
+        of_weights = [d if self._is_product(w, y, coarse) else r for (w, _), y, d, r in zip(
+            call.answer.gradients or [], passed.y, from_own, right, strict=False)]  # fmt: skip
+        marks["biases"] = self._biases(call, of_weights)
         return marks
 
     def _own_deltas(self, call: Call, passed: Forward) -> list[Reals]:
@@ -188,7 +199,7 @@ class Judge:
             of_biases = None if b is None else b[:, None]
             candidates = [d for d in (of_weights, of_biases) if d is not None]
             fitting = [d for d in candidates if near(d, right[k], call.answer.coarse)]
-            is_product = w is not None and near(w, _times(_by_rows(w, y), y), call.answer.coarse)
+            is_product = w is not None and self._is_product(w, y, call.answer.coarse)
             found.append((fitting or (candidates if is_product else candidates[::-1]))[0])
         return found
 
@@ -245,7 +256,8 @@ class Judge:
         found = _joined(call.answer.gradients[-1])
         n = len(singles)
         total = _joined(whole) if whole is not None else np.sum(np.array(each), axis=0)
-        if len(total) != len(found):
+        alike = each is not None and all(near(e, each[0], call.answer.coarse) for e in each)
+        if len(total) != len(found) or alike:  # what no sample changes is no mean of theirs
             return Mark(False)
         right, other = (total / n, total) if self.mean else (total, total / n)
         if near(found, right, call.answer.coarse):
@@ -288,6 +300,11 @@ def near(found: Reals, right: Reals, coarse: bool) -> bool:
 
 def _tolerance(right: Reals, coarse: bool) -> float:
     return (_COARSE if coarse else _FINE) * float(np.abs(right).max(initial=0.0)) + (1e-6 if coarse else 1e-12)
+
+
+def _is_there(own: Reals, right: Reals) -> bool:
+    """Whether there is a δ that something can follow from: finite, and not 0."""
+    return bool(np.isfinite(own).all() and np.abs(own).max() > 1e-3 * np.abs(right).max())
 
 
 def _is_near(found: float, right: float, coarse: bool) -> bool:

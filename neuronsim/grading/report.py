@@ -11,7 +11,7 @@ from neuronsim.errors import CheckError, choose
 from neuronsim.grading.judging import Difference
 from neuronsim.verifying.checks import facts
 
-NOT_SHOWN = "not shown"
+NOT_SHOWN, NO_ANSWER = "not shown", "no answer"
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,8 @@ class Grade(Explained):
             return "right"
         if part.note == NOT_SHOWN:
             return NOT_SHOWN
+        if part.note == NO_ANSWER:
+            return f"{NO_ANSWER} in {part.n - part.right} of {part.n} calls, else right"
         often = f"wrong in {part.n - part.right} of {part.n} calls"
         first = part.difference
         said = f"{often}: {part.note}" if part.note else often

@@ -98,7 +98,10 @@ def _said(error: BaseException, function: Callable[..., Any]) -> str:
     file = getattr(function, "file", None) or getattr(getattr(function, "__code__", None), "co_filename", None)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     where = f", in line {frames[-1].lineno}: {frames[-1].line}" if frames and frames[-1].line else ""
-    text = " ".join(str(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # even that may be the function's own
+        text = ""
     return (
         f"it raised {type(error).__name__}: {text[:300]}{where}" if text else f"it raised {type(error).__name__}{where}"
     )
@@ -173,9 +176,13 @@ def _child(function: Callable[..., Any], arguments: list[dict[str, Any]], readin
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         warnings.simplefilter("ignore")
+        own = os.getpid()
         with Connection(writing, readable=False) as results:
             for each in arguments:
-                results.send_bytes(pickle.dumps(_called(function, each)))
+                outcome = _called(function, each)
+                if os.getpid() != own:  # the function has forked, and this is its child
+                    break
+                results.send_bytes(pickle.dumps(outcome))
     finally:
         os._exit(0)
 

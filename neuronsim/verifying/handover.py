@@ -140,7 +140,8 @@ def _arrays(what: Any, called: str, kind: str = "", place: tuple[int, ...] = ())
     else:
         array = as_array(what)
         if array.dtype.kind not in "fiu":
-            raise DataError(f"{called} holds {what!r:.60}, which is no array of numbers")
+            shown = f"{what!r:.60}" if array.ndim == 0 else f"an array of {array.dtype}"
+            raise DataError(f"{called} holds {shown}, which is no array of numbers")
         if array.size:
             yield _Found(kind, place, array)
 

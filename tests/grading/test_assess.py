@@ -89,6 +89,20 @@ class TestMistakes:
         assert found["weights"].note == "numbers are not finite"
         assert np.isfinite([part.difference.right for part in found.parts if part.difference]).all()
 
+    def test_a_call_without_an_answer_costs_its_share(self):
+        def two_layers(weights, biases, X, T):
+            (_, _), (_, _) = weights[:2], biases[:2]
+            if len(weights) > 2:
+                raise ValueError("too deep")
+            return right.gradients(weights, biases, X, T)
+
+        found = ns.grade(two_layers)
+        assert (found["weights"].right, found["weights"].n) == (6, 9)
+        assert (found["averaging"].right, found["averaging"].n) == (2, 3)
+        assert "no answer in 3 of 9 calls, else right" in str(found)
+        assert found.points == pytest.approx(4.0)
+        assert found.mistakes == ()
+
     def test_float32_and_numbers_nearly_right(self):
         assert ns.grade(Student(dtype=np.float32).gradients).ok
         assert not ns.grade(Student(factor=1.0001).gradients).ok

@@ -77,6 +77,40 @@ def returning_strange_names(weights, biases, X, T):
     return {1: None, (2, 3): np.float32(1)}
 
 
+def returning_infinity(weights, biases, X, T):
+    return [w * np.inf for w in weights], [b * 1e308 for b in biases]
+
+
+def returning_zeros(weights, biases, X, T):
+    return [0.0 * w for w in weights], [0.0 * b for b in biases]
+
+
+def returning_what_it_got(weights, biases, X, T):
+    return weights, biases
+
+
+def returning_noise(weights, biases, X, T):
+    return [np.sin(w + X.sum()) for w in weights], [np.cos(b + T.sum()) for b in biases]
+
+
+def stepping_nowhere(weights, biases, X, T, learning_rate):
+    return weights, biases
+
+
+class Silent(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raising_without_words(weights, biases, X, T):
+    raise Silent
+
+
+def forking(weights, biases, X, T):
+    os.fork()
+    return [], []
+
+
 def without_names(a, b):
     return a
 
@@ -97,6 +131,13 @@ PROBLEMS = {
     returning_complex_numbers: "no array of numbers",
     returning_itself: "no array of numbers",
     returning_strange_names: "",
+    returning_infinity: "numbers are not finite",
+    returning_zeros: "mistake: no step",
+    returning_what_it_got: "mistake: output delta: not one of those known",
+    returning_noise: "mistake: output delta: not one of those known",
+    stepping_nowhere: "mistake: no step",
+    raising_without_words: "it raised Silent, in line",
+    forking: "no arrays",
     without_names: "its parameter 'a' says nothing",
 }
 
