@@ -205,7 +205,7 @@ def _slip(found: Written, right: float, slips: Slips, digits: int) -> str:
 
     if is_it(-right):
         return "the sign is wrong"
-    for name, value in slips:
+    for name, value in sorted(slips, key=lambda slip: abs(abs(slip[1]) - abs(found.value))):
         if is_it(value):
             return name
         if is_it(-value):

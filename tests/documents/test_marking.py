@@ -56,6 +56,11 @@ class TestWrong:
         assert remark_on("0.08771") == (False, "the decimal point is misplaced")
         assert remark_on("0.5") == (False, "")
 
+    def test_of_two_slips_that_fit_it_is_the_nearer(self):
+        blank = Blank(-0.7401221, 4, (("nothing was changed", -0.74), ("the step goes the wrong way", -0.7398779)))
+        assert remark_on("-0.7399", blank) == (False, "the step goes the wrong way")
+        assert remark_on("-0.74", blank) == (False, "nothing was changed")
+
     def test_a_value_that_was_not_changed_is_no_rounding(self):
         assert remark_on("0.15", NEW) == (False, "nothing was changed")
         assert remark_on("0.1500", NEW)[0] is False
