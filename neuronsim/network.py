@@ -573,7 +573,7 @@ class Network:
             arrays; or (weights, biases). Weights (n_edges,) are in the order of ``net.edges``, biases (n_neurons,), or
             without the inputs. Of fully connected layers also matrices W, (n_out, n_in) or (n_in, n_out), and b: a list
             W1, b1, W2, b2, …, or all W and then all b, nested or not; a dictionary with such names; a PyTorch module,
-            its ``state_dict()`` or ``parameters()`` as a list; a Keras model; scikit-learn's MLP. What is left out is
+            its ``state_dict()`` or ``parameters()``; a Keras model; scikit-learn's MLP. What is left out is
             not compared. A function is called as ``function(parameters, X, T)`` for three steps one after the other,
             parameters being (W, b) of each layer, of other wirings (weights, biases); it returns parameters or
             gradients, or changes what it got and returns None.

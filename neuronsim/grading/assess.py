@@ -232,6 +232,8 @@ def _parts(
     for part in ("forward", "loss"):
         n_failed[part] += n_together * any(part in m for _, m in together)
     seen = {part for _, found in marks for part in found}
+    if "weights" in seen and signature.samples != "one":
+        seen.add("averaging")  # asked, too, where no call with all samples gave an answer
     if isinstance(shares, dict):
         asked = [part for part in PARTS if part in shares]
     elif seen:
@@ -261,7 +263,7 @@ def _part(name: str, marks: list[tuple[Call, Mark]], most: float, n_failed: int 
     note = notes.most_common(1)[0][0] if notes else _one_kind(marks)
     if n_failed and not wrong:
         note = NO_ANSWER
-    if not marks:
+    if not marks and not (n_failed and name == "averaging"):
         note, n = NOT_SHOWN, max(n, 1)
     difference = next((mark.difference for mark in wrong if mark.difference), None)
     return Part(name, most * right / n, most, right, n, note, line_of_part(name), difference)

@@ -1,6 +1,6 @@
 """All parameters of a graph in one row, and those of another program brought into that form."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -99,6 +99,7 @@ class Layout:
             if not (same and np.array_equal(graph.sources, self.graph.sources)):
                 raise DataError(f"{called} is wired in another way: it must have the same neurons and edges")
             return {"weights": graph.weights, "biases": graph.biases, "slopes": graph.slopes}
+        what = list(what) if isinstance(what, Iterator) else what  # as module.parameters()
         near = (self.graph.weights, self.graph.biases) if called != "gradients" else None
         if isinstance(what, Mapping) and all(map(_is_row, what.values())) and not _are_numbered(what):
             allowed: dict[str, str] = {name: name for name in ARRAYS}

@@ -68,6 +68,8 @@ class TestMoodle:
             fields = FIELD.findall(text)
             assert len(fields) == len(sheet.blanks) == text.count("{") == text.count("}")
             ElementTree.fromstring(f"<div>{text}</div>")  # what is left is well-formed HTML
+            answers = [alternatives(inside)[0][1] for _, _, inside in fields]
+            assert answers == pytest.approx(sheet.answers, rel=1e-7)
             for (weight, kind, inside), blank in zip(fields, sheet.blanks, strict=True):
                 assert (weight, kind) == ("1", "NUMERICAL")
                 assert marked_by_moodle(inside, blank.right)[0] == 1.0

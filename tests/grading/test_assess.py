@@ -94,14 +94,27 @@ class TestMistakes:
             (_, _), (_, _) = weights[:2], biases[:2]
             if len(weights) > 2:
                 raise ValueError("too deep")
-            return right.gradients(weights, biases, X, T)
+            return outputs(weights, biases, X), *right.gradients(weights, biases, X, T)
 
         found = ns.grade(two_layers)
         assert (found["weights"].right, found["weights"].n) == (6, 9)
         assert (found["averaging"].right, found["averaging"].n) == (2, 3)
+        assert (found["forward"].right, found["forward"].n) == (8, 12)
         assert "no answer in 3 of 9 calls, else right" in str(found)
         assert found.points == pytest.approx(4.0)
         assert found.mistakes == ()
+
+    def test_a_table_without_an_answer_costs_where_outputs_are_shown(self):
+        def samples_alone(weights, biases, X, T):
+            if len(X) > 1:
+                raise ValueError("one at a time")
+            return outputs(weights, biases, X), *right.gradients(weights, biases, X, T)
+
+        found = ns.grade(samples_alone)
+        assert (found["weights"].right, found["weights"].n) == (9, 9)
+        assert (found["averaging"].right, found["averaging"].n) == (0, 3)
+        assert (found.points, found.out_of) == (5.0, 6.0)
+        assert (found["forward"].right, found["forward"].n) == (9, 9)
 
     def test_float32_and_numbers_nearly_right(self):
         assert ns.grade(Student(dtype=np.float32).gradients).ok

@@ -189,6 +189,14 @@ def test_what_it_changes_and_prints_stays_with_it(capfd):
     assert calls == []
 
 
+def test_its_own_fork_answers_nothing():
+    def forking(weights, biases, X, T):
+        os.fork()
+        return Student().gradients(weights, biases, X, T)
+
+    assert ns.grade(forking).ok
+
+
 def test_children_of_the_child_end_with_it(tmp_path):
     file = tmp_path / "late"
 

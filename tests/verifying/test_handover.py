@@ -86,6 +86,7 @@ FORMS = {
     "nested": lambda p: {"params": {f"Dense_{k}": {"kernel": w.T, "bias": b} for k, (w, b) in enumerate(p)}},
     "module": Module,
     "state_dict": lambda p: Module(p).state_dict(),
+    "an iterator": lambda p: iter([Tensor(a) for pair in p for a in pair]),
     "parameters": lambda p: [Tensor(a) for pair in p for a in pair],
     "scikit-learn": Fitted,
     "keras": Keras,
@@ -171,6 +172,14 @@ class TestGradients:
         small = g.weights * np.float32(1.001), g.biases * np.float32(1.001)
         assert net.check_foreign(X, T, gradients=(g.weights, g.biases)).ok
         assert not net.check_foreign(X, T, gradients=small).ok
+
+    def test_tiny_ones_are_not_lost_beside_the_parameters(self):
+        net = ns.wiring.layered([3, 4, 2], activation="sigmoid", dtype="float32", rng=0)
+        tiny = 1e-5 * X
+        g = net.gradients(tiny, T)
+        wrong = np.where(net.graph.is_input[net.graph.sources], 1.5, 1.0).astype(np.float32) * g.weights
+        assert net.check_foreign(tiny, T, gradients=(g.weights, g.biases)).ok
+        assert not net.check_foreign(tiny, T, gradients=(wrong, g.biases)).ok
 
     def test_either_is_needed_and_one_alone(self, net):
         after = stepped(net)
