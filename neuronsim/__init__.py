@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from neuronsim.errors import DivergenceWarning, NeuronsimError
     from neuronsim.formulas import activations, losses, optimizers, schedules
     from neuronsim.formulas.descent import gradient_descent, numerical_gradient, random_search
+    from neuronsim.grading import grade
     from neuronsim.network import Network
     from neuronsim.replicas import fit_many
     from neuronsim.run import Run
@@ -46,6 +47,7 @@ _NAMES = {
     "Run": "run",
     "compare": "comparing",
     "fit_many": "replicas",
+    "grade": "grading",
     "gradient_descent": "formulas.descent",
     "learning_rate_range": "comparing",
     "load": "storage",
@@ -68,6 +70,7 @@ __all__ = [
     "data",
     "errors",
     "fit_many",
+    "grade",
     "gradient_descent",
     "learning_rate_range",
     "load",

@@ -642,9 +642,10 @@ class Network:
         self,
         X: ArrayLike,
         T: ArrayLike,
-        after: Any,
+        after: Any = None,
         *,
-        learning_rate: float,
+        gradients: Any = None,
+        learning_rate: float | None = None,
         loss: str | Loss | None = None,
         reduction: str = "mean",
         previous: Any = None,
@@ -661,13 +662,19 @@ class Network:
         X, T : array
             The samples of that one step: (n_samples, n_inputs) and (n_samples, n_outputs), or class numbers; or one
             sample. Pure Python reads every message: a handful of samples is quick.
-        after : Network, mapping or pair of arrays
+        after : Network, mapping, pair of arrays, matrices by layer, model or function
             The parameters after it: a Network of the same wiring; a mapping of "weights", "biases", "slopes" to
-            arrays; or (weights, biases). Weights (n_edges,) are in the order of ``net.edges``, which of fully connected
-            layers is that of ``W.ravel()`` with W (n_out, n_in), layer after layer; biases are (n_neurons,), or without
-            the inputs. What is left out is not compared.
+            arrays; or (weights, biases). Weights (n_edges,) are in the order of ``net.edges``, biases (n_neurons,), or
+            without the inputs. Of fully connected layers also matrices W, (n_out, n_in) or (n_in, n_out), and b: a list
+            W1, b1, W2, b2, …, or all W and then all b, nested or not; a dictionary with such names; a PyTorch module,
+            its ``state_dict()`` or ``parameters()``; a Keras model; scikit-learn's MLP. What is left out is
+            not compared. A function is called as ``function(parameters, X, T)`` for three steps one after the other,
+            parameters being (W, b) of each layer, of other wirings (weights, biases); it returns parameters or
+            gradients, or changes what it got and returns None.
+        gradients : as ``after``, optional
+            What the program says the gradients are, in place of ``after``.
         learning_rate : float
-            μ, above 0.
+            μ, above 0; not needed with gradients.
         loss, reduction : str, Loss or None, {"mean", "sum"}
             As for ``net.gradients``: what the program was meant to do.
         previous : as ``after``, optional
@@ -683,12 +690,15 @@ class Network:
             ``.rule``: "right", the name of the mistake, "unknown", or "undecided" where the step is too small to tell.
         """
         from neuronsim.verifying.foreign import check_foreign
+        from neuronsim.verifying.programs import check_function, is_program
 
         after, previous = (given.runtime if isinstance(given, Network) else given for given in (after, previous))
-        return check_foreign(
-            self.runtime, X, T, after, learning_rate=learning_rate, loss=loss, reduction=reduction, previous=previous,
-            dtype=dtype, atol=atol,
+        check: Any = check_function if is_program(after) else check_foreign
+        verdict: Verdict = check(
+            self.runtime, X, T, after, gradients=gradients, learning_rate=learning_rate, loss=loss,
+            reduction=reduction, previous=previous, dtype=dtype, atol=atol,
         )  # fmt: skip
+        return verdict
 
     def step(self, x: ArrayLike, t: ArrayLike, *, loss: str | Loss | None = None, learning_rate: float = 0.01) -> Step:
         """Forward, error, backward, update with one sample: one online step of plain SGD.

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from neuronsim.documents.worksheets import Worksheets
 from neuronsim.errors import SettingError
 from neuronsim.graph.names import NameList
+from neuronsim.seeds import RandomSource
 from neuronsim.tracing.messages import Messages
 from neuronsim.tracing.neurons import StepEdge, StepNeuron
 from neuronsim.tracing.result import StepResult
@@ -45,7 +47,8 @@ class Step(StepResult):
         Parameters
         ----------
         *what : str, int or pair of them
-            A neuron, ``explain("h1")``; an edge, ``explain("i1", "h1")``; or nothing: the loss.
+            A neuron, ``explain("h1")``; an edge, ``explain("i1", "h1")``; a pattern, ``explain("*")``: the whole step,
+            forward, loss, backward, update of those neurons; or nothing: the loss.
 
         Returns
         -------
@@ -56,15 +59,50 @@ class Step(StepResult):
         from neuronsim.explaining.edge import edge
         from neuronsim.explaining.neuron import neuron
         from neuronsim.explaining.step import loss
+        from neuronsim.explaining.whole import is_pattern, whole
 
         ends = what[0] if len(what) == 1 and isinstance(what[0], tuple) else what
         if not ends:
             return loss(self)
+        if len(ends) == 1 and is_pattern(ends[0]):
+            return whole(self, ends[0])
         if len(ends) == 1:
             return neuron(StepNeuron(self, self.graph.id(ends[0])))
         if len(ends) == 2:
             return edge(StepEdge(self, self.graph.edge(*ends)))
         raise SettingError(f'explain one neuron, explain("h1"), or one edge, explain("i1", "h1"), not {ends!r}')
+
+    def worksheets(
+        self, *what: Any, variants: int = 30, rng: RandomSource = 0, blanks: int | str = "all", digits: int = 4
+    ) -> Worksheets:
+        """Worksheets of this step with other numbers for everyone: weights, biases, inputs and targets are drawn.
+
+        Parameters
+        ----------
+        *what : str, int or pair of them
+            As of `explain`; nothing: the whole step.
+        variants : int
+            How many.
+        rng : int, Generator or None
+            The seed of the numbers, which have two decimals.
+        blanks, digits : int or "all", int
+            As of `Explanation.worksheet`.
+
+        Returns
+        -------
+        Worksheets
+            One for each: ``sheets[0]``; ``.moodle()``, ``.latex(document=True)``, ``.html()``, ``.text()``.
+
+        Raises
+        ------
+        SettingError
+            Of a step of a batch.
+        """
+        from neuronsim.explaining.variants import variants_of
+
+        steps = variants_of(self, variants, rng)
+        explanations = [Step.explain(step, *(what or ("*",))) for step in steps]
+        return Worksheets(tuple(each.worksheet(blanks, digits=digits) for each in explanations))
 
     def paths(self, neuron: str | int, *, top: int | None = 5, sample: int | None = None) -> Paths:
         """δ of a neuron as a sum over its paths to the outputs, the largest first; see `neuronsim.analysis.paths`.

@@ -10,11 +10,29 @@ import pytest
 
 import neuronsim as ns
 from neuronsim.commands import info, main
+from neuronsim.documents.explanation import Worksheet
+from neuronsim.documents.marking import Marking
+from neuronsim.documents.worksheets import Worksheets
+from neuronsim.grading import Grade
 from neuronsim.records import Edge, Evaluation, Gradients, Neuron
 from neuronsim.step import Step
 
 MODULES = [ns.activations, ns.data, ns.errors, ns.losses, ns.optimizers, ns.plot, ns.schedules, ns.stop, ns.wiring]
-CLASSES = [ns.Network, ns.Run, Step, ns.Monitor, ns.Alarm, ns.data.Dataset, Neuron, Edge, Gradients, Evaluation]
+PAPERS = [Worksheet, Worksheets, Marking, Grade]
+CLASSES = [
+    ns.Network,
+    ns.Run,
+    Step,
+    ns.Monitor,
+    ns.Alarm,
+    ns.data.Dataset,
+    Neuron,
+    Edge,
+    Gradients,
+    Evaluation,
+    Grade,
+    *PAPERS,
+]
 KINDS = {"activations": 18, "losses": 8, "optimizers": 7, "schedules": 6, "stops": 5, "wirings": 6}
 
 #: What training calls on monitors and alarms, nobody else.
@@ -31,7 +49,8 @@ def public_calls() -> Iterator[tuple[str, Any]]:
             if not name.startswith("_") and name not in FOR_TRAINING:
                 yield f"{cls.__name__}.{name}", member
     yield from (
-        (name, getattr(ns, name)) for name in ("load", "gradient_descent", "numerical_gradient", "random_search")
+        (name, getattr(ns, name))
+        for name in ("load", "grade", "gradient_descent", "numerical_gradient", "random_search")
     )
     yield from ((f"{m.__name__}.register", m.register) for m in (ns.activations, ns.losses))
 

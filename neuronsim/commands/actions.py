@@ -1,6 +1,7 @@
 """What each command does: a function each, from its arguments to its exit code."""
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from neuronsim import comparing, experiment, sweeps
+from neuronsim import comparing, experiment, grading, sweeps
 from neuronsim.basics.atomic import replacing
 from neuronsim.basics.csvtext import csv_text
 from neuronsim.commands import demo as demonstration
@@ -17,7 +18,9 @@ from neuronsim.commands import info as known
 from neuronsim.commands.models import Model, model_of
 from neuronsim.commands.output import CHECK_FAILED, DIVERGED, INTERRUPTED, OK, say, show, wrong_usage
 from neuronsim.data import read_csv
+from neuronsim.documents.worksheets import Worksheets
 from neuronsim.errors import FileError, SettingError, suggest
+from neuronsim.grading.programs import Program
 from neuronsim.network import Network
 from neuronsim.step import Step
 from neuronsim.storage import load
@@ -234,6 +237,62 @@ def explain(options: argparse.Namespace) -> int:
     ends = (end for end in (options.neuron, options.sink) if end is not None)
     show(_written(_step(options).explain(*ends), options))
     return OK
+
+
+def worksheet(options: argparse.Namespace) -> int:
+    """Write worksheets of one step, with other numbers in each."""
+    if options.json and (options.latex or options.html or options.moodle):
+        return wrong_usage("--json goes with neither --latex, --html nor --moodle")
+    ends = [end for end in (options.neuron, options.sink) if end is not None] or ["*"]
+    blanks = "all" if options.blanks is None else options.blanks
+    step, how = _step(options), {"blanks": blanks, "digits": options.digits}
+    if options.variants == 1:
+        sheets = Worksheets((step.explain(*ends).worksheet(**how),))
+    else:
+        sheets = step.worksheets(*ends, variants=options.variants, rng=options.seed, **how)
+    written = _worksheets(sheets, options)
+    if not options.output:
+        show(written)
+        return OK
+    _claim(Path(options.output), options, Path(options.network))
+    with replacing(options.output) as path:
+        path.write_text(written if isinstance(written, str) else json.dumps(written), encoding="utf-8")
+    show(options.output)
+    return OK
+
+
+def _worksheets(sheets: Worksheets, options: argparse.Namespace) -> str | dict[str, Any]:
+    """Worksheets in the form that was asked for."""
+    if options.json:
+        return sheets.as_dict()
+    if options.moodle:
+        return sheets.moodle().rstrip("\n")
+    if options.latex:
+        return sheets.latex(key=options.key, document=True).rstrip("\n")
+    return _HTML.format(body=sheets.html(key=options.key)) if options.html else sheets.text(key=options.key)
+
+
+def grade(options: argparse.Namespace) -> int:
+    """Grade functions in files and notebooks."""
+    names = ("activation", "output", "loss", "reduction", "product", "samples", "points", "time_limit")
+    how = {name: getattr(options, name) for name in names}
+    if how["activation"] and len(how["activation"]) == 1:
+        how["activation"] = how["activation"][0]
+    if len(options.programs) == 1:
+        alone = grading.grade(Program(options.programs[0]), rng=options.seed, **how)
+        show(alone.as_dict() if options.json else str(alone))
+        return OK if alone.ok else CHECK_FAILED
+    grades: dict[str, grading.Grade | FileError] = {}
+    for place in options.programs:
+        try:
+            grades[place] = grading.grade(Program(place), rng=options.seed, **how)
+        except FileError as problem:  # of one among many: the others are graded all the same
+            grades[place] = problem
+    if options.json:
+        show({place: {"error": str(g)} if isinstance(g, FileError) else g.as_dict() for place, g in grades.items()})
+    else:
+        show("\n\n".join(f"{place}\n{g}" for place, g in grades.items()))
+    return OK if all(not isinstance(g, FileError) and g.ok for g in grades.values()) else CHECK_FAILED
 
 
 def draw(options: argparse.Namespace) -> int:

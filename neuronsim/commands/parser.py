@@ -24,7 +24,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"neuronsim {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     training = _add_new, _add_run, _add_sweep, _add_compare, _add_predict, _add_report
-    for add in (_add_demo, *training, _add_info, _add_explain, _add_check, _add_draw):
+    for add in (_add_demo, *training, _add_info, _add_explain, _add_worksheet, _add_check, _add_grade, _add_draw):
         add(commands)
     first = next((argument for argument in arguments if not argument.startswith("-")), None)
     if first is not None and first not in commands.choices:
@@ -32,7 +32,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
             f"no command {first!r}{suggest(first, commands.choices) or ';'} commands: {', '.join(commands.choices)}"
         )
     options, left = parser.parse_known_args(_joined(arguments))
-    if options.command == "explain":
+    if options.command in ("explain", "worksheet"):
         left = _taken_as_names(options, left)
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
@@ -40,7 +40,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _taken_as_names(options: argparse.Namespace, left: list[str]) -> list[str]:
-    """Names of ``explain`` may stand behind options, where argparse takes none; what is no name is still left."""
+    """Names of ``explain`` and ``worksheet`` may stand behind options, where argparse takes none; others are left."""
     names = [name for name in (options.neuron, options.sink, *left) if name is not None]
     if len(names) > 2 or any(word.startswith("-") for word in left):
         return left
@@ -161,19 +161,62 @@ def _add_report(commands: Any) -> None:
 def _add_explain(commands: Any) -> None:
     what = "one step with one sample: every formula of a neuron, of an edge or of the loss, with its numbers"
     explain = _command(commands, "explain", what)
-    explain.add_argument("network", metavar="NETWORK", help=_NETWORK)
-    explain.add_argument("neuron", metavar="NEURON", nargs="?", help="whose formulas; left out: the loss")
-    explain.add_argument("sink", metavar="SINK", nargs="?", help="then the edge from NEURON to SINK")
-    explain.add_argument("--x", type=_numbers, required=True, metavar="X1,X2,…", help="the inputs")
-    explain.add_argument("--t", type=_target, required=True, metavar="T1,…", help="the targets, or one class")
-    _add_loss(explain)
-    explain.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
+    _add_step(explain, "whose formulas; '*': the whole step; left out: the loss")
     explain.add_argument("--worksheet", action="store_true", help="with blanks to be worked out, and the key")
     explain.add_argument("--blanks", type=int, metavar="N", help="so many blanks (default: every result)")
     explain.add_argument("--digits", type=int, metavar="N", help="significant digits (default: 9; of a worksheet 4)")
     forms = explain.add_mutually_exclusive_group()
     forms.add_argument("--latex", action="store_true", help="a LaTeX document")
     forms.add_argument("--html", action="store_true", help="an HTML page")
+
+
+def _add_worksheet(commands: Any) -> None:
+    what = "worksheets of one step, with other numbers for everybody: as text, LaTeX, HTML, or questions for Moodle"
+    worksheet = _command(commands, "worksheet", what)
+    _add_step(worksheet, "whose formulas; left out: the whole step")
+    worksheet.add_argument(
+        "--variants", type=int, default=1, metavar="N", help="so many, other numbers in each (default: 1, as given)"
+    )
+    worksheet.add_argument("--seed", type=_seed, default=0, help="of the numbers (default: 0)")
+    worksheet.add_argument("--blanks", type=int, metavar="N", help="so many blanks (default: every result)")
+    worksheet.add_argument("--digits", type=int, default=4, metavar="N", help="significant digits (default: 4)")
+    worksheet.add_argument("--no-key", action="store_false", dest="key", help="without the answers")
+    forms = worksheet.add_mutually_exclusive_group()
+    forms.add_argument("--latex", action="store_true", help="a LaTeX document")
+    forms.add_argument("--html", action="store_true", help="an HTML page")
+    forms.add_argument("--moodle", action="store_true", help="Moodle XML: a question with embedded answers for each")
+    worksheet.add_argument("-o", "--output", metavar="FILE", help="where it goes (default: stdout)")
+    _add_overwrite(worksheet)
+
+
+def _add_grade(commands: Any) -> None:
+    what = "points for somebody's backpropagation, its mistake, and the line of the lecture that it breaks"
+    grade = _command(commands, "grade", what)
+    grade.add_argument(
+        "programs", metavar="FILE:FUNCTION", nargs="+", help="solution.py:backprop, solution.ipynb:backprop"
+    )
+    grade.add_argument("--activation", metavar="NAME,…", type=_names, help="of hidden neurons (default: sigmoid)")
+    grade.add_argument("--output", metavar="NAME", help="activation of the outputs (default: the same)")
+    _add_loss(grade)
+    grade.add_argument("--reduction", choices=("mean", "sum"), default="mean", help="over samples (default: mean)")
+    grade.add_argument(
+        "--product", choices=("W @ x", "x @ W"), default="W @ x", help="W is (n_out, n_in), or (n_in, n_out)"
+    )
+    grade.add_argument("--samples", choices=("rows", "columns", "one"), help="how samples are handed over")
+    grade.add_argument("--points", type=float, metavar="N", help="all points (default: one for each part)")
+    grade.add_argument("--time-limit", type=float, default=10.0, metavar="SECONDS", help="of a call (default: 10)")
+    grade.add_argument("--seed", type=_seed, default=0, help="of the networks (default: 0)")
+
+
+def _add_step(command: argparse.ArgumentParser, neuron: str) -> None:
+    """A network and one sample, and what of that step is meant."""
+    command.add_argument("network", metavar="NETWORK", help=_NETWORK)
+    command.add_argument("neuron", metavar="NEURON", nargs="?", help=neuron)
+    command.add_argument("sink", metavar="SINK", nargs="?", help="then the edge from NEURON to SINK")
+    command.add_argument("--x", type=_numbers, required=True, metavar="X1,X2,…", help="the inputs")
+    command.add_argument("--t", type=_target, required=True, metavar="T1,…", help="the targets, or one class")
+    _add_loss(command)
+    command.add_argument("--learning-rate", type=float, default=0.01, metavar="RATE", help="μ (default: 0.01)")
 
 
 def _add_draw(commands: Any) -> None:

@@ -6,9 +6,11 @@ value would look the same, with as many as tell them apart.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from neuronsim.basics.checked import whole
 from neuronsim.documents import notation
+from neuronsim.documents.marking import Blank, Marking, marked, told
 from neuronsim.documents.notation import Mark
 from neuronsim.documents.section import Section
 
@@ -51,7 +53,7 @@ class Explanation:
         title = rf"\subsection*{{{notation.latex_text(self.title, digits)}}}"
         parts = [r"\begingroup\allowdisplaybreaks", title, *(s.to_latex(digits) for s in self.sections), r"\endgroup"]
         fragment = "\n".join(parts) + "\n"
-        return _latex_document(fragment) if document else fragment
+        return latex_document(fragment) if document else fragment
 
     def worksheet(self, blanks: int | str = "all", *, digits: int = 4) -> "Worksheet":
         """The same with blanks where numbers are to be worked out, and the key.
@@ -100,26 +102,66 @@ class Worksheet:
     ----------
     sheet, key : Explanation
         To be given out; to be kept.
-    answers : tuple of float
-        What belongs into each blank, not rounded.
+    blanks : tuple of Blank
+        What belongs into each, and how people get it wrong.
     digits : int
         Significant digits printed.
     """
 
     sheet: Explanation
     key: Explanation
-    answers: tuple[float, ...]
+    blanks: tuple[Blank, ...]
     digits: int
+
+    @property
+    def answers(self) -> tuple[float, ...]:
+        """What belongs into each blank, not rounded."""
+        return tuple(blank.right for blank in self.blanks)
 
     def __str__(self) -> str:
         return self.text()
 
+    def grade(self, answers: Any) -> Marking:
+        """Mark what somebody filled in.
+
+        Parameters
+        ----------
+        answers : list, mapping or str
+            In the order of the blanks; or by their numbers, ``{3: "0,59"}``; or as lines ``(3) 0,59``. Numbers, or text
+            with decimal point or comma, fractions ``1/3``, powers ``4.4·10⁻⁴``.
+
+        Returns
+        -------
+        Marking
+            ``.points`` of ``.out_of``. Right is what is off by two units of the last digit asked for, or has fewer
+            digits, two at least, which are rounded rightly. Of a wrong one it says how it came about: by its sign, a
+            forgotten f', and the like.
+
+        Raises
+        ------
+        DataError
+            For answers to blanks that there are not.
+        """
+        return marked(answers, self.blanks)
+
     def text(self, *, key: bool = True) -> str:
-        """As text, with or without the key."""
+        """As text.
+
+        Parameters
+        ----------
+        key : bool
+            Whether the key is added.
+        """
         return "\n\n".join(part.text() for part in self._parts(key))
 
     def html(self, *, key: bool = True) -> str:
-        """As HTML, with or without the key."""
+        """As HTML.
+
+        Parameters
+        ----------
+        key : bool
+            Whether the key is added.
+        """
         return "".join(part.html() for part in self._parts(key))
 
     def _repr_html_(self) -> str:
@@ -136,7 +178,7 @@ class Worksheet:
             A whole document for pdfLaTeX; else a fragment, whose document needs ``\\usepackage{amsmath}``.
         """
         body = "\\clearpage\n".join(part.latex() for part in self._parts(key))
-        return _latex_document(body) if document else body
+        return latex_document(body) if document else body
 
     def as_dict(self) -> dict[str, object]:
         """Text by section and the answers, for JSON; these are not rounded."""
@@ -150,7 +192,7 @@ def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Work
     """Turn results into blanks; what goes into one and is used further on is shown there as the blank's number."""
     chosen = _chosen(_n_answers(explanation), blanks)
     numbers: dict[str, int] = {}  # of the blanks met so far, by the number that belongs there
-    answers: list[float] = []
+    answers: list[Blank] = []
     met = 0
 
     def place(mark: Mark) -> str:
@@ -158,7 +200,8 @@ def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Work
         if mark.kind == "answer":
             met += 1
             if met - 1 in chosen:
-                answers.append(mark.value)
+                asked = max(digits, mark.digits)
+                answers.append(Blank(mark.value, asked, told(mark.value, asked, mark.slips)))
                 numbers[mark.content] = len(answers)
                 return notation.blank(len(answers), to_fill=True)
             return notation.given(mark.value, mark.digits)
@@ -167,7 +210,7 @@ def _worksheet(explanation: Explanation, blanks: int | str, digits: int) -> Work
         return notation.name(mark.content) if mark.kind == "name" else notation.given(mark.value, mark.digits)
 
     sheet = replace(explanation.marked(place), digits=digits)
-    rows = tuple((f"({k})", notation.given(value)) for k, value in enumerate(answers, 1))
+    rows = tuple((f"({k})", notation.given(*blank[:2])) for k, blank in enumerate(answers, 1))
     key = Explanation(f"key: {explanation.title}", (Section(f"to {digits} significant digits", rows),), digits)
     return Worksheet(sheet, key, tuple(answers), digits)
 
@@ -193,7 +236,7 @@ def _chosen(n: int, blanks: int | str) -> set[int]:
     return {(2 * k + 1) * n // (2 * wanted) for k in range(wanted)}
 
 
-def _latex_document(body: str) -> str:
+def latex_document(body: str) -> str:
     """A document around a fragment."""
     lines = [
         r"\documentclass{article}",

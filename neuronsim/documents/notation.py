@@ -6,7 +6,7 @@ text is our own vocabulary (``δ``, ``w_old[…]``, ``Σ w · y``), which LaTeX 
 
 import html as html_module
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 # A mark is one of these characters, what it stands for, and _END. Names are cleared of them.
@@ -25,6 +25,7 @@ class Mark(NamedTuple):
     kind: str  # of _KINDS: an answer is a number that this explanation works out, known the same number used further on
     content: str  # the name; the number's repr; of a blank its number, and ? where it is to be filled in
     digits: int = 0  # at least so many are printed
+    slips: tuple[tuple[str, float], ...] = ()  # of an answer: how people get it wrong, and what they get
 
     @property
     def value(self) -> float:
@@ -45,14 +46,24 @@ def given(value: float, digits: int = 0) -> str:
     return f"{_GIVEN}{float(value)!r}|{digits}{_END}"
 
 
-def answer(value: float, digits: int = 0) -> str:
-    """A number that is worked out here."""
-    return f"{_ANSWER}{float(value)!r}|{digits}{_END}"
+def answer(value: float, digits: int = 0, slips: Mapping[str, float] | None = None) -> str:
+    """A number that is worked out here, and wrong ones by how people get them: ``{"f'(z) is forgotten": 0.0367}``."""
+    wrong = "".join(f"|{how}|{float(got)!r}" for how, got in (slips or {}).items())
+    return f"{_ANSWER}{float(value)!r}|{digits}{wrong}{_END}"
 
 
 def known(value: float) -> str:
     """A number that was worked out further up."""
     return f"{_KNOWN}{float(value)!r}|0{_END}"
+
+
+def written_again(mark: Mark) -> str:
+    """The mark as it stood."""
+    sign = next(sign for sign, kind in _KINDS.items() if kind == mark.kind)
+    if mark.kind in ("name", "blank"):
+        return f"{sign}{mark.content}{_END}"
+    wrong = "".join(f"|{how}|{got!r}" for how, got in mark.slips)
+    return f"{sign}{mark.content}|{mark.digits}{wrong}{_END}"
 
 
 def blank(number: int, *, to_fill: bool) -> str:
@@ -101,8 +112,9 @@ def _mark(match: "re.Match[str]") -> Mark:
     kind, content = _KINDS[match[1]], match[2]
     if kind in ("name", "blank"):
         return Mark(kind, content)
-    value, _, digits = content.partition("|")
-    return Mark(kind, value, int(digits))
+    value, digits, *slips = content.split("|")
+    wrong = zip(slips[::2], map(float, slips[1::2]), strict=True)
+    return Mark(kind, value, int(digits), tuple(wrong))
 
 
 class _Piece(NamedTuple):

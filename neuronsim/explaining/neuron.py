@@ -21,6 +21,7 @@ from neuronsim.graph.parameters import ParameterRef, bias_label, weight_label
 from neuronsim.tracing.messages import Message, largest_messages
 from neuronsim.tracing.neurons import StepNeuron
 
+_FORGOTTEN = "f'(z) is forgotten"
 _OLD_WEIGHTS = "w_old: every weight in this sum is the one before this step's update"
 
 
@@ -32,22 +33,24 @@ def neuron(n: StepNeuron) -> Explanation:
     if n.step.is_batch:
         sections = _of_batch(n)
     elif n.is_input:
-        sections = [Section("forward: an input passes x on", (("y", "= x", "=", given(n.y)),)), _backward(n)]
+        sections = [Section("forward: an input passes x on", (("y", "= x", "=", given(n.y)),)), backward(n)]
     elif n.step.batch is not None:
-        sections = [_forward(n), _activation(n), _backward(n), _share_of(n)]
+        sections = [forward(n), activation(n), backward(n), share_of(n)]
     else:
-        sections = [_forward(n), _activation(n), _backward(n), updates(n)]
+        sections = [forward(n), activation(n), backward(n), updates(n)]
     kind = "input" if n.is_input else n.activation
     kind += ", output" if n.is_output else ""
     return Explanation(f"neuron {name(n.name)} ({kind}) in {which(n.step)}", tuple(sections))
 
 
-def _forward(n: StepNeuron) -> Section:
+def forward(n: StepNeuron) -> Section:
+    """The forward sum."""
     shown, remarks = largest_messages(n.messages.received)
     rows: list[Row] = [("", "b", "", "=", given(n.bias))]
     rows += [_term(f"{weight_label(name(m.neuron), name(n.name))} · y[{name(m.neuron)}]", m) for m in shown]
     remarks = (*remarks, "w, b: before this step's update", *_forward_order(n))
-    return Section("forward: z = b + Σ w · y", (*rows, ("", "z", "", "=", answer(n.z))), remarks)
+    z = answer(n.z, slips={"b is forgotten": n.z - n.bias})
+    return Section("forward: z = b + Σ w · y", (*rows, ("", "z", "", "=", z)), remarks)
 
 
 def _forward_order(n: StepNeuron) -> tuple[str, ...]:
@@ -63,10 +66,12 @@ def _forward_order(n: StepNeuron) -> tuple[str, ...]:
     )
 
 
-def _activation(n: StepNeuron) -> Section:
+def activation(n: StepNeuron) -> Section:
+    """y = f(z)."""
     if n.function.derivative is not None:
         slope = f", slope = {given(n.slope)}" if n.function.code == PRELU else ""
-        return Section("activation: y = f(z)", ((f"y = {n.activation}({known(n.z)}{slope})", "=", answer(n.y)),))
+        y = answer(n.y, slips={"f is not applied": n.z})
+        return Section("activation: y = f(z)", ((f"y = {n.activation}({known(n.z)}{slope})", "=", y),))
     group = n.step.softmax_group
     z, y = n.step.z[group].tolist(), n.step.y[group].tolist()
     largest_z, whole = ("largest z of the group", "=", given(max(z))), ("Σ y of the group", "=", given(total(y)))
@@ -74,13 +79,14 @@ def _activation(n: StepNeuron) -> Section:
     return Section(heading, (largest_z, ("y", "=", answer(n.y)), whole))
 
 
-def _backward(n: StepNeuron) -> Section:
+def backward(n: StepNeuron) -> Section:
+    """The backward sum and δ."""
     own, received = n.own_delta, n.messages.errors_received
     shown, remarks = largest_messages(received)
     rows = [] if own is None else _own_rows(n, own)
     rows += [_term(f"w_old[{name(n.name)}→{name(m.neuron)}] · δ[{name(m.neuron)}]", m) for m in shown]
     if received:
-        rows.append(("", "Σ w_old · δ", "", "=", answer(n.aggregated)))
+        rows.append(("", "Σ w_old · δ", "", "=", answer(n.aggregated, slips=_updated_weights(n))))
         remarks = (*remarks, _OLD_WEIGHTS)
     elif own is None:
         remarks = ("it sends to nobody and is no output: nothing comes back, δ = 0",)
@@ -88,9 +94,21 @@ def _backward(n: StepNeuron) -> Section:
         order = "order: from 0, bundles (neurons with the same sources) from the outputs back, ascending ids in each"
         remarks = (*remarks, order)
     if received and not n.is_input:
-        rows.append(("", f"f'({known(n.z)})", "", "=", answer(n.derivative or 0.0)))
-    rows.append(("", "∂L/∂x" if n.is_input else "δ", _parts(n, own), "=", answer(n.delta)))
+        rows.append(("", f"f'({known(n.z)})", "", "=", answer(n.derivative or 0.0, slips=_of_activated(n))))
+    delta = answer(n.delta, slips={} if own is not None or n.is_input else {_FORGOTTEN: n.aggregated})
+    rows.append(("", "∂L/∂x" if n.is_input else "δ", _parts(n, own), "=", delta))
     return Section(_backward_heading(n), tuple(rows), remarks)
+
+
+def _updated_weights(n: StepNeuron) -> dict[str, float]:
+    """Σ w · δ as it comes out wrongly with the weights after the update."""
+    return {"the updated weights are used": total(e.weight_after * e.delta for e in n.outgoing)}
+
+
+def _of_activated(n: StepNeuron) -> dict[str, float]:
+    """f' as it comes out wrongly of y in place of z."""
+    derivative = n.function.derivative
+    return {} if derivative is None else {"f' is taken at y in place of z": derivative(n.y, n.slope)}
 
 
 def _backward_heading(n: StepNeuron) -> str:
@@ -118,7 +136,8 @@ def _own_rows(n: StepNeuron, own: float) -> list[Row]:
         factor = "" if wanted == 1.0 else f" · {given(wanted)}"
         sum_of_t = "" if wanted == 1.0 else "·Σt"
         formula = f"y{sum_of_t} − t ({n.activation} with {loss_name})"
-        return [("", formula, f"{known(n.y)}{factor} − {given(t)}", "=", answer(own))]
+        wrong = {} if n.derivative is None else {"f'(z) is in it already": own * n.derivative}
+        return [("", formula, f"{known(n.y)}{factor} − {given(t)}", "=", answer(own, slips=wrong))]
     values = f"y = {known(n.y)}, t = {given(t)}"
     rows: list[Row] = [("", f"∂L/∂y of {loss_name}", values, "=", answer(error))]
     if n.derivative is None:
@@ -129,16 +148,16 @@ def _own_rows(n: StepNeuron, own: float) -> list[Row]:
         rows.append(("", "own part: y · (∂L/∂y − Σ)", product, "=", answer(own)))
     elif not n.is_input:
         product = f"{known(error)} · {known(n.derivative)}"
-        rows.append(("", "own part: ∂L/∂y · f'(z)", product, "=", answer(own)))
+        rows.append(("", "own part: ∂L/∂y · f'(z)", product, "=", answer(own, slips={_FORGOTTEN: error})))
     return rows
 
 
-def _share_of(n: StepNeuron) -> Section:
+def share_of(n: StepNeuron) -> Section:
     """What one sample of a batch adds to the gradients of a neuron."""
     rows: list[Row] = [("parameter", "this sample's gradient", "")]
     edges, left = largest(n.incoming, lambda e: float(e.gradients[0]))
     for e in edges:
-        how = f"δ · y[{name(e.source)}] = {known(n.delta)} · {given(e.y)}"
+        how = f"δ · y[{name(e.source)}] = {known(n.delta)} · {known(e.y)}"
         rows.append((weight_label(name(e.source), name(n.name)), how, f"= {answer(float(e.gradients[0]))}"))
     rows.append((bias_label(name(n.name)), "δ · 1", f"= {known(n.delta)}"))
     if n.function.code == PRELU:
@@ -165,4 +184,4 @@ def _of_batch(n: StepNeuron) -> list[Section]:
 
 
 def _term(symbol: str, m: Message) -> Row:
-    return "+", symbol, f"{given(m.weight)} · {given(m.signal)}", "=", answer(m.product)
+    return "+", symbol, f"{given(m.weight)} · {known(m.signal)}", "=", answer(m.product)

@@ -79,12 +79,24 @@ def one_update(parameter: ParameterUpdate, step: StepResult) -> Section:
     rows: list[Row] = [("old", given(old, digits))]
     if is_plain(step):
         change = f"= −{given(parameter.rate)} · {known(parameter.gradient)}, rounded"
-        rows.append(("change", answer(parameter.change), _FROZEN if parameter.frozen else change))
+        wrong = {"the learning rate is forgotten": -parameter.gradient}
+        rows.append(("change", answer(parameter.change, slips=wrong), _FROZEN if parameter.frozen else change))
     else:
         rows += _recipe(step, parameter)
-    rows += _unless_given(rows, ("new", answer(new, digits)))
+    rows += _unless_given(rows, ("new", answer(new, digits, _wrong_steps(parameter, step))))
     heading = "update: w := w − μ · ∂L/∂w" if is_plain(step) else update_heading(step)
     return Section(heading, tuple(rows), (_ABOUT_OLD,))
+
+
+def _wrong_steps(p: ParameterUpdate, step: StepResult) -> dict[str, float]:
+    """What a plain update comes to wrongly."""
+    if not is_plain(step) or p.frozen:
+        return {}
+    return {
+        "nothing was changed": p.old,
+        "the step goes the wrong way": p.old - p.change,
+        "the learning rate is forgotten": p.old - p.gradient,
+    }
 
 
 def updates(n: StepNeuron) -> Section:
@@ -93,7 +105,7 @@ def updates(n: StepNeuron) -> Section:
     edges, left = largest(n.incoming, lambda e: e.gradient)
     rows: list[Row] = [("parameter", "gradient", "", "old", "new", "")] if is_plain(step) else []
     for e in edges:
-        how = "" if step.is_batch else f"δ · y[{name(e.source)}] = {known(n.delta)} · {given(e.y)}"
+        how = "" if step.is_batch else f"δ · y[{name(e.source)}] = {known(n.delta)} · {known(e.y)}"
         rows += _updated(step, ParameterRef("weights", e.position), how)
     bias = ParameterRef("biases", n.id)
     rows += _updated(step, bias, "") if step.is_batch else _updated(step, bias, "δ · 1", known)
@@ -108,7 +120,7 @@ def _updated(step: StepResult, ref: ParameterRef, how: str, written: Callable[[f
     """A row for a plain update, else one for each formula; ``how`` the gradient came about, and whether it is news."""
     parameter = ParameterUpdate(step, ref)
     digits = distinguishing_digits(parameter.old, parameter.new)
-    old, new = given(parameter.old, digits), answer(parameter.new, digits)
+    old, new = given(parameter.old, digits), answer(parameter.new, digits, _wrong_steps(parameter, step))
     if is_plain(step):
         own_rate = "" if parameter.factor == 1.0 else f"μ here: {given(parameter.rate)}"
         remark = _FROZEN if parameter.frozen else own_rate

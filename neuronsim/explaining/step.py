@@ -1,7 +1,7 @@
 """What is said of a whole step: which one it is, and its loss."""
 
 from neuronsim.documents.explanation import Explanation
-from neuronsim.documents.notation import answer, given, name
+from neuronsim.documents.notation import answer, given, known, name
 from neuronsim.documents.section import Row, Section
 from neuronsim.documents.terms import MOST_TERMS
 from neuronsim.explaining.batch import shares
@@ -19,7 +19,7 @@ def loss(step: StepResult) -> Explanation:
     rows: list[Row] = [("output", "y", "t", "y − t", "∂L/∂y")]
     outputs = [(StepNeuron(step, o), t) for o, t in step.wanted.items()]
     for n, t in outputs[:MOST_TERMS]:
-        rows.append((name(n.name), given(n.y), given(t), answer(n.y - t), answer(n.own_error or 0.0)))
+        rows.append((name(n.name), known(n.y), given(t), answer(n.y - t), answer(n.own_error or 0.0)))
     left = len(outputs) - MOST_TERMS
     remarks = (f"and {left} more outputs",) if left > 0 else ()
     return Explanation(title, (Section(heading, tuple(rows), remarks),))

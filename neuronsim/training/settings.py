@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neuronsim.basics.checked import real, whole
 from neuronsim.errors import SettingError
@@ -47,7 +48,7 @@ class FitSettings:
     checkpoint: str | os.PathLike[str] | None = None
     resume: Any = False
     threads: int | None = None
-    lengths: Any = None
+    lengths: ArrayLike | None = None
     mask: Any = None
     window: int | None = None
     reach: int | None = None

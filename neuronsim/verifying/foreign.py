@@ -28,15 +28,18 @@ _ULPS = 4.0
 _MOST_SINGLE = 256
 #: A fitted number explains a step of at least so many parameters: one alone it would always explain.
 _FEWEST = 2
+#: A step with given gradients and no rate is made so large that rounding of the parameters does not show.
+_FAR = 2.0**20
 
 
 def check_foreign(
     runtime: Runtime,
     X: ArrayLike,
     T: ArrayLike,
-    after: Any,
+    after: Any = None,
     *,
-    learning_rate: float,
+    gradients: Any = None,
+    learning_rate: float | None = None,
     loss: str | Loss | None = None,
     reduction: str = "mean",
     previous: Any = None,
@@ -46,7 +49,11 @@ def check_foreign(
     """Recognise one plain gradient step of another program by its result; ``Network.check_foreign`` says how."""
     if reduction not in ("mean", "sum"):
         raise SettingError(f"unknown reduction {reduction!r}; allowed: mean, sum")
-    rate = float(schedules.resolve(learning_rate).rates(0, 1, 0)[0])
+    if (after is None) == (gradients is None):
+        raise SettingError("give what the program made: its parameters after the step, or its gradients=")
+    if learning_rate is None and gradients is None:
+        raise SettingError("parameters after a step take its learning_rate=")
+    rate = float(schedules.resolve(_FAR if learning_rate is None else learning_rate).rates(0, 1, 0)[0])
     if not rate > 0.0:
         raise SettingError("a learning rate of 0 changes nothing, so nothing can be recognised; give the program's own")
     if not 0.0 <= atol < np.inf:
@@ -55,12 +62,14 @@ def check_foreign(
     x, t, used = runtime.data(X, T, loss)
     graph = runtime.graph
     layout = Layout(graph)
-    reached, coarse = layout.given(after, "after")
+    reached, coarse = layout.given(after, "after") if gradients is None else layout.given(gradients, "gradients")
     is_coarse = np.float32 in (coarse, graph.dtype) or _are_float32(reached)
     narrow = np.dtype(dtype or (np.float32 if is_coarse else np.float64)).name
     if narrow not in ROUNDING:
         raise SettingError(f"dtype {narrow!r}: float32 or float64 is needed")
     before = layout.flat(graph.weights, graph.biases, graph.slopes)
+    if gradients is not None:
+        reached = before - rate * np.maximum(layout.factors, 0.0) * reached
     passes = Passes(layout, before, x, t, used, rate, reduction == "mean")
     earlier = None if previous is None else layout.given(previous, "previous")[0]
     return _Judge(passes, reached, earlier, narrow, atol).verdict()

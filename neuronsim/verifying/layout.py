@@ -1,6 +1,6 @@
 """All parameters of a graph in one row, and those of another program brought into that form."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,17 +14,20 @@ from neuronsim.formulas.activations import PRELU
 from neuronsim.graph.edges import same_delays
 from neuronsim.graph.graph import Graph
 from neuronsim.graph.parameters import ARRAYS, ParameterRef
+from neuronsim.verifying import handover
 
 
-def _row(values: Any, called: str) -> np.ndarray[Any, Any]:
-    """Numbers as an array; lists by layer, of several lengths, are refused."""
+def _is_row(values: Any) -> bool:
+    """Whether it is one row of numbers, in any form."""
     try:
-        return np.asarray(values)
-    except ValueError:
-        raise DataError(
-            f"{called} are lists of several lengths, by layer perhaps; give them in one row, by sink and then source: "
-            "np.concatenate([np.ravel(w) for w in layers]), w of shape (sinks, sources)"
-        ) from None
+        return handover.as_array(values).ndim == 1
+    except ValueError:  # lists of several lengths, by layer
+        return False
+
+
+def _are_numbered(names: Iterable[Any]) -> bool:
+    """Whether names are those of layers: b1, b2."""
+    return any(character.isdigit() for name in names for character in str(name))
 
 
 class Layout:
@@ -52,6 +55,12 @@ class Layout:
         sizes = self.n_edges, self.graph.n_neurons, self.graph.n_neurons
         return self.flat(*(np.ones(n) if f is None else f for f, n in zip(set_ones, sizes, strict=True)))
 
+    def put(self, row: Floats) -> None:
+        """Write a row into the graph's own arrays."""
+        graph, n = self.graph, self.n_edges + self.n_biases
+        graph.weights[:], graph.biases[self.others] = row[: self.n_edges], row[self.n_edges : n]
+        graph.slopes[self.prelus] = row[n:]
+
     def label(self, row: int) -> str:
         """What the parameter is called."""
         if row < self.n_edges:
@@ -70,7 +79,7 @@ class Layout:
             if parts.get(of) is None:
                 rows.append(np.full(size, np.nan))
                 continue
-            array = _row(parts[of], f"{of} of {called}")
+            array = handover.as_array(parts[of])
             if array.dtype.kind not in "fiu" or array.ndim != 1 or len(array) not in shapes[of]:
                 allowed = " or ".join(f"({n},)" for n in shapes[of])
                 found = f"shape {array.shape} of {array.dtype}"
@@ -83,6 +92,7 @@ class Layout:
         return np.concatenate(rows), coarse
 
     def _parts(self, what: Any, called: str) -> dict[str, Any]:
+        """Weights, biases and slopes in rows."""
         if isinstance(what, Runtime):
             what.draw()
             graph = what.graph
@@ -91,16 +101,16 @@ class Layout:
             if not (same and same_delays(graph.delays, self.graph.delays)):
                 raise DataError(f"{called} is wired in another way: it must have the same neurons and edges")
             return {"weights": graph.weights, "biases": graph.biases, "slopes": graph.slopes}
-        if isinstance(what, Mapping):
+        what = list(what) if isinstance(what, Iterator) else what  # as module.parameters()
+        near = (self.graph.weights, self.graph.biases) if called != "gradients" else None
+        if isinstance(what, Mapping) and all(map(_is_row, what.values())) and not _are_numbered(what):
             allowed: dict[str, str] = {name: name for name in ARRAYS}
             return {choose(f"part of {called}", name, allowed): values for name, values in what.items()}
-        if (
-            isinstance(what, (tuple, list))
-            and len(what) in (1, 2, 3)
-            and all(_row(part, called).ndim == 1 for part in what)
-        ):
+        if isinstance(what, (tuple, list)) and len(what) in (1, 2, 3) and all(map(_is_row, what)):
             return dict(zip(ARRAYS, what, strict=False))
+        if isinstance(what, (Mapping, tuple, list)) or handover.is_model(what):
+            return handover.by_layer(self.graph, what, called, near)
         raise DataError(
-            f"{called} is a Network, a mapping of 'weights', 'biases', 'slopes' to arrays, or (weights, biases), "
-            f"not {type(what).__name__}"
+            f"{called} is a Network, a mapping of 'weights', 'biases', 'slopes' to arrays, (weights, biases), or "
+            f"matrices by layer: a list, dictionary, state_dict or model; not {type(what).__name__}"
         )

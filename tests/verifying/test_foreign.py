@@ -213,9 +213,12 @@ class TestNotAccusedAndNotBelieved:
     def test_lists_by_layer(self):
         net = ns.wiring.layered([3, 4, 2], rng=0)
         layers = [[[0.1] * 3] * 4, [[0.2] * 4] * 2]
-        for after in ((layers, net.biases), {"weights": layers}):
-            with pytest.raises(DataError, match="lists of several lengths, by layer perhaps"):
-                net.check_foreign(self.X, self.T, after, learning_rate=0.5)
+        short = [layers[0], layers[1][:1]]
+        with pytest.raises(
+            DataError, match=r"after has \(4, 3\), \(1, 4\); the layers need W and b of shapes \(4, 3\)"
+        ):
+            net.check_foreign(self.X, self.T, {"weights": short}, learning_rate=0.5)
+        assert net.check_foreign(self.X, self.T, {"weights": layers}, learning_rate=0.5).rule == "unknown"
 
     def test_rules_that_cannot_apply_are_not_tried(self):
         net = ns.wiring.layered([3, 2], activation="sigmoid", rng=0)
