@@ -79,9 +79,9 @@ def bundles(graph: Graph) -> list[Bundle]:
     rows = []
     for neurons in (found[key] for key in sorted(found, key=lambda key: (key[0], found[key][0]))):
         first = neurons[0]
-        sources = graph.sources[graph.row_start[first] : graph.row_start[first + 1]].astype(np.int64)
-        edges = graph.row_start[neurons].astype(np.int64)[:, None] + np.arange(len(sources), dtype=np.int64)
-        rows.append(Bundle(np.array(neurons, np.int64), sources, edges))
+        heard = graph.sources[graph.row_start[first] : graph.row_start[first + 1]].astype(np.int64)
+        edges = graph.row_start[neurons].astype(np.int64)[:, None] + np.arange(len(heard), dtype=np.int64)
+        rows.append(Bundle(np.array(neurons, np.int64), heard, edges))
     return rows
 
 
