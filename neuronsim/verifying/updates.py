@@ -12,8 +12,17 @@ from neuronsim.verifying.observed import Observed
 from neuronsim.verifying.passes import Gradient
 from neuronsim.verifying.verdict import Hypothesis
 
-#: ε of adam's first step, μ g / (|g| + ε): PyTorch's; Keras's and scikit-learn's, where √(1 - β₂) divides it.
-_EPSILONS = (1e-8, 1e-7 / np.sqrt(1e-3), 1e-8 / np.sqrt(1e-3))
+#: First steps k g / (|g|^p + ε)^(1/p) with everybody's defaults: name, p, k, ε. Where a program adds its ε before it
+#: divides by 1 - β₂, or 1 - ρ, that is in ε here.
+_FIRST_STEPS: tuple[tuple[str, int, float, float], ...] = (
+    ("adam", 1, 1.0, 1e-8),
+    ("rmsprop", 1, 10.0, 1e-7),
+    ("adam as in Keras", 1, 1.0, 1e-7 / float(np.sqrt(1e-3))),
+    ("adam as in scikit-learn", 1, 1.0, 1e-8 / float(np.sqrt(1e-3))),
+    ("rmsprop as in Keras", 2, float(np.sqrt(10.0)), 1e-6),
+    ("adagrad", 1, 1.0, 1e-10),
+    ("adagrad as in Keras", 2, 1.0, 0.1 + 1e-7),
+)
 #: An ε this much larger than every |g| leaves nothing of the form.
 _FLAT = 1e3
 #: What a norm is clipped to, if that is what scaled the gradient.
@@ -131,8 +140,8 @@ class Updates:
     def adaptive(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """First steps of adam and its family: k g / (|g| + ε), or k g / √(g² + ε), with k and ε by least squares."""
         moved = self.observed.moved
-        yield moved(joined(rule, "first step of adam"), lambda g: g / (np.abs(g) + 1e-8), gradient, fitted=0)
-        yield moved(joined(rule, "first step of rmsprop"), lambda g: g / (0.1 * np.abs(g) + 1e-8), gradient, fitted=0)
+        for name, power, k, epsilon in _FIRST_STEPS:
+            yield moved(joined(rule, f"first step of {name}"), _over_root(power, k, epsilon), gradient, fitted=0)
         name = "first step of rprop, or the gradient's sign alone"
         yield moved(joined(rule, name), np.sign, gradient, fitted=0)
         k = self.observed.rate_of(Gradient(np.sign(gradient.values), gradient.absolute_sums))
@@ -143,16 +152,27 @@ class Updates:
             yield from self._fitted(rule, gradient, power)
 
     def _decoupled(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
-        """Adam with a decay of its own, as AdamW has it."""
-        for epsilon in _EPSILONS:
-            move = _over_root(1, 1.0, epsilon)
-            for (name, column), *others in self._additions:
-                if others or "momentum" in name:
-                    continue
-                left = self.observed.change + self.observed.rates * move(gradient.values)
-                (decay,) = self.observed.solve([column], left).tolist()
-                called = joined(rule, "first step of adam", f"decoupled {name.format(decay)}")
-                yield self.observed.moved(called, move, gradient, shift=decay * column, fitted=1)
+        """Adam and its family with a decay of its own, as AdamW has it.
+
+        Δ = -κ μ g / (|g| + ε) - λ μ w, times |g| + ε, is linear in κ, ε, λ and λε.
+        """
+        observed, size = self.observed, np.abs(gradient.values)
+        for (name, column), *others in self._additions:
+            if others or "momentum" in name:
+                continue
+            for preset in (*_FIRST_STEPS, None):
+                if preset is None:
+                    columns = [-observed.rates * gradient.values, -observed.change, column * size, column]
+                    found = observed.solve(columns, observed.change * size)
+                    k, epsilon, fitted = float(found[0]), max(float(found[1]), 0.0), 3
+                    said = f"{_family(k, epsilon, 1)}: {k:.6g} g / (|g| + {epsilon:.3g})"
+                    move = _over_root(1, k, epsilon)
+                else:
+                    said, move, fitted = preset[0], _over_root(*preset[1:]), 1
+                (decay,) = observed.solve([column], observed.change + observed.rates * move(gradient.values)).tolist()
+                if np.isfinite(decay) and self._all_show([decay], [column]):
+                    called = joined(rule, f"first step of {said}, and decoupled {name.format(decay)}")
+                    yield observed.moved(called, move, gradient, shift=decay * column, fitted=fitted)
 
     def _fitted(self, rule: str, gradient: Gradient, power: int) -> Iterator[Hypothesis]:
         observed = self.observed
