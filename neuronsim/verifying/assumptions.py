@@ -84,19 +84,24 @@ def _stepwise(
     return _activation(name, function, lambda z: slope(function(z)))
 
 
+_FLOAT = {limit: float(np.float32(limit)) for limit in (0.01, 0.98, 0.99)}  # C's 0.01f
+
+
 def _sigmoid_slope(y: float) -> float:
-    y = _cut(y - 0.5, 0.49) + 0.5
+    y = min(max(y, _FLOAT[0.01]), _FLOAT[0.99])
     return y * (1.0 - y)
 
 
 def _tanh_slope(y: float) -> float:
-    y = _cut(y, 0.98)
+    y = _cut(y, _FLOAT[0.98])
     return 1.0 - y * y
 
 
-_LEVELS = (0.005, 0.05, 0.25, 0.75, 0.95, 0.995)
-_POINTS = tuple(math.log(p / (1.0 - p)) for p in _LEVELS)
-_SYMMETRIC = tuple(2.0 * p - 1.0 for p in _LEVELS)
+_LEVELS = tuple(float(np.float32(p)) for p in (0.005, 0.05, 0.25, 0.75, 0.95, 0.995))
+_SYMMETRIC = tuple(float(np.float32(p)) for p in (-0.99, -0.9, -0.5, 0.5, 0.9, 0.99))
+# where tanh is at these levels, as FANN's source has the numbers
+_POINTS = (-2.6466524600982666, -1.4722194671630859, -0.5493061542510986,
+           0.5493061542510986, 1.4722193479537964, 2.6466524600982666)  # fmt: skip
 _ROOT = math.sqrt(2.0 / math.pi)
 
 
@@ -120,8 +125,8 @@ FOREIGN_ACTIVATIONS = {
         _activation(
             "hard_sigmoid with z / 5", lambda z: min(max(0.2 * z + 0.5, 0.0), 1.0), lambda z: 0.2 * (abs(z) < 2.5)
         ),
-        _stepwise("FANN's stepwise sigmoid", _LEVELS, _POINTS, _sigmoid_slope),
-        _stepwise("FANN's stepwise tanh", _SYMMETRIC, tuple(p / 2.0 for p in _POINTS), _tanh_slope),
+        _stepwise("FANN's stepwise sigmoid", _LEVELS, tuple(2.0 * p for p in _POINTS), _sigmoid_slope),
+        _stepwise("FANN's stepwise tanh", _SYMMETRIC, _POINTS, _tanh_slope),
     )
 }
 _BUILT_IN = {name: f for name, f in ACTIVATIONS.items() if name not in ("prelu", "step") and f.code < 64}
@@ -134,6 +139,8 @@ _FANN: dict[str, tuple[Any, str, Callable[[float], float], float]] = {
     "tanh": (ACTIVATIONS["tanh"].function, "FANN's stepwise tanh", _tanh_slope, 1.0),
 }
 _FANN_STEEPNESSES = (0.5, 1.0, 0.25, 0.1, 0.2, 0.7, 0.75, 2.0)
+#: Losses that are a factor apart.
+_SQUARES = {"half_squared_error", "squared_error", "mean_squared_error"}
 #: Losses that are meant where the output is this.
 _NATURAL = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy", "identity": "half_squared_error"}
 
@@ -141,7 +148,7 @@ _NATURAL = {"sigmoid": "binary_cross_entropy", "softmax": "cross_entropy", "iden
 def other_losses(passes: Passes) -> Iterator[tuple[str, Passes]]:
     """The same with every other loss."""
     for name, loss in (LOSSES | FOREIGN_LOSSES).items():
-        if loss is not passes.loss and not _same_errors(passes, loss):
+        if name != passes.loss.name and not {name, passes.loss.name} <= _SQUARES and not _same_errors(passes, loss):
             yield f"the loss is another: {name}", passes.having(loss=loss)
 
 

@@ -11,6 +11,8 @@ from neuronsim.verifying.verdict import RIGHT, WRONG_SIGN
 _MOST = 2
 #: How near a fitted factor must be to a named one for that to be tried.
 _NEAR = 1e-2
+#: Two roundings in float32: a program's rate, and what it divides it by.
+_FLOAT32 = 2.0**-22
 
 
 class Factor(NamedTuple):
@@ -55,9 +57,7 @@ class Factors:
         self.more = [Factor(rate, "the learning rate applied twice"), Factor(1.0 / rate, "the learning rate left out")]
         if mean:
             self.more.append(Factor(1.0 / n, "divided by the number of samples twice"))
-        self.more += [
-            Factor(1.0 + beta, f"first step of nesterov, momentum {beta:g}") for beta in (0.9, 0.99, 0.95, 0.5)
-        ]
+        self.more += [Factor(1.0 + beta, f"first step of nesterov, momentum {beta:g}") for beta in (0.9, 0.99, 0.95)]
         self.every = [Factor(1.0, ""), *(f for f in (*self.singles, *self.more) if f.value != 1.0)]
         of_two = list(self.every)
         for some in combinations(self.every[1:], _MOST):
@@ -80,5 +80,9 @@ class Factors:
         return f"{name} {self.rounded.name}" if factor.name.endswith("|") else name
 
     def off(self, rule: str, k: float) -> str:
-        """A rule with a factor that has no name."""
+        """A rule with a factor that has no name; one that is float32's rounding away from having one is the rate's."""
+        for factor in self.all:
+            if abs(k - factor.value) <= _FLOAT32 * abs(k):
+                rate = f"(rate {k / factor.value * self.rate:.9g} rather than {self.rate:.9g})"
+                return f"{joined(rule, factor.name)} {rate}"
         return joined(rule, "" if k >= 0.0 else WRONG_SIGN, f"learning rate off by factor {abs(k):.6g}")

@@ -94,14 +94,14 @@ def _are_float32(values: Reals) -> bool:
 
 
 def _nearness(h: Hypothesis) -> float:
-    """Its distance, doubled with each thing more that is wrong: a number fitted to the step comes nearer by itself."""
-    return h.distance * 2.0 ** h.rule.count(";")
+    """Its distance, doubled with each thing that is wrong, and each number that was fitted: they come nearer anyway."""
+    return h.distance * 2.0 ** (h.n_parts + h.numbers)
 
 
 def _simplest(fitting: list[Hypothesis]) -> list[Hypothesis]:
-    """Of those that fit the ones with the fewest things wrong, each rule once."""
-    fewest = min((h.rule.count(";") for h in fitting), default=0)
-    return list({h.rule: h for h in fitting if h.rule.count(";") == fewest}.values())
+    """Of those that fit the ones with the fewest things wrong, then fitted numbers; each rule once."""
+    fewest = min(((h.n_parts, h.numbers) for h in fitting), default=(0, 0))
+    return list({h.rule: h for h in fitting if (h.n_parts, h.numbers) == fewest}.values())
 
 
 class _Judge:
@@ -126,6 +126,8 @@ class _Judge:
     def verdict(self) -> Verdict:
         tried = list(self.singles())
         fitting = [h for h in tried if h.fits]
+        if fitting and not fitting[0].rule.startswith(RIGHT):
+            fitting += [h for h in self.right_elsewhere() if h.fits]
         parts: tuple[Part, ...] = ()
         if not fitting:
             fitting = self._first_fit(self.of_right, self.elsewhere, self.transposed, self.pairs)
@@ -198,13 +200,21 @@ class _Judge:
         yield from self.updates.every(RIGHT, self.right)
 
     def elsewhere(self) -> Iterator[Hypothesis]:
-        """Another derivative, another loss or another activation than was said, at any rate."""
+        """A mistake, another derivative, another loss or another activation than was said, at any rate."""
+        for name, gradient in self.passes.mistaken_gradients():
+            yield from self.updates.scaled(name, gradient)
         for name, gradient in self.passes.mistaken_gradients(OTHER_DERIVATIVES):
             yield from self.updates.scaled(name, gradient)
         for name, passes in self.programs.items():
             yield from self.updates.scaled(name, passes.gradient())
         yield from self.smoothed_labels()
         yield from self.another_steepness()
+
+    def right_elsewhere(self) -> Iterator[Hypothesis]:
+        """Another loss with a right way back, which a mistake may be: y - t at a sigmoid is cross-entropy's."""
+        for name, passes in other_losses(self.passes):
+            if passes.fused:
+                yield self.observed.descent(name, passes.gradient(), fitted=0)
 
     @cached_property
     def programs(self) -> dict[str, Passes]:

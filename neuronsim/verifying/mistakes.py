@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from neuronsim.formulas.activations import ACTIVATIONS, Activation
 
 Slope = Callable[[Activation, float, float, float], float]  # (f, z, y, prelu slope) → what is used for f'
@@ -29,15 +31,25 @@ def output_formula_of_z(f: Activation, z: float, y: float, slope: float) -> floa
     return formulas.get(f.name, derivative(f, z, y, slope))
 
 
+_LOW, _HIGH, _HIGHEST = (float(np.float32(limit)) for limit in (0.01, 0.99, 0.98))  # C's 0.01f
+
+
+def fanns_sigmoid_slope(y: float) -> float:
+    """FANN's y(1 - y), with y no nearer than 0.01 to its limits."""
+    y = min(max(y, _LOW), _HIGH)
+    return y * (1.0 - y)
+
+
+def fanns_tanh_slope(y: float) -> float:
+    """FANN's 1 - y², with y no nearer than 0.02 to its limits."""
+    y = min(max(y, -_HIGHEST), _HIGHEST)
+    return 1.0 - y * y
+
+
 def of_clipped_output(f: Activation, z: float, y: float, slope: float) -> float:
-    """FANN's: y(1 - y) with y no nearer than 0.01 to its limits, 1 - y² no nearer than 0.02."""
-    if f.name == "sigmoid":
-        y = min(max(y, 0.01), 0.99)
-        return y * (1.0 - y)
-    if f.name == "tanh":
-        y = min(max(y, -0.98), 0.98)
-        return 1.0 - y * y
-    return derivative(f, z, y, slope)
+    """FANN's f', which stays above 0."""
+    formulas = {"sigmoid": fanns_sigmoid_slope, "tanh": fanns_tanh_slope}
+    return formulas[f.name](y) if f.name in formulas else derivative(f, z, y, slope)
 
 
 def _formula_of_y(formula: Callable[[float], float]) -> Slope:

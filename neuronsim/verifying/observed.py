@@ -76,6 +76,8 @@ class Observed:
         self.factors = np.maximum(layout.factors, 0.0)
         self.rates = rate * self.factors
         self.rounding = precision.rounding
+        #: As many of a fitted number are shown.
+        self.digits = 6 if precision.dtype == "float64" else 4
         sizes = np.where(self.known, np.abs(self.change), 0.0)
         largest = np.zeros(int(groups.max(initial=0)) + 1)
         np.maximum.at(largest, groups, sizes)
@@ -162,8 +164,8 @@ class Observed:
         distance = float(np.linalg.norm(off)) / moved if moved else 0.0
         error, label = float(over[worst]), self.layout.label(int(rows[worst]))
         if fitted is not None and error <= 1.0 and self.bits(rows, allowed, fitted) < bits:
-            return Hypothesis(rule, np.inf, np.inf, label)
-        return Hypothesis(rule, distance, error, label)
+            return Hypothesis(rule, np.inf, np.inf, label, fitted)
+        return Hypothesis(rule, distance, error, label, fitted or 0)
 
     def bits(self, rows: NDArray[np.int64], allowed: Reals, fitted: int) -> float:
         """What predictions of these parameters, to within what is allowed, say beyond the numbers fitted to them."""

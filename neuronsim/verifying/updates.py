@@ -22,6 +22,7 @@ _FIRST_STEPS: tuple[tuple[str, int, float, float], ...] = (
     ("rmsprop as in Keras", 2, float(np.sqrt(10.0)), 1e-6),
     ("adagrad", 1, 1.0, 1e-10),
     ("adagrad as in Keras", 2, 1.0, 0.1 + 1e-7),
+    ("rprop, or the gradient's sign alone", 1, 1.0, 0.0),
 )
 #: An ε this much larger than every |g| leaves nothing of the form.
 _FLAT = 1e3
@@ -42,6 +43,7 @@ class Updates:
 
     def __init__(self, observed: Observed, factors: Factors, velocity: Reals | None) -> None:
         self.observed, self.factors, self.velocity = observed, factors, velocity
+        self.digits = observed.digits
         is_weight = np.arange(observed.layout.size) < observed.layout.n_edges
         self.is_weight = is_weight & observed.known
 
@@ -50,12 +52,13 @@ class Updates:
         k = self.observed.rate_of(gradient)
         if not np.isfinite(k):
             return
+        named = False
         for factor in self.factors.near(k):
             found = self.observed.descent(self.factors.named(rule, factor), gradient, factor.value, fitted=0)
-            if found.fits:
-                yield found
-                return
-        yield self.observed.descent(self.factors.off(rule, k), gradient, k, fitted=1)
+            named = named or found.fits
+            yield found
+        if not named:
+            yield self.observed.descent(self.factors.off(rule, k), gradient, k, fitted=1)
 
     def every(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """All of them, simple ones first."""
@@ -75,7 +78,7 @@ class Updates:
             found = self.observed.solve(columns, self.observed.change - plain)
             if not np.isfinite(found).all():
                 continue
-            names = [name.format(c) for (name, _), c in zip(some, found, strict=True)]
+            names = [name.format(c, digits=self.digits) for (name, _), c in zip(some, found, strict=True)]
             shift = np.einsum("c,cp->p", found, np.array(columns))
             if not self._all_show(found, columns):
                 continue
@@ -92,12 +95,12 @@ class Updates:
         self, k: float, rule: str, gradient: Gradient, some: list[tuple[str, Reals]], found: list[float]
     ) -> Hypothesis:
         """At a rate of its own, which may have a name."""
-        names = [name.format(c) for (name, _), c in zip(some, found, strict=True)]
+        names = [name.format(c, digits=self.digits) for (name, _), c in zip(some, found, strict=True)]
         columns = np.array([column for _, column in some])
         for factor in self.factors.near(k):
             left = self.observed.change + factor.value * self.observed.rates * gradient.values
             others = self.observed.solve(list(columns), left)
-            called = [name.format(c) for (name, _), c in zip(some, others, strict=True)]
+            called = [name.format(c, digits=self.digits) for (name, _), c in zip(some, others, strict=True)]
             named = self.factors.named(joined(rule, *called), factor)
             h = self.observed.descent(
                 named, gradient, factor.value, shift=np.einsum("c,cp->p", others, columns), fitted=len(columns)
@@ -125,14 +128,14 @@ class Updates:
     def _additions(self) -> list[list[tuple[str, Reals]]]:
         observed = self.observed
         decay = -observed.rates * observed.before
-        decays = [("weight decay of {:.6g}", decay * self.is_weight)]
+        decays = [("weight decay of {:.{digits}g}", decay * self.is_weight)]
         if (decay * ~self.is_weight)[observed.known].any():
-            decays.append(("weight decay of {:.6g}, on biases, too", decay))
+            decays.append(("weight decay of {:.{digits}g}, on biases, too", decay))
         momenta: list[tuple[str, Reals]] = []
         if self.velocity is not None:
-            momenta = [("momentum of {:.6g}", self.velocity)]
+            momenta = [("momentum of {:.{digits}g}", self.velocity)]
             if (self.velocity * ~self.is_weight)[observed.known].any():
-                momenta.append(("momentum of {:.6g} on weights only", self.velocity * self.is_weight))
+                momenta.append(("momentum of {:.{digits}g} on weights only", self.velocity * self.is_weight))
         return [[one] for one in (*decays, *momenta)] + [list(two) for two in product(decays, momenta)]
 
     # ── adaptive rates ──
@@ -142,8 +145,6 @@ class Updates:
         moved = self.observed.moved
         for name, power, k, epsilon in _FIRST_STEPS:
             yield moved(joined(rule, f"first step of {name}"), _over_root(power, k, epsilon), gradient, fitted=0)
-        name = "first step of rprop, or the gradient's sign alone"
-        yield moved(joined(rule, name), np.sign, gradient, fitted=0)
         k = self.observed.rate_of(Gradient(np.sign(gradient.values), gradient.absolute_sums))
         name = f"first step of rprop, or the gradient's sign alone, by {k * self.factors.rate:.6g}"
         yield moved(joined(rule, name), lambda g: k * np.sign(g), gradient, fitted=1)
@@ -171,7 +172,8 @@ class Updates:
                     said, move, fitted = preset[0], _over_root(*preset[1:]), 1
                 (decay,) = observed.solve([column], observed.change + observed.rates * move(gradient.values)).tolist()
                 if np.isfinite(decay) and self._all_show([decay], [column]):
-                    called = joined(rule, f"first step of {said}, and decoupled {name.format(decay)}")
+                    decayed = name.format(decay, digits=self.digits)
+                    called = joined(rule, f"first step of {said}, and decoupled {decayed}")
                     yield observed.moved(called, move, gradient, shift=decay * column, fitted=fitted)
 
     def _fitted(self, rule: str, gradient: Gradient, power: int) -> Iterator[Hypothesis]:
@@ -245,6 +247,6 @@ def _family(k: float, epsilon: float, power: int) -> str:
     found = next((name for name, value in near.items() if abs(k - value) < 1e-4 * value), "")
     if power == 2 and found == "adam or adagrad":
         return "adagrad"
-    if power == 2 and epsilon and abs(k * k - epsilon) < 1e-3 * epsilon:
+    if power == 2 and epsilon and abs(k * k - epsilon) < 1e-2 * epsilon:
         return "adadelta"
     return found or "an adaptive rule, as adam, rmsprop or adagrad"

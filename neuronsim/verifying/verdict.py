@@ -14,6 +14,8 @@ UNDECIDED = "undecided"
 NO_STEP = "no step"
 WRONG_SIGN = "wrong sign"
 _SHOWN = 6
+#: What is as near as this may be float32's rounding.
+_COARSE = 1e-5
 #: A guess that leaves more than this part of the step unexplained is none.
 _FARTHEST = 0.5
 
@@ -38,12 +40,20 @@ class Hypothesis:
         Distance of the worst parameter over what rounding explains; it fits where this is at most 1.
     worst : str
         That parameter: ``w[i1→h1]``, ``b[h1]`` or ``slope[h1]``.
+    numbers : int
+        How many numbers were fitted to the step for it: a factor, a decay, an ε.
     """
 
     rule: str
     distance: float
     error: float
     worst: str
+    numbers: int = 0
+
+    @property
+    def n_parts(self) -> int:
+        """How many things differ from the right rule."""
+        return 1 + self.rule.count("; ")
 
     @property
     def fits(self) -> bool:
@@ -176,7 +186,8 @@ class Verdict(Explained):
             near, next_ = self.nearest, self.runner_up
             if not near.distance <= _FARTHEST:
                 return "unknown: no rule fits, and none comes near"
-            return f"unknown: no rule fits; nearest is {near.rule!r} ({near.distance:.3g}), then {next_.rule!r}"
+            said = f"unknown: no rule fits; nearest is {near.rule!r} ({near.distance:.3g}), then {next_.rule!r}"
+            return said + ("; does it compute in float32? Give dtype='float32'" if near.distance < _COARSE else "")
         if self.rule == UNDECIDED:
             told = [rule for rule in (NO_STEP, WRONG_SIGN) if rule in self.fits]
             n = len(self.fits) - 1 - len(told)
