@@ -38,8 +38,10 @@ from neuronsim.verifying.mistakes import MISTAKES, OTHER_DERIVATIVES, RIGHT_VARI
 from neuronsim.verifying.observed import Observed, Precision
 from neuronsim.verifying.passes import ROUNDING, Given, Gradient, Passes
 from neuronsim.verifying.updates import Updates
-from neuronsim.verifying.verdict import NO_STEP, RIGHT, UNKNOWN, Hypothesis, Part, Verdict
+from neuronsim.verifying.verdict import NO_STEP, RIGHT, UNDECIDED, UNKNOWN, Hypothesis, Part, Verdict
 
+#: What is this near may be float32's rounding.
+_COARSE = 1e-3
 ONE_BY_ONE = "the samples one after the other, each with its own step"
 #: Of more samples than this, one-by-one mistakes are not tried; of more than the second, not with another mistake.
 _MOST_SINGLE, _MOST_SINGLE_PAIRS = 256, 16
@@ -81,10 +83,19 @@ def check_foreign(
     before = layout.flat(graph.weights, graph.biases, graph.slopes)
     earlier = None if previous is None else layout.given(previous, "previous")[0]
     given = Given.of(graph, before, x, t, used, rate, reduction == "mean")
+    passes = Passes(layout, given)
+    found = _judged(passes, reached, earlier, Precision(narrow, ROUNDING[narrow], atol, rtol))
+    if dtype is None and narrow == "float64" and found.rule == UNKNOWN and found.nearest.distance <= _COARSE:
+        # float64 may hold what was computed in float32, as where a program keeps its rates or sums so
+        coarse_one = _judged(passes, reached, earlier, Precision("float32", ROUNDING["float32"], atol, rtol))
+        if coarse_one.rule not in (UNKNOWN, UNDECIDED):
+            return coarse_one.in_float32()
+    return found
+
+
+def _judged(passes: Passes, after: Reals, previous: Reals | None, precision: Precision) -> Verdict:
     with np.errstate(all="ignore"):  # hypotheses may overflow; what is not finite does not fit
-        return _Judge(
-            Passes(layout, given), reached, earlier, Precision(narrow, ROUNDING[narrow], atol, rtol)
-        ).verdict()
+        return _Judge(passes, after, previous, precision).verdict()
 
 
 def _are_float32(values: Reals) -> bool:

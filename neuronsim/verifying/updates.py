@@ -203,7 +203,8 @@ class Updates:
         for most in _NORMS:
             if observed.known.all() and norm > most and abs(k * norm - most) < 1e-2 * most:
                 name = joined(rule, f"the gradient clipped to the norm {most:g}")
-                yield observed.descent(name, gradient, most / norm, fitted=0)
+                for beside in (0.0, 1e-6):  # PyTorch divides by ‖g‖ + 1e-6
+                    yield observed.descent(name, gradient, most / (norm + beside), fitted=0)
         steps = np.abs(observed.change[observed.known & (observed.rates > 0.0)])
         rates = observed.rates[observed.known & (observed.rates > 0.0)]
         limit = float((steps / rates).max(initial=0.0))

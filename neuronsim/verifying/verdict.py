@@ -1,6 +1,6 @@
 """What was found about another program's step: every hypothesis tried, and which of them fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from neuronsim.documents.explanation import Explained
@@ -14,8 +14,6 @@ UNDECIDED = "undecided"
 NO_STEP = "no step"
 WRONG_SIGN = "wrong sign"
 _SHOWN = 6
-#: What is as near as this may be float32's rounding.
-_COARSE = 1e-5
 #: A guess that leaves more than this part of the step unexplained is none.
 _FARTHEST = 0.5
 
@@ -155,6 +153,11 @@ class Verdict(Explained):
         """Whether the right rule fits."""
         return _is_right(self.rule)
 
+    def in_float32(self) -> "Verdict":
+        """The same, said of numbers in float64 that are only as good as float32's."""
+        fitting = (replace(h, rule=f"{h.rule} (as float32 computes)") for h in self.hypotheses if h.fits)
+        return replace(self, hypotheses=(*fitting, *(h for h in self.hypotheses if not h.fits)))
+
     def assert_ok(self) -> None:
         """Raise CheckError unless the right rule fits; the message is ``str(self)``."""
         if not self.ok:
@@ -186,8 +189,7 @@ class Verdict(Explained):
             near, next_ = self.nearest, self.runner_up
             if not near.distance <= _FARTHEST:
                 return "unknown: no rule fits, and none comes near"
-            said = f"unknown: no rule fits; nearest is {near.rule!r} ({near.distance:.3g}), then {next_.rule!r}"
-            return said + ("; does it compute in float32? Give dtype='float32'" if near.distance < _COARSE else "")
+            return f"unknown: no rule fits; nearest is {near.rule!r} ({near.distance:.3g}), then {next_.rule!r}"
         if self.rule == UNDECIDED:
             told = [rule for rule in (NO_STEP, WRONG_SIGN) if rule in self.fits]
             n = len(self.fits) - 1 - len(told)
