@@ -103,5 +103,5 @@ class ByBlock:
         observed = self.observed
         predicted = observed.before - k * observed.rates * gradient.values
         tolerance = observed.tolerance(gradient, abs(k) * observed.rates)
-        bits = FEWEST_BITS if fitted else FEWEST_BITS / 2.0
+        bits = FEWEST_BITS if fitted or gradient is not self.gradients[RIGHT] else FEWEST_BITS / 2.0
         return observed.hypothesis("", predicted, tolerance, fitted=fitted, among=block.among, bits=bits).fits

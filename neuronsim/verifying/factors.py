@@ -10,7 +10,7 @@ from neuronsim.verifying.verdict import RIGHT, WRONG_SIGN
 #: The most factors at once.
 _MOST = 2
 #: How near a fitted factor must be to a named one for that to be tried.
-_NEAR = 1e-2
+_NEAR = 2e-3
 #: Two roundings in float32: a program's rate, and what it divides it by.
 _FLOAT32 = 2.0**-22
 
@@ -57,7 +57,9 @@ class Factors:
         self.more = [Factor(rate, "the learning rate applied twice"), Factor(1.0 / rate, "the learning rate left out")]
         if mean:
             self.more.append(Factor(1.0 / n, "divided by the number of samples twice"))
-        self.more += [Factor(1.0 + beta, f"first step of nesterov, momentum {beta:g}") for beta in (0.9, 0.99, 0.95)]
+        self.more += [
+            Factor(1.0 + beta, f"first step of nesterov, momentum {beta:g}") for beta in (0.9, 0.99, 0.95, 0.5)
+        ]
         self.every = [Factor(1.0, ""), *(f for f in (*self.singles, *self.more) if f.value != 1.0)]
         of_two = list(self.every)
         for some in combinations(self.every[1:], _MOST):

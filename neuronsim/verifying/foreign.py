@@ -42,6 +42,8 @@ from neuronsim.verifying.verdict import NO_STEP, RIGHT, UNDECIDED, UNKNOWN, Hypo
 
 #: What is this near may be float32's rounding.
 _COARSE = 1e-3
+#: The right rule is refused in favour of a mistake where it misses by so many times what that does, and rounding.
+_MISSED = 3.0
 ONE_BY_ONE = "the samples one after the other, each with its own step"
 #: Of more samples than this, one-by-one mistakes are not tried; of more than the second, not with another mistake.
 _MOST_SINGLE, _MOST_SINGLE_PAIRS = 256, 16
@@ -104,6 +106,11 @@ def _are_float32(values: Reals) -> bool:
     return bool(len(known)) and bool((known == known.astype(np.float32)).all())
 
 
+def _is_decided(h: Hypothesis, right: Hypothesis) -> bool:
+    """Whether a mistake fits, if it does, by more than the right rule misses, which may be rounding for once."""
+    return right.fits or not h.fits or right.error >= _MISSED * max(h.error, 1.0)
+
+
 def _nearness(h: Hypothesis) -> float:
     """Its distance, doubled with each thing that is wrong, and each number that was fitted: they come nearer anyway."""
     return h.distance * 2.0 ** (h.n_parts + h.numbers)
@@ -136,6 +143,7 @@ class _Judge:
 
     def verdict(self) -> Verdict:
         tried = list(self.singles())
+        tried = [tried[0], *(h if _is_decided(h, tried[0]) else h.by_chance() for h in tried[1:])]
         fitting = [h for h in tried if h.fits]
         if fitting and not fitting[0].rule.startswith(RIGHT):
             fitting += [h for h in self.right_elsewhere() if h.fits]
@@ -222,7 +230,8 @@ class _Judge:
         yield from self.another_steepness()
 
     def right_elsewhere(self) -> Iterator[Hypothesis]:
-        """Another loss with a right way back, which a mistake may be: y - t at a sigmoid is cross-entropy's."""
+        """What a mistake may be: another loss with a right way back, as y - t is cross-entropy's; another rule."""
+        yield from self.updates.first_steps(RIGHT, self.right, None)
         for name, passes in other_losses(self.passes):
             if passes.fused:
                 yield self.observed.descent(name, passes.gradient(), fitted=0)
@@ -280,7 +289,8 @@ class _Judge:
         for name, variant in ways.items():
             yield from self._updated_first(name, variant)
             yield from self._handled(name, self.passes.gradient(variant))
-            yield from self.updates.every(name, self.passes.gradient(variant))
+            # adaptive rates are not tried with it: the signs alone do not tell which gradient it was
+            yield from self.updates.added(name, self.passes.gradient(variant))
         yield from self._handled(RIGHT, self.right)
         for name, gradient in self._twice_mistaken(ways).items():
             yield from self.updates.scaled(name, gradient)

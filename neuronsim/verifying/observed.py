@@ -20,10 +20,12 @@ from neuronsim.verifying.verdict import Hypothesis
 
 #: Rounding of a parameter's update, in ulps of it.
 _ULPS = 4.0
-#: So many bits of the step a rule must explain beyond the numbers that were fitted to it: one in 16 million is chance.
+#: So many bits of the step each thing wrong must explain beyond the numbers fitted to it: one in 16 million is chance.
 FEWEST_BITS = 24.0
 #: How far off, in parts of what rounding explains, least squares may be for a fit still to be looked for.
 _FAR = 100.0
+#: So many parameters must move, and not all alike, for a rate to be told from them: of one alone any rule is a rate.
+_FEWEST = 3
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -146,7 +148,7 @@ class Observed:
         among : array (n_parameters,) of bool, optional
             The parameters that count; all that are known if not given.
         bits : float
-            What it must explain beyond those numbers.
+            What each thing in it that differs from the right rule must explain beyond those numbers.
 
         Returns
         -------
@@ -163,14 +165,25 @@ class Observed:
         moved = float(np.linalg.norm(change)) or float(np.linalg.norm((predicted - self.before)[rows]))
         distance = float(np.linalg.norm(off)) / moved if moved else 0.0
         error, label = float(over[worst]), self.layout.label(int(rows[worst]))
-        if fitted is not None and error <= 1.0 and self.bits(rows, allowed, fitted) < bits:
-            return Hypothesis(rule, np.inf, np.inf, label, fitted)
-        return Hypothesis(rule, distance, error, label, fitted or 0)
+        found = Hypothesis(rule, distance, error, label, fitted or 0)
+        if fitted is not None and found.fits and self.bits(rows, allowed, fitted) < bits * found.n_parts:
+            return found.by_chance()
+        return found
 
     def bits(self, rows: NDArray[np.int64], allowed: Reals, fitted: int) -> float:
-        """What predictions of these parameters, to within what is allowed, say beyond the numbers fitted to them."""
-        each = np.sort(np.log2(1.0 + self.sizes[rows] / allowed))
+        """What predictions of these parameters, to within what is allowed, say beyond the numbers fitted to them.
+
+        Gradients of the same size, as both of a softmax of two have, say the same, and count once.
+        """
+        each = np.log2(1.0 + self.sizes[rows] / (2.0 * allowed))
+        _, first = np.unique(self._magnitudes[rows], return_index=True)
+        each = np.sort(each[first])
         return float(each[: max(0, len(each) - fitted)].sum())
+
+    @cached_property
+    def _magnitudes(self) -> Reals:
+        """|g| of the right rule, in powers of 2 and rounded."""
+        return np.round(np.log2(np.maximum(np.abs(self.right.values), _TINY)), 5)
 
     def relative_error(self, gradient: Gradient) -> float:
         """The worst parameter of a step, in parts of the largest change in its block; 0 if rounding explains all."""
@@ -209,5 +222,11 @@ class Observed:
         return bool(np.sqrt(np.mean(left * left)) <= _FAR)
 
     def rate_of(self, gradient: Gradient, among: NDArray[np.bool_] | None = None) -> float:
-        """k of change ≈ -k μ g; NaN where nothing tells."""
+        """k of change ≈ -k μ g; NaN where too little tells."""
+        rows = self.known if among is None else self.known & among
+        shown = np.abs(self.rates * gradient.values) * self._scale > 1.0
+        if among is None and (
+            np.count_nonzero(shown & rows) < _FEWEST or np.ptp(self._magnitudes[shown & rows]) == 0.0
+        ):
+            return np.nan
         return -float(self.solve([self.rates * gradient.values], among=among)[0])

@@ -87,6 +87,8 @@ class Updates:
             if fixed.fits:
                 return
             k, *found = self.observed.solve([plain, *columns]).tolist()
+            if not np.isfinite(self.observed.rate_of(gradient)):
+                continue
             if not np.isfinite(k) or not self._all_show(found, columns):
                 continue
             yield self._at(k, rule, gradient, some, found)
@@ -143,14 +145,19 @@ class Updates:
     def adaptive(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """First steps of adam and its family: k g / (|g| + ε), or k g / √(g² + ε), with k and ε by least squares."""
         moved = self.observed.moved
-        for name, power, k, epsilon in _FIRST_STEPS:
-            yield moved(joined(rule, f"first step of {name}"), _over_root(power, k, epsilon), gradient, fitted=0)
+        yield from self.first_steps(rule, gradient)
         k = self.observed.rate_of(Gradient(np.sign(gradient.values), gradient.absolute_sums))
         name = f"first step of rprop, or the gradient's sign alone, by {k * self.factors.rate:.6g}"
         yield moved(joined(rule, name), lambda g: k * np.sign(g), gradient, fitted=1)
         yield from self._decoupled(rule, gradient)
         for power in (1, 2):
             yield from self._fitted(rule, gradient, power)
+
+    def first_steps(self, rule: str, gradient: Gradient, fitted: int | None = 0) -> Iterator[Hypothesis]:
+        """With everybody's defaults."""
+        for name, power, k, epsilon in _FIRST_STEPS:
+            move = _over_root(power, k, epsilon)
+            yield self.observed.moved(joined(rule, f"first step of {name}"), move, gradient, fitted=fitted)
 
     def _decoupled(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """Adam and its family with a decay of its own, as AdamW has it.

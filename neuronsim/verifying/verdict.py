@@ -48,6 +48,10 @@ class Hypothesis:
     worst: str
     numbers: int = 0
 
+    def by_chance(self) -> "Hypothesis":
+        """The same where its fit says nothing: it counts as infinitely far off."""
+        return replace(self, distance=float("inf"), error=float("inf"))
+
     @property
     def n_parts(self) -> int:
         """How many things differ from the right rule."""
