@@ -20,6 +20,7 @@ class Factor(NamedTuple):
 
     value: float
     name: str
+    is_rounded: bool = False  # at the rate as float32 has it
 
 
 def joined(*names: str) -> str:
@@ -57,9 +58,8 @@ class Factors:
         self.more = [Factor(rate, "the learning rate applied twice"), Factor(1.0 / rate, "the learning rate left out")]
         if mean:
             self.more.append(Factor(1.0 / n, "divided by the number of samples twice"))
-        self.more += [
-            Factor(1.0 + beta, f"first step of nesterov, momentum {beta:g}") for beta in (0.9, 0.99, 0.95, 0.5)
-        ]
+        for beta in (0.9, 0.99, 0.95, 0.5):
+            self.more.append(Factor(1.0 + beta, f"first step of nesterov, momentum {beta:g}"))
         self.every = [Factor(1.0, ""), *(f for f in (*self.singles, *self.more) if f.value != 1.0)]
         of_two = list(self.every)
         for some in combinations(self.every[1:], _MOST):
@@ -74,12 +74,12 @@ class Factors:
         """Those that are about as large, with few names before many, and each at the rate in float32, too."""
         found = [f for f in self.all if abs(f.value - k) <= _NEAR * abs(k)]
         exact = self.rounded.value == 1.0
-        return found if exact else [*found, *(Factor(f.value * self.rounded.value, f"{f.name}|") for f in found)]
+        return found if exact else [*found, *(Factor(f.value * self.rounded.value, f.name, True) for f in found)]
 
     def named(self, rule: str, factor: Factor) -> str:
         """A rule with a factor."""
-        name = joined(rule, factor.name.rstrip("|"))
-        return f"{name} {self.rounded.name}" if factor.name.endswith("|") else name
+        name = joined(rule, factor.name)
+        return f"{name} {self.rounded.name}" if factor.is_rounded else name
 
     def off(self, rule: str, k: float) -> str:
         """A rule with a factor that has no name; one that is float32's rounding away from having one is the rate's."""

@@ -149,7 +149,9 @@ class _Judge:
             fitting += [h for h in self.right_elsewhere() if h.fits]
         parts: tuple[Part, ...] = ()
         if not fitting:
-            fitting = self._first_fit(self.of_right, self.elsewhere, self.transposed, self.pairs)
+            fitting = self._first_fit(
+                self.of_right, self.elsewhere, self.transposed, self.pairs, self.pairs_of_samples, self.pairs_elsewhere
+            )
             # a rule with a number fitted to the step comes a little nearer than one without; that says nothing
             nearest = min(h.distance for h in tried)
             tried += [h for h in fitting if h.distance < 0.5 * nearest]
@@ -284,7 +286,7 @@ class _Judge:
     # ── two things at once ──
 
     def pairs(self) -> Iterator[Hypothesis]:
-        """Every two of: a wrong way back, what is done by layer, samples left out, another rate or rule."""
+        """Every two of: a wrong way back, what is done by layer, another rate or rule."""
         ways = self.passes.variants(MISTAKES) | self.passes.variants(OTHER_DERIVATIVES)
         for name, variant in ways.items():
             yield from self._updated_first(name, variant)
@@ -294,10 +296,12 @@ class _Judge:
         yield from self._handled(RIGHT, self.right)
         for name, gradient in self._twice_mistaken(ways).items():
             yield from self.updates.scaled(name, gradient)
+
+    def pairs_elsewhere(self) -> Iterator[Hypothesis]:
+        """Another loss or activation, and what is done by layer, or another rule."""
         for name, passes in self.programs.items():
             yield from self._handled(name, passes.gradient())
             yield from self.updates.added(name, passes.gradient())
-        yield from self._of_samples(self.passes.variants(MISTAKES))
 
     def _handled(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """A gradient as it is, and as it is handled in one way or in two, each at any rate."""
@@ -333,8 +337,9 @@ class _Judge:
                 if any(h.fits for h in found):
                     break
 
-    def _of_samples(self, ways: dict[str, Variant]) -> Iterator[Hypothesis]:
+    def pairs_of_samples(self) -> Iterator[Hypothesis]:
         """Another mistake with one sample only, or with one after the other."""
+        ways = self.passes.variants(MISTAKES)
         if not 1 < self.passes.n <= _MOST_SINGLE_PAIRS:
             return
         for i in range(self.passes.n):

@@ -224,9 +224,7 @@ class Observed:
     def rate_of(self, gradient: Gradient, among: NDArray[np.bool_] | None = None) -> float:
         """k of change ≈ -k μ g; NaN where too little tells."""
         rows = self.known if among is None else self.known & among
-        shown = np.abs(self.rates * gradient.values) * self._scale > 1.0
-        if among is None and (
-            np.count_nonzero(shown & rows) < _FEWEST or np.ptp(self._magnitudes[shown & rows]) == 0.0
-        ):
+        shown = rows & (np.abs(self.rates * gradient.values) * self._scale > 1.0)
+        if among is None and (np.count_nonzero(shown) < _FEWEST or np.ptp(self._magnitudes[shown]) == 0.0):
             return np.nan
         return -float(self.solve([self.rates * gradient.values], among=among)[0])

@@ -54,6 +54,8 @@ class Updates:
             return
         named = False
         for factor in self.factors.near(k):
+            if named and factor.is_rounded:
+                break
             found = self.observed.descent(self.factors.named(rule, factor), gradient, factor.value, fitted=0)
             named = named or found.fits
             yield found

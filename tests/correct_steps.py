@@ -1,6 +1,6 @@
 """Random correct steps: any activations, losses, optimisers, both dtypes; none may be accused of a mistake.
 
-``python tests/verifying/correct_steps.py 10000`` judges that many and says what became of them.
+``python tests/correct_steps.py 10000`` judges that many and says what became of them.
 """
 
 import sys
