@@ -1,6 +1,6 @@
 """Random correct steps: any activations, losses, optimisers, both dtypes; none may be accused of a mistake.
 
-``python tests/correct_steps.py 10000`` judges that many and says what became of them.
+``python tests/correct_steps.py 10000`` judges that many and says what became of them; two numbers are seeds.
 """
 
 import sys
@@ -137,5 +137,5 @@ def judge(seeds: range) -> tuple[Counter[str], list[str]]:
 
 
 if __name__ == "__main__":
-    counts, wrong = judge(range(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    counts, wrong = judge(range(*map(int, sys.argv[1:] or ["10000"])))
     print(counts, len(wrong), "accused wrongly", *wrong, sep="\n")

@@ -61,6 +61,13 @@ class ByBlock:
         of = {block.name: self._part(block) for block in sizes}
         return tuple(of[block.name] for block in known)
 
+    def tells(self, parts: tuple[Part, ...]) -> bool:
+        """Whether all are explained, and not by one factor on all that moves: that the whole step has not shown."""
+        moving = np.abs(self.observed.rates * self.observed.right.values) > self.observed.floor
+        among = {block.name: block.among & self.observed.known for block in blocks(self.observed.layout)}
+        factors = {part.factor if part.rule == RIGHT else None for part in parts if moving[among[part.block]].any()}
+        return all(part.rule != UNKNOWN for part in parts) and (len(factors) > 1 or factors == {None})
+
     def hypothesis(self, parts: tuple[Part, ...]) -> Hypothesis:
         """What all blocks together say, each of which has been explained."""
         observed = self.observed
@@ -103,5 +110,7 @@ class ByBlock:
         observed = self.observed
         predicted = observed.before - k * observed.rates * gradient.values
         tolerance = observed.tolerance(gradient, abs(k) * observed.rates)
-        bits = FEWEST_BITS if fitted or gradient is not self.gradients[RIGHT] else FEWEST_BITS / 2.0
+        # what a named factor on the right gradient need not: other gradients are many, and so are numbers
+        things = (gradient is not self.gradients[RIGHT]) + bool(fitted)
+        bits = FEWEST_BITS * (things or 0.5)
         return observed.hypothesis("", predicted, tolerance, fitted=fitted, among=block.among, bits=bits).fits

@@ -159,7 +159,7 @@ class _Judge:
         if not fitting or not fitting[0].rule.startswith(RIGHT):
             by_block = ByBlock(self.observed, self.factors, self.gradients(bool(fitting)))
             parts = by_block.parts()
-            if not fitting and all(part.rule != UNKNOWN for part in parts):
+            if not fitting and by_block.tells(parts):
                 fitting = [by_block.hypothesis(parts)]
         others = sorted((h for h in tried if not h.fits), key=_nearness)
         return Verdict((*fitting, *others), parts)
@@ -228,8 +228,9 @@ class _Judge:
             yield from self.updates.scaled(name, gradient)
         for name, passes in self.programs.items():
             yield from self.updates.scaled(name, passes.gradient())
-        yield from self.smoothed_labels()
-        yield from self.another_steepness()
+        if np.isfinite(self.observed.rate_of(self.right)):  # else one number does as well as another
+            yield from self.smoothed_labels()
+            yield from self.another_steepness()
 
     def right_elsewhere(self) -> Iterator[Hypothesis]:
         """What a mistake may be: another loss with a right way back, as y - t is cross-entropy's; another rule."""

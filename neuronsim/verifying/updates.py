@@ -82,7 +82,7 @@ class Updates:
                 continue
             names = [name.format(c, digits=self.digits) for (name, _), c in zip(some, found, strict=True)]
             shift = np.einsum("c,cp->p", found, np.array(columns))
-            if not self._all_show(found, columns):
+            if not self._all_show(found, some):
                 continue
             fixed = self.observed.descent(joined(rule, *names), gradient, shift=shift, fitted=len(found))
             yield fixed
@@ -91,7 +91,7 @@ class Updates:
             k, *found = self.observed.solve([plain, *columns]).tolist()
             if not np.isfinite(self.observed.rate_of(gradient)):
                 continue
-            if not np.isfinite(k) or not self._all_show(found, columns):
+            if not np.isfinite(k) or not self._all_show(found, some):
                 continue
             yield self._at(k, rule, gradient, some, found)
 
@@ -115,10 +115,13 @@ class Updates:
         rule = self.factors.off(joined(rule, *names), k)
         return self.observed.descent(rule, gradient, k, shift=shift, fitted=1 + len(found))
 
-    def _all_show(self, found: Iterable[float], columns: list[Reals]) -> bool:
-        """Whether each of them moves some parameter by more than rounding does."""
+    def _all_show(self, found: Iterable[float], some: list[tuple[str, Reals]]) -> bool:
+        """Whether each of them moves some parameter by more than rounding does, and no momentum is above 1."""
         known, floor = self.observed.known, self.observed.exact
-        return all((np.abs(c * column) > floor)[known].any() for c, column in zip(found, columns, strict=True))
+        return all(
+            (np.abs(c * column) > floor)[known].any() and (abs(c) <= 1.0 or "momentum" not in name)
+            for c, (name, column) in zip(found, some, strict=True)
+        )
 
     @cached_property
     def _every_column(self) -> list[Reals]:
@@ -180,7 +183,7 @@ class Updates:
                 else:
                     said, move, fitted = preset[0], _over_root(*preset[1:]), 1
                 (decay,) = observed.solve([column], observed.change + observed.rates * move(gradient.values)).tolist()
-                if np.isfinite(decay) and self._all_show([decay], [column]):
+                if np.isfinite(decay) and self._all_show([decay], [(name, column)]):
                     decayed = name.format(decay, digits=self.digits)
                     called = joined(rule, f"first step of {said}, and decoupled {decayed}")
                     yield observed.moved(called, move, gradient, shift=decay * column, fitted=fitted)
