@@ -130,7 +130,8 @@ class _Judge:
         self.passes, self.layout, self.precision = passes, layout, precision
         self.right = passes.gradient()
         yardstick = Gradient(self.right.values, passes.absolute_sums())
-        self.observed = Observed(layout, passes.flat, after, passes.rate, yardstick, precision, numbers(layout))
+        groups = numbers(layout)
+        self.observed = Observed(layout, passes.flat, after, passes.rate, yardstick, precision, groups, passes.n)
         squared = {"half_squared_error": 0.5, "squared_error": 1.0}.get(passes.loss.name, 0.0)
         n_outputs = len(passes.outputs)
         self.factors = Factors(passes.rate, passes.n, passes.mean, n_outputs, squared)

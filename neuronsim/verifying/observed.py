@@ -58,6 +58,8 @@ class Observed:
     precision : Precision
     groups : array (n_parameters,)
         A number for each block of parameters: ``rtol`` is of the largest change in each.
+    n_samples : int
+        Of the step.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class Observed:
         right: Gradient,
         precision: Precision,
         groups: NDArray[np.int64],
+        n_samples: int,
     ) -> None:
+        self.n_samples = n_samples
         self.layout, self.before, self.after, self.rate, self.right = layout, before, after, rate, right
         self.known = np.isfinite(after)
         if not self.known.any():
@@ -166,18 +170,24 @@ class Observed:
         distance = float(np.linalg.norm(off)) / moved if moved else 0.0
         error, label = float(over[worst]), self.layout.label(int(rows[worst]))
         found = Hypothesis(rule, distance, error, label, fitted or 0)
-        if fitted is not None and found.fits and self.bits(rows, allowed, fitted) < bits * found.n_parts:
+        if fitted is not None and found.fits and self.bits(rows, allowed, fitted, found.n_parts) < bits * found.n_parts:
             return found.by_chance()
         return found
 
-    def bits(self, rows: NDArray[np.int64], allowed: Reals, fitted: int) -> float:
+    def bits(self, rows: NDArray[np.int64], allowed: Reals, fitted: int, n_parts: int) -> float:
         """What predictions of these parameters, to within what is allowed, say beyond the numbers fitted to them.
 
-        Gradients of the same size, as both of a softmax of two have, say the same, and count once.
+        Gradients of the same size, as both of a softmax of two have, say the same, and count once. A neuron's
+        gradients are sums of as many vectors as there are samples: if numbers were fitted to a gradient that is itself
+        in question, no more of its parameters count.
         """
         each = np.log2(1.0 + self.sizes[rows] / (2.0 * allowed))
         _, first = np.unique(self._magnitudes[rows], return_index=True)
-        each = np.sort(each[first])
+        each, sinks = each[first], self.layout.sinks[rows[first]]
+        if fitted and n_parts > 1:
+            counted = [np.sort(each[sinks == sink])[-self.n_samples :] for sink in np.unique(sinks)]
+            each = np.concatenate(counted)
+        each = np.sort(each)
         return float(each[: max(0, len(each) - fitted)].sum())
 
     @cached_property
