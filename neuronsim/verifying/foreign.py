@@ -108,7 +108,7 @@ def _are_float32(values: Reals) -> bool:
 
 def _is_decided(h: Hypothesis, right: Hypothesis) -> bool:
     """Whether a mistake fits, if it does, by more than the right rule misses, which may be rounding for once."""
-    return right.fits or not h.fits or right.error >= _MISSED * max(h.error, 1.0)
+    return right.fits or not h.fits or h.rule == NO_STEP or right.error >= _MISSED * max(h.error, 1.0)
 
 
 def _nearness(h: Hypothesis) -> float:

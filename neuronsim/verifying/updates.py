@@ -50,7 +50,7 @@ class Updates:
     def scaled(self, rule: str, gradient: Gradient) -> Iterator[Hypothesis]:
         """The gradient with another rate: that of a factor which has a name, or the one that comes nearest."""
         k = self.observed.rate_of(gradient)
-        if not np.isfinite(k):
+        if not np.isfinite(k) or k == 0.0:
             return
         named = False
         for factor in self.factors.near(k):

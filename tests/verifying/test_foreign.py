@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from foreign_program import EVERY, FUNCTIONS, PAIRS, foreign_step, planted
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from nets import T222, X222, net_222
 
@@ -16,6 +16,7 @@ from neuronsim.formulas.reference import ReferenceNetwork
 
 
 @settings(max_examples=80, deadline=None)
+@example(rule="no step", kind="tanh", hidden=[5], n=1, dtype="float32", seed=3236)
 @given(
     rule=st.sampled_from(sorted(EVERY)),
     kind=st.sampled_from(sorted(FUNCTIONS)),
