@@ -651,6 +651,7 @@ class Network:
         previous: Any = None,
         dtype: Any = None,
         atol: float = 0.0,
+        rtol: float = 0.0,
     ) -> Verdict:
         """Recognise one plain gradient step of another program by its result.
 
@@ -683,11 +684,16 @@ class Network:
             What the program computes in; that of ``after`` if not given, float32 if either of both is.
         atol : float
             How far the given parameters may be off, as when they were printed with 9 digits: 1e-9.
+        rtol : float
+            How far each change may be off, in parts of the largest change among the weights, or the biases, of its
+            layer: 0.003 for a program that looks its sigmoid up in a table. The rule is "right to 0.12 %" then.
 
         Returns
         -------
         Verdict
-            ``.rule``: "right", the name of the mistake, "unknown", or "undecided" where the step is too small to tell.
+            ``.rule``: "right", the name of the mistake, or of two, what is wrong layer by layer, "unknown", or
+            "undecided" where the step is too small to tell. ``.fits`` are all rules that fit, ``.by_block`` what
+            explains the weights and the biases of each layer, ``.where`` those of them that are not right.
         """
         from neuronsim.verifying.foreign import check_foreign
         from neuronsim.verifying.programs import check_function, is_program
@@ -696,7 +702,7 @@ class Network:
         check: Any = check_function if is_program(after) else check_foreign
         verdict: Verdict = check(
             self.runtime, X, T, after, gradients=gradients, learning_rate=learning_rate, loss=loss,
-            reduction=reduction, previous=previous, dtype=dtype, atol=atol,
+            reduction=reduction, previous=previous, dtype=dtype, atol=atol, rtol=rtol,
         )  # fmt: skip
         return verdict
 

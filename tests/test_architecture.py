@@ -63,9 +63,9 @@ NUMBAS_NAMES = {
 # give one by one, and the twin of `fit`.
 MOST_PARAMETERS = 8
 LONGER = {
-    "network.py": {"fit": 28, "check_foreign": 10, "add_neuron": 10},
+    "network.py": {"fit": 28, "check_foreign": 11, "add_neuron": 10},
     "formulas/neurons.py": {"fit": 13},
-    "verifying/foreign.py": {"check_foreign": 11},
+    "verifying/foreign.py": {"check_foreign": 12},
     "grading/assess.py": {"grade": 11},
     "wiring.py": {"from_edges": 13, "random_dag": 9, "_assemble": 10, "elman": 9, "reservoir": 12},
 }

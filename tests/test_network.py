@@ -243,7 +243,12 @@ def test_fit_takes_the_settings_of_a_run_with_their_defaults_and_types():
     assert all(a.kind is a.KEYWORD_ONLY for a in arguments)
     as_written = [re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", inspect.formatannotation(s.type)) for s in settings]
     for argument, written in zip(arguments, as_written, strict=True):
-        assert argument.annotation.replace("os.", "") == written or argument.name in ("monitors", "rng", "resume")
+        assert argument.annotation.replace("os.", "") == written or argument.name in (
+            "monitors",
+            "rng",
+            "resume",
+            "lengths",
+        )
 
 
 def test_from_graph_takes_graphs():

@@ -307,6 +307,9 @@ def _in_gradients(rule: str, signature: Signature) -> str:
     return rule if signature.takes("learning_rate") else rule.replace("learning rate off", "gradients off")
 
 
+_OF_UPDATES = ("first step of", "momentum", "weight decay")
+
+
 def _common_rules(group: list[Call], signature: Signature, reduction: str) -> list[str]:
     """The rule that fits in all calls, or, in most of those that are not right, the first one that fits there."""
     fits = [found for call in group if (found := _fits(call, signature, reduction))]
@@ -334,4 +337,7 @@ def _fits(call: Call, signature: Signature, reduction: str) -> list[str]:
         )  # fmt: skip
     except NeuronsimError:  # numbers that are not finite
         return []
-    return [] if verdict.rule == UNKNOWN else list(verdict.fits)
+    if verdict.rule == UNKNOWN:
+        return []
+    # gradients are asked for: numbers of an update rule, fitted to them, say nothing of a student's mistake
+    return [rule for rule in verdict.fits if not any(part in rule for part in _OF_UPDATES)]

@@ -1,24 +1,26 @@
 """A network's forward pass, and its backward pass in any variant, right or mistaken, in float64 from the formulas."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neuronsim.basics.arrays import Reals
 from neuronsim.basics.spread import evenly_spread
 from neuronsim.engine.border import desired
 from neuronsim.formulas import activations
-from neuronsim.formulas.activations import SOFTMAX
+from neuronsim.formulas.activations import Activation
 from neuronsim.formulas.losses import Loss, loss_deltas
 from neuronsim.formulas.neurons import bias_of, slope_of, weight_of
 from neuronsim.formulas.reference import ReferenceNetwork
 from neuronsim.formulas.rounding import gradient_absolute_sums, signal_absolute_sums
+from neuronsim.graph.graph import Graph
 from neuronsim.tracing.result import StepResult
 from neuronsim.verifying import mistakes
 from neuronsim.verifying.layout import Layout
-from neuronsim.verifying.mistakes import MISTAKES, RIGHT_VARIANT, Slope, Variant
+from neuronsim.verifying.mistakes import MISTAKES, ONLY_FOR, RIGHT_FOR, RIGHT_VARIANT, Slope, Variant
 
 #: Rounding of a gradient, in parts of its absolute sum.
 ROUNDING = {"float64": 1e-12, "float32": 1e-5}
@@ -33,30 +35,86 @@ class Gradient(NamedTuple):
     absolute_sums: Reals
 
 
+class Given(NamedTuple):
+    """What a program computes with: parameters in one row, samples, activations by neuron, the loss, the rate."""
+
+    flat: Reals
+    X: Reals
+    T: NDArray[Any]
+    functions: tuple[Activation, ...]
+    loss: Loss
+    rate: float
+    mean: bool
+
+    @classmethod
+    def of(cls, graph: Graph, flat: Reals, x: Any, t: NDArray[Any], loss: Loss, rate: float, mean: bool) -> "Given":
+        """As the network says."""
+        functions = tuple(activations.by_code(code) for code in graph.activation_codes.tolist())
+        return cls(flat, np.asarray(x, np.float64), desired(t, graph.n_outputs), functions, loss, rate, mean)
+
+
+class Bundle(NamedTuple):
+    """Neurons side by side, which listen to the same sources: a fully connected layer is one."""
+
+    neurons: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    edges: NDArray[np.int64]  # (neurons, sources)
+
+
+def depths(graph: Graph) -> NDArray[np.int64]:
+    """How many edges the longest way from an input has: the layer of each neuron, 0 for inputs."""
+    found = np.zeros(graph.n_neurons, np.int64)
+    for a in graph.plan().order.tolist():
+        if not graph.is_input[a]:
+            sources = graph.sources[graph.row_start[a] : graph.row_start[a + 1]]
+            found[a] = 1 + found[sources].max(initial=0)
+    return found
+
+
+def bundles(graph: Graph) -> list[Bundle]:
+    """All neurons but the inputs, sources before sinks."""
+    depth, found = depths(graph), dict[Any, list[int]]()
+    for a in np.flatnonzero(~graph.is_input).tolist():
+        sources = graph.sources[graph.row_start[a] : graph.row_start[a + 1]]
+        found.setdefault((depth[a], sources.tobytes()), []).append(a)
+    rows = []
+    for neurons in (found[key] for key in sorted(found, key=lambda key: (key[0], found[key][0]))):
+        first = neurons[0]
+        heard = graph.sources[graph.row_start[first] : graph.row_start[first + 1]].astype(np.int64)
+        edges = graph.row_start[neurons].astype(np.int64)[:, None] + np.arange(len(heard), dtype=np.int64)
+        rows.append(Bundle(np.array(neurons, np.int64), heard, edges))
+    return rows
+
+
 class Passes:
     """Forward once, backward in any variant, samples side by side: arrays (n_neurons, n_samples)."""
 
-    def __init__(
-        self, layout: Layout, flat: Reals, X: ArrayLike, T: NDArray[Any], loss: Loss, rate: float, mean: bool
-    ) -> None:
+    def __init__(self, layout: Layout, given: Given, of: list[Bundle] | None = None) -> None:
         graph = layout.graph
-        self.graph, self.loss, self.rate, self.mean = graph, loss, rate, mean
-        self.layout = layout
-        self.flat = flat
-        self.X = np.asarray(X, np.float64)
-        self.T = desired(T, graph.n_outputs)
+        self.graph, self.layout, self.given = graph, layout, given
+        self.flat, self.loss, self.rate, self.mean = given.flat, given.loss, given.rate, given.mean
+        self.X, self.T, self.functions = given.X, given.T, given.functions
         self.n = len(self.X)
-        self.order = [a for a in graph.plan().order.tolist() if not graph.is_input[a]]
-        self.functions = [activations.by_code(code) for code in graph.activation_codes.tolist()]
-        self.weights = flat[: graph.n_edges]
+        self.bundles = bundles(graph) if of is None else of
+        self.weights = self.flat[: graph.n_edges]
         self.biases, self.slopes = np.zeros((2, graph.n_neurons))
-        self.biases[self.layout.others] = flat[self.layout.is_bias]
-        self.slopes[self.layout.prelus] = flat[graph.n_edges + self.layout.n_biases :]
+        self.biases[layout.others] = self.flat[layout.is_bias]
+        self.slopes[layout.prelus] = self.flat[graph.n_edges + layout.n_biases :]
         self.outputs = graph.outputs.tolist()
-        self.group = [o for o in self.outputs if graph.activation_codes[o] == SOFTMAX]
+        self.group = [o for o in self.outputs if self.functions[o].name == "softmax"]
+        self._slopes: dict[Slope, Reals] = {}
+        self._gradients: dict[Variant, Gradient] = {}
         self._forward()
         pairs = zip(self._outputs(), self.T.tolist(), strict=True)
-        self.own_error = np.array([loss.derivative(y, t) for y, t in pairs])
+        self.own_error = np.array([self.loss.derivative(y, t) for y, t in pairs]).T
+
+    def having(self, **changes: Any) -> "Passes":
+        """The same with something else given: other samples, parameters, activations, another loss or rate."""
+        return Passes(self.layout, self.given._replace(**changes), self.bundles)
+
+    def of_samples(self, rows: list[int], **changes: Any) -> "Passes":
+        """The same with some of the samples."""
+        return self.having(X=self.X[rows], T=self.T[rows], **changes)
 
     def _outputs(self) -> list[list[float]]:
         rows: list[list[float]] = self.y[self.outputs].T.tolist()
@@ -67,62 +125,75 @@ class Passes:
         self.z = np.zeros((graph.n_neurons, self.n))
         self.z[graph.inputs] = self.X.T
         self.y = self.z.copy()
-        for a in self.order:
-            edges, sources = self.row(a)
-            self.z[a] = self.biases[a] + self.weights[edges] @ self.y[sources]
-            f = self.functions[a].function
-            if f is not None:
-                self.y[a] = [f(z, self.slopes[a]) for z in self.z[a].tolist()]
+        for bundle in self.bundles:
+            z = self.biases[bundle.neurons][:, None] + self.weights[bundle.edges] @ self.y[bundle.sources]
+            self.z[bundle.neurons] = self.y[bundle.neurons] = z
+            for a in bundle.neurons.tolist():
+                f, name = self.functions[a].function, self.functions[a].name
+                if f is not None and name != "identity":
+                    self.y[a] = [f(z, self.slopes[a]) for z in self.z[a].tolist()]
         if self.group:
             powers = np.exp(self.z[self.group] - self.z[self.group].max(axis=0))
             self.y[self.group] = powers / powers.sum(axis=0)
 
-    def row(self, a: int) -> tuple[slice, NDArray[np.int32]]:
-        """A neuron's incoming edges and their sources."""
-        edges = slice(int(self.graph.row_start[a]), int(self.graph.row_start[a + 1]))
-        return edges, self.graph.sources[edges]
+    def slopes_with(self, used: Slope) -> Reals:
+        """f' of every neuron and sample, or what a program uses in its place; 1 of inputs."""
+        if used not in self._slopes:
+            found = np.ones_like(self.z)
+            for a in self.layout.others.tolist():
+                f, slope = self.functions[a], float(self.slopes[a])
+                found[a] = [used(f, z, y, slope) for z, y in zip(self.z[a].tolist(), self.y[a].tolist(), strict=True)]
+            self._slopes[used] = found
+        return self._slopes[used]
 
-    def slope_of(self, a: int, used: Slope) -> Reals | float:
-        """f' of a neuron for each sample, or what a program uses in its place."""
-        if self.graph.is_input[a]:
-            return 1.0
-        pairs = zip(self.z[a].tolist(), self.y[a].tolist(), strict=True)
-        return np.array([used(self.functions[a], z, y, float(self.slopes[a])) for z, y in pairs])
+    @property
+    def fused(self) -> list[int]:
+        """Outputs whose δ the loss gives in one piece, y - t."""
+        return [o for o in self.outputs if self.functions[o].name == self.loss.fused]
 
     def loss_deltas(self, variant: Variant) -> Reals:
-        """The δ that the loss itself puts on the outputs, shape (n_outputs, n_samples)."""
-        names = ["" if self.graph.is_input[o] else self.functions[o].name for o in self.outputs]
-        fused = [k for k, name in enumerate(names) if name == self.loss.fused]
-        slopes = np.array([self.slope_of(o, variant.output) + np.zeros(self.n) for o in self.outputs])
-        if variant.output is mistakes.missing and self.loss.fused != "softmax":
-            names = ["" if name == "softmax" else name for name in names]
+        """The part of δ that the loss puts on each output: (n_outputs, n_samples)."""
+        names = [self.functions[o].name for o in self.outputs]
+        slopes = self.slopes_with(variant.output)[self.outputs]
         rows = zip(self._outputs(), self.T.tolist(), slopes.T.tolist(), strict=True)
         delta = np.array([loss_deltas(self.loss, names, y, t, slope) for y, t, slope in rows]).T
-        for k in fused if variant.twice else ():
-            y = self.y[self.outputs[k]]
-            delta[k] *= y * (1.0 - y)
+        for k, o in enumerate(self.outputs):
+            if o in self.group and o not in self.fused and self._differs({o}, variant.output):
+                delta[k] = self.own_error[k] * slopes[k]
+            if o in self.fused and variant.twice:
+                delta[k] *= self.y[o] * (1.0 - self.y[o])
         return delta
 
     def gradient(self, variant: Variant = RIGHT_VARIANT) -> Gradient:
         """Reduced over samples."""
-        return self._reduced(*self.terms(variant), variant)
+        if variant not in self._gradients:
+            self._gradients[variant] = self._reduced(*self.terms(variant), variant)
+        return self._gradients[variant]
 
     def terms(self, variant: Variant) -> tuple[Reals, Reals]:
         """δ and ∂L/∂y of every neuron and sample."""
-        graph, share = self.graph, 1.0 / self.n if self.mean else 1.0
-        delta, error = np.zeros((2, graph.n_neurons, self.n))
-        for k, o in enumerate(self.outputs):
-            error[o] = self.own_error[:, k]
-        own = dict(zip(self.outputs, self.loss_deltas(variant), strict=True))
-        for a in reversed(self.order):
-            error[a] += delta[a]
-            delta[a] *= self.slope_of(a, variant.hidden) if delta[a].any() else 1.0
-            delta[a] += own.get(a, 0.0)
-            edges, sources = self.row(a)
+        share = 1.0 / self.n if self.mean else 1.0
+        delta, error = np.zeros((2, *self.z.shape))
+        own = np.zeros_like(delta)
+        own[self.outputs] = self.loss_deltas(variant)
+        error[self.outputs] = self.own_error
+        error[self.fused] = own[self.fused]
+        slopes = self.slopes_with(variant.hidden)
+        for neurons, sources, edges in reversed(self.bundles):
+            error[neurons] += delta[neurons]
+            delta[neurons] = delta[neurons] * slopes[neurons] + own[neurons]
             w = self.weights[edges]
             if variant.back == "updated":
-                w = w - self.rate * np.maximum(self.layout.factors[edges], 0.0) * share * (self.y[sources] @ delta[a])
-            delta[sources] += np.outer(np.ones_like(w) if variant.back == "ones" else w, delta[a])
+                rates = self.rate * np.maximum(self.layout.factors[edges], 0.0)
+                w = w - rates * share * (delta[neurons] @ getattr(self, variant.signal)[sources].T)
+            elif variant.back == "ones":
+                w = np.ones_like(w)
+            elif variant.back == "transposed" and len(neurons) == len(sources):
+                w = w.T
+            delta[sources] += w.T @ (error if variant.carried == "error" else delta)[neurons]
+        inputs = self.graph.is_input
+        error[inputs] += delta[inputs]
+        delta[inputs] += own[inputs]
         return delta, error
 
     def _reduced(self, delta: Reals, error: Reals, variant: Variant) -> Gradient:
@@ -131,41 +202,58 @@ class Passes:
         prelus = self.layout.prelus
         slope_terms = error[prelus] * np.minimum(self.z[prelus], 0.0)
         values, absolute = np.empty((2, self.layout.size))
-        for a in self.order:
-            edges, sources = self.row(a)
-            values[edges] = signal[sources] @ delta[a]
-            absolute[edges] = np.abs(signal[sources]) @ np.abs(delta[a])
+        for neurons, sources, edges in self.bundles:
+            values[edges] = delta[neurons] @ signal[sources].T
+            absolute[edges] = np.abs(delta[neurons]) @ np.abs(signal[sources]).T
         n = self.graph.n_edges
         of_neurons = np.concatenate([delta[self.layout.others], slope_terms])
         values[n:], absolute[n:] = of_neurons.sum(axis=1), np.abs(of_neurons).sum(axis=1)
         return Gradient(share * values, share * absolute)
 
-    def mistaken_gradients(self) -> Iterator[tuple[str, Gradient]]:
+    def variants(self, among: Mapping[str, Variant] = MISTAKES) -> dict[str, Variant]:
+        """The mistakes that this network gives a place to."""
+        return {name: variant for name, variant in among.items() if self._has_place_for(variant)}
+
+    def mistaken_gradients(self, among: Mapping[str, Variant] = MISTAKES) -> Iterator[tuple[str, Gradient]]:
         """The gradient of every mistake that this network gives a place to."""
-        return ((name, self.gradient(variant)) for name, variant in MISTAKES.items() if self._has_place_for(variant))
+        return ((name, self.gradient(variant)) for name, variant in self.variants(among).items())
+
+    @cached_property
+    def _hidden(self) -> set[int]:
+        graph = self.graph
+        return {a for a in np.unique(graph.sources).tolist() if not graph.is_input[a]}
 
     def _has_place_for(self, variant: Variant) -> bool:
-        graph = self.graph
-        hidden = {a for a in np.unique(graph.sources).tolist() if not graph.is_input[a]}
-        outputs = [o for o in self.outputs if not graph.is_input[o]]
-        fused = [o for o in outputs if self.functions[o].name == self.loss.fused]
-        places = {self.functions[a].name for a in hidden if variant.hidden is not mistakes.derivative}
-        places |= {
-            self.functions[o].name for o in outputs if o not in fused and variant.output is not mistakes.derivative
-        }
-        if variant.hidden is mistakes.output_formula_of_z:
-            places &= {"sigmoid", "tanh"}
-        carries_otherwise = hidden and (variant.back, variant.signal) != ("old", "y")
-        return bool(places - {"identity"} or (variant.twice and fused) or carries_otherwise)
+        """Whether it changes anything here."""
+        outputs = {o for o in self.outputs if not self.graph.is_input[o]} - set(self.fused)
+        places = ((self._hidden, variant.hidden), (outputs, variant.output))
+        if any(self._differs(neurons, slope) for neurons, slope in places):
+            return True
+        if variant.twice and self.fused:
+            return True
+        if variant.back == "transposed":
+            return any(len(b.neurons) == len(b.sources) > 1 and self._hidden & set(b.sources) for b in self.bundles)
+        if variant.carried == "error":
+            sinks = {a for b in self.bundles if self._hidden & set(b.sources) for a in b.neurons.tolist()}
+            return any(self.functions[a].name != "identity" for a in sinks - set(self.fused))
+        return bool(self._hidden) and (variant.back, variant.signal) != ("old", "y")
 
-    def of_samples(self, rows: list[int], flat: Reals | None = None) -> "Passes":
-        """The same with some of the samples, and perhaps other parameters."""
-        flat = self.flat if flat is None else flat
-        return Passes(self.layout, flat, self.X[rows], self.T[rows], self.loss, self.rate, self.mean)
+    def _differs(self, neurons: set[int], used: Slope) -> bool:
+        """Whether a slope is another one than f' in any of the neurons."""
+        names = {self.functions[a].name for a in neurons}
+        if used is mistakes.derivative:
+            return False
+        if used in ONLY_FOR:
+            return bool(names & ONLY_FOR[used])
+        without = {RIGHT_FOR.get(used, "identity")} | ({"softmax"} if used is mistakes.of_activated else set())
+        return bool(names - without)
 
-    def at_rate(self, rate: float) -> "Passes":
-        """The same at another learning rate."""
-        return Passes(self.layout, self.flat, self.X, self.T, self.loss, rate, self.mean)
+    def transposed_rows(self) -> NDArray[np.int64]:
+        """Where each parameter stands if matrices are given as (n_in, n_out), layer after layer."""
+        rows = np.arange(self.layout.size)
+        for _, _, edges in self.bundles:
+            rows[edges] = edges.ravel().reshape(edges.shape[::-1]).T
+        return rows
 
     def absolute_sums(self) -> Reals:
         """What rounding of every reduced gradient is measured by; see `neuronsim.formulas.rounding`."""
@@ -191,7 +279,8 @@ def gradient_mistake(step: StepResult) -> str:
     flat = layout.flat(step.weights, step.biases, step.slopes)
     x = np.atleast_2d(np.asarray(step.y[..., graph.inputs], np.float64))
     t = np.atleast_2d(np.asarray(step.targets, np.float64))
-    passes = Passes(layout, flat, x, t, step.loss_function, step.learning_rate, step.reduction == "mean")
+    mean = step.reduction == "mean"
+    passes = Passes(layout, Given.of(graph, flat, x, t, step.loss_function, step.learning_rate, mean))
     found, absolute_sums = layout.flat(*step.gradients), passes.absolute_sums()
 
     def is_near(gradient: Gradient) -> NDArray[np.bool_]:

@@ -67,7 +67,10 @@ def _verdict(
     gradients = check_foreign(runtime, X, T, gradients=made, learning_rate=rate, **how)
     readings.append((gradients, True))
     known = [reading for reading in readings if reading[0].rule != UNKNOWN]
-    return known[0] if known else min(readings, key=lambda reading: reading[0].nearest.distance)
+    if not known:
+        return min(readings, key=lambda reading: reading[0].nearest.distance)
+    # gradients, read as parameters, are a decay to 0 and twice the gradient with the wrong sign: less is right there
+    return min(known, key=lambda reading: reading[0].nearest.n_parts + reading[0].nearest.numbers)
 
 
 def _after(runtime: Runtime, made: Any) -> Runtime:

@@ -25,7 +25,20 @@ EVERY = [*WIRED, *SETS, *MADE, *READ]
 NOT_IN_FILES = {
     "csv": {"path"},
     "trace": {"what"},
-    "fit": {"self", "X", "T", "progress", "monitors", "snapshots", "checkpoint", "resume"},
+    "fit": {
+        "self",
+        "X",
+        "T",
+        "progress",
+        "monitors",
+        "snapshots",
+        "checkpoint",
+        "resume",
+        "lengths",
+        "mask",
+        "window",
+        "reach",
+    },
 }
 
 
