@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from neuronsim.basics.arrays import Reals
 from neuronsim.basics.delegation import delegated
 from neuronsim.engine import through_time
-from neuronsim.engine.border import accuracy
 from neuronsim.engine.runtime import Runtime
 from neuronsim.engine.sequences import State
 from neuronsim.engine.through_time import has_memory
@@ -510,8 +509,9 @@ class Network:
         """
         with self.runtime.turns.reading:
             if has_memory(self.graph, lengths=lengths, state=state, return_state=return_state or None):
-                outputs, end = through_time.forward(self.runtime, X, lengths, state)
-                return (outputs, end) if return_state else outputs
+                ends: list[State] | None = [] if return_state else None
+                outputs = through_time.forward(self.runtime, X, lengths, state, ends)
+                return outputs if ends is None else (outputs, State.joined(ends))
             engine = self.runtime.engine()
             x, single = self.runtime.samples(X)
             self.runtime.forget()
@@ -594,12 +594,11 @@ class Network:
         """
         with self.runtime.turns.reading:
             if has_memory(self.graph, lengths=lengths, mask=mask):
-                return Evaluation(*through_time.measured(self.runtime, (X, T), loss, lengths, mask))
+                return Evaluation(*through_time.evaluated(self.runtime, (X, T), loss, lengths, mask))
             engine = self.runtime.engine()
             x, t, used = self.runtime.data(X, T, loss)
             self.runtime.forget()
-            each, outputs = engine.losses(x, t, used)
-            return Evaluation(float(each.sum(dtype=np.float64) / len(each)), accuracy(outputs, t, used), outputs)
+            return Evaluation(*engine.evaluated(x, t, used))
 
     def check(
         self,

@@ -92,10 +92,10 @@ class Engine:
         losses, _ = self.losses(X, T, loss, 1)
         return float(losses.sum()), len(losses)
 
-    def measured(self, X: Array, T: Array, loss: Loss) -> tuple[float, float | None]:
-        """Mean loss, and the share of samples put into the right class, None where targets are not classes."""
+    def evaluated(self, X: Array, T: Array, loss: Loss) -> tuple[float, float | None, Array]:
+        """Mean loss, the share of samples put into the right class, None where targets are not classes; and outputs."""
         losses, outputs = self.losses(X, T, loss)
-        return float(losses.sum(dtype=np.float64) / len(losses)), accuracy(outputs, T, loss)
+        return float(losses.sum(dtype=np.float64) / len(losses)), accuracy(outputs, T, loss), outputs
 
     def blocks(self, X: Array, T: Array, loss: Loss, inputs: bool = True) -> Iterator[BlockSignals]:
         """All signals of all samples, a block of them at a time; δ of an input is ∂L/∂x, NaN without ``inputs``."""

@@ -99,8 +99,8 @@ class Runtime:
         self._check_classes(cast, used)
         return x, cast, used
 
-    def sequences(self, X: Any, lengths: ArrayLike | None = None, what: str = "X") -> tuple[Sequences, bool]:
-        """X of a network with memory as kernels read it, and whether it was one sequence."""
+    def sequences(self, X: Any, lengths: ArrayLike | None = None, what: str = "X") -> Sequences:
+        """X of a network with memory as kernels read it."""
         return as_sequences(X, lengths, self._columns(), what)
 
     def sequence_data(
@@ -116,8 +116,8 @@ class Runtime:
         """X, T and the loss of a network with memory, as kernels of its own dtype, or of another one, read them."""
         used = losses.resolve(loss, self.graph.activation_codes[self.graph.outputs].tolist())
         columns = self._columns(dtype)
-        x, single = as_sequences(X, lengths, columns, called[0])
-        t = as_sequence_targets(T, mask, x, single, columns, used, called[1])
+        x = as_sequences(X, lengths, columns, called[0])
+        t = as_sequence_targets(T, mask, x, columns, used, called[1])
         self._check_classes(t.rows, used)
         return x, t, used
 

@@ -23,8 +23,8 @@ class Columns(NamedTuple):
     dtype: np.dtype[np.floating]
 
 
-def as_sequences(X: Any, lengths: ArrayLike | None, columns: Columns, what: str = "X") -> tuple[Sequences, bool]:
-    """X as kernels read it, and whether it was one sequence, without the axis of sequences.
+def as_sequences(X: Any, lengths: ArrayLike | None, columns: Columns, what: str = "X") -> Sequences:
+    """X as kernels read it.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def as_sequences(X: Any, lengths: ArrayLike | None, columns: Columns, what: str 
                 raise DataError(f"{what}[{k}] has shape {part.shape}; it must be {one}{hint}")
         own = np.array([len(part) for part in parts], np.int64)
         _check_lengths(own, what)
-        rows = [as_samples(part, names, columns.dtype, f"{what}[{k}]") for k, part in enumerate(parts)]
-        return Sequences(np.concatenate(rows), _starts(own)), False
+        each = [as_samples(part, names, columns.dtype, f"{what}[{k}]") for k, part in enumerate(parts)]
+        return Sequences(np.concatenate(each), _starts(own), form="list")
     data = np.asanyarray(X)
     if data.ndim not in (2, 3):
         hint = f"; one sequence of one column is {what}[:, None]" if data.ndim == 1 else ""
@@ -69,14 +69,16 @@ def as_sequences(X: Any, lengths: ArrayLike | None, columns: Columns, what: str 
     own = np.full(n, n_steps, np.int64) if lengths is None else _given_lengths(lengths, n, n_steps, what)
     inside = np.arange(n_steps) < own[:, None]
     flat = data.reshape(n * n_steps, -1) if inside.all() else data[inside]
-    found = Sequences(flat, _starts(own))
-    _check_finite(flat, found, np.arange(len(flat)), what)
-    return Sequences(as_samples(flat, names, columns.dtype, what), found.starts), single
+    starts = _starts(own)
+    try:
+        rows = as_samples(flat, names, columns.dtype, what)
+    except DataError:
+        _name_not_finite(flat, np.arange(len(flat)), starts, what)
+        raise
+    return Sequences(rows, starts, form="one" if single else "array")
 
 
-def as_sequence_targets(
-    T: Any, mask: Any, X: Sequences, single: bool, columns: Columns, loss: Loss, what: str = "T"
-) -> Sequences:
+def as_sequence_targets(T: Any, mask: Any, X: Sequences, columns: Columns, loss: Loss, what: str = "T") -> Sequences:
     """Targets and how much each step counts.
 
     Parameters
@@ -88,8 +90,6 @@ def as_sequence_targets(
     mask : array (n_sequences, n_steps) or list of arrays (n_steps,), optional
         How much the loss of each step counts, True being 1; where it is 0 the target is not read.
     X : Sequences
-    single : bool
-        Whether X was one sequence.
     columns : Columns
     loss : Loss
     what : str
@@ -100,8 +100,8 @@ def as_sequence_targets(
     DataError
         As for samples, with the sequence and the step; or no step has a target.
     """
-    values, last_alone = _by_row(T, X, single, columns, loss, what)
-    weights = _mask(mask, X, single, columns.dtype)
+    values, last_alone = _by_row(T, X, columns, loss, what)
+    weights = _mask(mask, X, columns.dtype)
     if last_alone:
         last = np.zeros(len(X.rows), columns.dtype)
         last[X.starts[1:] - 1] = 1
@@ -111,14 +111,17 @@ def as_sequence_targets(
     wanted = np.flatnonzero(weights)
     if not len(wanted):
         raise DataError("mask is 0 for every step: there is no target to learn from")
-    _check_finite(values, X, wanted, what, "; where there is no target, give a mask")
-    cast = as_targets(values[wanted], len(wanted), columns.outputs, columns.dtype, loss, what)
+    try:
+        cast = as_targets(values[wanted], len(wanted), columns.outputs, columns.dtype, loss, what)
+    except DataError:
+        _name_not_finite(values, wanted, X.starts, what, "; where there is no target, give a mask")
+        raise
     rows = np.zeros((len(X.rows), *cast.shape[1:]), cast.dtype)
     rows[wanted] = cast
     return Sequences(rows, X.starts, weights)
 
 
-def _by_row(T: Any, X: Sequences, single: bool, columns: Columns, loss: Loss, what: str) -> tuple[Array, bool]:
+def _by_row(T: Any, X: Sequences, columns: Columns, loss: Loss, what: str) -> tuple[Array, bool]:
     """Targets by row of X, and whether only those of last steps are given."""
     parts, lengths, n_outputs = _listed(T), X.lengths, len(columns.outputs)
     if parts is not None:
@@ -130,7 +133,7 @@ def _by_row(T: Any, X: Sequences, single: bool, columns: Columns, loss: Loss, wh
         rows = _joined(parts)
         return rows[:, None] if rows.ndim == 1 and not _is_class(rows, loss) else rows, False
     t = np.asanyarray(T)
-    if single:
+    if X.form == "one":
         t = t[None]
     n, longest = len(X), X.longest
     if not t.ndim or len(t) != n:
@@ -154,7 +157,7 @@ def _by_row(T: Any, X: Sequences, single: bool, columns: Columns, loss: Loss, wh
     return rows, True
 
 
-def _mask(mask: Any, X: Sequences, single: bool, dtype: np.dtype[np.floating]) -> Array | None:
+def _mask(mask: Any, X: Sequences, dtype: np.dtype[np.floating]) -> Array | None:
     """The mask by row; None where there is none."""
     if mask is None:
         return None
@@ -165,7 +168,7 @@ def _mask(mask: Any, X: Sequences, single: bool, dtype: np.dtype[np.floating]) -
         flat = _joined(parts)
     else:
         given = np.asanyarray(mask)
-        given = given[None] if single else given
+        given = given[None] if X.form == "one" else given
         if given.ndim != 2 or len(given) != len(X) or given.shape[1] < X.longest:
             raise DataError(f"mask has shape {np.shape(mask)}; it must be (n_sequences, n_steps), {len(X), X.longest}")
         flat = given[:, : X.longest][np.arange(X.longest) < X.lengths[:, None]]
@@ -174,13 +177,14 @@ def _mask(mask: Any, X: Sequences, single: bool, dtype: np.dtype[np.floating]) -
     return flat.astype(dtype)
 
 
-def _check_finite(rows: Array, X: Sequences, of: Integers, what: str, advice: str = "") -> None:
-    """Refuse NaN and infinity among some rows, with the sequence and the step."""
+def _name_not_finite(rows: Array, of: Integers, starts: Integers, what: str, advice: str = "") -> None:
+    """Raise DataError with the sequence and the step, if one of some rows has NaN or infinity."""
     if rows.dtype.kind != "f" or np.isfinite(rows[of]).all():
         return
-    row = int(of[np.argmin(np.isfinite(rows[of]).reshape(len(of), -1).all(axis=1))])
-    sequence = int(np.searchsorted(X.starts, row, side="right")) - 1
-    step = row - int(X.starts[sequence])
+    finite = np.isfinite(rows[of]).reshape(len(of), -1).all(axis=1)
+    row = int(of[np.argmin(finite)])
+    sequence = int(np.searchsorted(starts, row, side="right")) - 1
+    step = row - int(starts[sequence])
     raise DataError(f"{what}: step {step} of sequence {sequence} is {rows[row]}; data must be finite{advice}")
 
 

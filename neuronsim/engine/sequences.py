@@ -1,6 +1,8 @@
 """Sequences: the rows of one after another, where each begins, and how much the loss of each row counts."""
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,11 +21,14 @@ class Sequences:
         Where each one's rows begin.
     weights : array (n_rows,) or None
         Of targets, how much the loss of each row counts; 0: it has no target. None of inputs.
+    form : {"array", "list", "one"}
+        How they were given: an array of all, a list of arrays that differ in length, one of them alone.
     """
 
     rows: Array
     starts: Integers
     weights: Array | None = None
+    form: Literal["array", "list", "one"] = "array"
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -55,8 +60,12 @@ class Sequences:
         """The rows that have a target."""
         return np.flatnonzero(self.weights) if self.weights is not None else np.arange(len(self.rows))
 
-    def padded(self, values: Array) -> Array:
-        """Values by row as (n_sequences, longest, …): 0 behind each one's end."""
+    def shaped(self, values: Array) -> Any:
+        """Values by row in their form: a list, (n_steps, …) of one, or (n_sequences, longest, …), 0 behind each end."""
+        if self.form == "one":
+            return values
+        if self.form == "list":
+            return [values[a:b] for a, b in pairwise(self.starts)]
         found = np.zeros((len(self), self.longest, *values.shape[1:]), values.dtype)
         found[np.arange(self.longest) < self.lengths[:, None]] = values
         return found
@@ -77,3 +86,8 @@ class State:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @classmethod
+    def joined(cls, parts: list["State"]) -> "State":
+        """Those of several blocks of sequences."""
+        return cls(np.concatenate([part.y for part in parts]), np.concatenate([part.z for part in parts]))

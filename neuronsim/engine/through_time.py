@@ -5,9 +5,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from neuronsim.basics.arrays import Array
 from neuronsim.engine.runtime import Runtime
-from neuronsim.engine.sequences import Sequences, State
+from neuronsim.engine.sequences import State
 from neuronsim.engine.signals import ReducedGradients
 from neuronsim.engine.timed import SequenceEngine
 from neuronsim.errors import SettingError
@@ -30,20 +29,17 @@ def has_memory(graph: Graph, **given: Any) -> bool:
     return graph.steps_back > 0
 
 
-def forward(
-    runtime: Runtime, X: Any, lengths: ArrayLike | None = None, state: State | None = None
-) -> tuple[Any, State]:
-    """Outputs of every step, and what the sequences end with; of one z and y of all neurons are known then."""
+def forward(runtime: Runtime, X: Any, lengths: ArrayLike | None, state: State | None, ends: list[State] | None) -> Any:
+    """Outputs of every step; of one sequence z and y of all neurons are known then; ``ends`` gains its blocks' ends."""
     engine = engine_of(runtime)
-    x, single = runtime.sequences(X, lengths)
+    x = runtime.sequences(X, lengths)
     _check_state(state, len(x), runtime.graph)
     runtime.forget()
-    if single:
-        signals, end = engine.signals_of_one(x, state)
-        runtime.remember(signals)
-        return signals.y[:, runtime.graph.outputs], end
-    outputs, end = engine.outputs(x, state)
-    return shaped(outputs, x, single, _in_a_list(X, lengths)), end
+    if x.form != "one":
+        return x.shaped(engine.outputs(x, state, ends))
+    signals = engine.signals_of_one(x, state, ends)
+    runtime.remember(signals)
+    return signals.y[:, runtime.graph.outputs]
 
 
 def _check_state(state: Any, n: int, graph: Graph) -> None:
@@ -60,16 +56,15 @@ def _check_state(state: Any, n: int, graph: Graph) -> None:
         )
 
 
-def measured(
+def evaluated(
     runtime: Runtime, data: tuple[Any, Any], loss: str | Loss | None, lengths: ArrayLike | None, mask: Any
 ) -> tuple[float, float | None, Any]:
     """Mean loss over the steps that have a target, accuracy, and outputs."""
     engine = engine_of(runtime)
     x, t, used = runtime.sequence_data(*data, loss, lengths, mask)
     runtime.forget()
-    single = runtime.sequences(data[0], lengths)[1]
-    mean, share = engine.measured(x, t, used)
-    return mean, share, shaped(engine.outputs(x)[0], x, single, _in_a_list(data[0], lengths))
+    mean, share, outputs = engine.evaluated(x, t, used)
+    return mean, share, x.shaped(outputs)
 
 
 def gradients(
@@ -84,11 +79,8 @@ def gradients(
     engine = engine_of(runtime)
     x, t, used = runtime.sequence_data(*data, loss, lengths, mask)
     runtime.forget()
-    single = runtime.sequences(data[0], lengths)[1]
     found = engine.gradients_through_time(x, t, used, reduction)
-    listed = _in_a_list(data[0], lengths)
-    by_row = ("losses", "delta", "inputs", "outputs")
-    return replace(found, **{name: shaped(getattr(found, name), x, single, listed) for name in by_row})
+    return replace(found, **{name: x.shaped(getattr(found, name)) for name in ("losses", "delta", "inputs", "outputs")})
 
 
 def engine_of(runtime: Runtime) -> SequenceEngine:
@@ -97,17 +89,3 @@ def engine_of(runtime: Runtime) -> SequenceEngine:
     if not isinstance(engine, SequenceEngine):
         raise TypeError("the network has no memory")
     return engine
-
-
-def shaped(values: Array, x: Sequences, single: bool, listed: bool) -> Any:
-    """Values by row in the form of X: of a list a list, of one sequence (n_steps, …), else padded with 0."""
-    if single:
-        return values
-    if listed and len({*x.lengths.tolist()}) > 1:
-        return [values[a:b] for a, b in zip(x.starts[:-1], x.starts[1:], strict=True)]
-    return x.padded(values)
-
-
-def _in_a_list(X: Any, lengths: ArrayLike | None) -> bool:
-    """Whether sequences may have been given as arrays of different lengths."""
-    return lengths is None and isinstance(X, list | tuple)

@@ -149,28 +149,15 @@ class SequenceEngine(Engine):
         """How many threads a batch of so many sequences is worth."""
         return self.threads(n_sequences * steps, asked)
 
-    def signals_of_one(self, X: Sequences, state: State | None = None) -> tuple[ForwardSignals, State]:
-        """z and y of all neurons for one sequence, (n_steps, n_neurons) each, and how it ends."""
-        ends: list[State] = []
+    def outputs(self, X: Sequences, state: State | None = None, ends: list[State] | None = None) -> Array:
+        """Outputs of every step, (n_rows, n_outputs); ``ends`` gains what the sequences of each block end with."""
+        return self._forward(X, lambda block: (block.outputs,), state, ends)[0]
 
-        def pick(block: TimedBlock) -> tuple[Array, ...]:
-            ends.append(block.ends)
-            return block.z, block.y
-
-        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD, state=state)
-        return ForwardSignals(*gathered(blocks, len(X.rows), pick)), ends[0]
-
-    def outputs(self, X: Sequences, state: State | None = None) -> tuple[Array, State]:
-        """Outputs of every step, (n_rows, n_outputs), and what the sequences end with."""
-        ends: list[State] = []
-
-        def pick(block: TimedBlock) -> tuple[Array, ...]:
-            ends.append(block.ends)
-            return (block.outputs,)
-
-        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD, state=state)
-        (found,) = gathered(blocks, len(X.rows), pick)
-        return found, State(np.concatenate([e.y for e in ends]), np.concatenate([e.z for e in ends]))
+    def signals_of_one(
+        self, X: Sequences, state: State | None = None, ends: list[State] | None = None
+    ) -> ForwardSignals:
+        """z and y of all neurons for one sequence, (n_steps, n_neurons) each."""
+        return ForwardSignals(*self._forward(X, lambda block: (block.z, block.y), state, ends))
 
     def losses_by_row(self, X: Sequences, T: Sequences, loss: Loss) -> tuple[Array, Array]:
         """Loss of each row (n_rows,), 0 of one without a target, and the outputs (n_rows, n_outputs)."""
@@ -180,19 +167,18 @@ class SequenceEngine(Engine):
 
     def signals_by_row(self, X: Any) -> ForwardSignals:
         """What f is applied to, a potential where that leaks, and y of all neurons at each step, by row."""
-        blocks = self._sequences(X, None, codes.HALF_SQUARED, FORWARD)
-        return ForwardSignals(*gathered(blocks, len(X.rows), lambda block: (block.arguments, block.y)))
+        return ForwardSignals(*self._forward(X, lambda block: (block.arguments, block.y)))
 
     def total_loss(self, X: Any, T: Any, loss: Loss) -> tuple[float, int]:
         """The sum of all losses, and how many steps have one."""
         losses, _ = self.losses_by_row(X, T, loss)
         return float(losses.sum(dtype=np.float64)), len(T.wanted)
 
-    def measured(self, X: Any, T: Any, loss: Loss) -> tuple[float, float | None]:
-        """Mean loss over all steps that have a target, and the share of them that is right."""
+    def evaluated(self, X: Any, T: Any, loss: Loss) -> tuple[float, float | None, Array]:
+        """Mean loss over all steps that have a target, the share of them that is right, and outputs by row."""
         losses, outputs = self.losses_by_row(X, T, loss)
         mean = float(losses.sum(dtype=np.float64) / max(len(T.wanted), 1))
-        return mean, accuracy(outputs[T.wanted], T.rows[T.wanted], loss)
+        return mean, accuracy(outputs[T.wanted], T.rows[T.wanted], loss), outputs
 
     def parameter_gradients(self, X: Any, T: Any, loss: Loss, reduction: str = "mean") -> Parameters:
         """Gradients over the sequences, and nothing else."""
@@ -217,6 +203,22 @@ class SequenceEngine(Engine):
             if bad is not None:
                 found.append(bad._replace(row=int(sequence[bad.row])))
         return min(found, default=None)
+
+    def _forward(
+        self,
+        X: Sequences,
+        pick: Callable[[TimedBlock], tuple[Array, ...]],
+        state: State | None = None,
+        ends: list[State] | None = None,
+    ) -> list[Array]:
+        """What ``pick`` takes of sequences that go forward, by row."""
+
+        def picked(block: TimedBlock) -> tuple[Array, ...]:
+            if ends is not None:
+                ends.append(block.ends)
+            return pick(block)
+
+        return gathered(self._sequences(X, None, codes.HALF_SQUARED, FORWARD, state=state), len(X.rows), picked)
 
     def _through_time(
         self, X: Sequences, T: Sequences, loss: Loss, reduction: str, pick: Callable[[TimedBlock], tuple[Array, ...]]
@@ -286,6 +288,11 @@ class SequenceSession(Session):
             )
 
     @cached_property
+    def unfolding(self) -> Unfolding:
+        """Room of its own: for validation the engine lays out another one, and keeps the last."""
+        return self.engine.unfolding(self.batch_size, self.data[0].longest, self.n_threads)
+
+    @cached_property
     def n_losses(self) -> int:
         """How many steps of all sequences of an epoch have a target."""
         T: Any = self.trained_data[1]
@@ -296,11 +303,11 @@ class SequenceSession(Session):
     ) -> int:
         """Make ``len(rates)`` steps of an epoch from ``first_step`` on; returns how many were made."""
         X, T = self.data
-        unfolding = self.engine.unfolding(self.batch_size, X.longest, self.n_threads)
-        data = as_data(X, T, order, self.engine.dtype)
+        self.unfolding.begin(self.engine.graph)
+        unfolded, data = self.unfolding.unfolded, as_data(X, T, order, self.engine.dtype)
         span = Span(first_step, rates, self.loss_sum)
         with parallel_regions(self.cuts):
-            made = train_sequences(unfolding.unfolded, self.learning, data, self.task, self.windows, span, self.cuts)
+            made = train_sequences(unfolded, self.learning, data, self.task, self.windows, span, self.cuts)
         return int(made)
 
 

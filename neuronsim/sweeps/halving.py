@@ -82,8 +82,8 @@ def halving_of(table: Mapping[str, Any]) -> Halving | None:
     ascend = isinstance(epochs, list) and len(epochs) > 1 and all(map(is_whole, epochs)) and epochs[0] > 0
     if not ascend or any(b <= a for a, b in pairwise(epochs)):
         raise SettingError(f"sweep.halving.epochs is {epochs!r}; it must be whole numbers that grow, as in [2, 6, 20]")
-    by = choose("sweep.halving.by", given["by"], dict(zip(METRICS, METRICS, strict=True)))
-    return Halving(tuple(epochs), real("sweep.halving.keep", given["keep"], "(0, 1)"), by)
+    choose("sweep.halving.by", given["by"], dict.fromkeys(METRICS))
+    return Halving(tuple(epochs), real("sweep.halving.keep", given["keep"], "(0, 1)"), given["by"])
 
 
 def at_epochs(job: Job, epochs: int) -> Job:

@@ -95,8 +95,8 @@ def proposals_of(table: Mapping[str, Any]) -> Proposals | None:
     seed = whole("sweep.optuna.seed", given.get("seed", 0), 0, 2**32 - 1)
     # by name: a file that is written anew has its keys in another order, and what is drawn depends on it
     groups = sorted((sorted(group, key=_key) for group in groups_of(table)), key=lambda group: _key(group[0]))
-    by = choose("sweep.optuna.by", given["by"], dict(zip(METRICS, METRICS, strict=True)))
-    return Proposals(n, generation, by, seed, groups)
+    choose("sweep.optuna.by", given["by"], dict.fromkeys(METRICS))
+    return Proposals(n, generation, given["by"], seed, groups)
 
 
 def _key(axis: Axis) -> str:

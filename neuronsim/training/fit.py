@@ -22,6 +22,7 @@ from neuronsim.engine.timed import SequenceEngine, SequenceSession
 from neuronsim.errors import DataError, DivergenceWarning, SettingError
 from neuronsim.formulas.losses import Loss
 from neuronsim.formulas.schedules import Schedule
+from neuronsim.graph.graph import Graph
 from neuronsim.kernels.sequences.arguments import Windows
 from neuronsim.training import snapshots, stop
 from neuronsim.training.carry import Carry
@@ -57,6 +58,7 @@ def fit(
         `RunResult`, or a class of it that people hold; monitors are handed that object.
     """
     with runtime.turns.training:
+        _check_through_time(runtime.graph, keeper)
         kept = _kept(runtime, X, T, settings, keeper)
         if isinstance(kept, result_type) and kept.carry is not None and _is_complete(kept, settings):
             watching = _watching(_watched(runtime, X, kept, kept.carry), settings.monitors)
@@ -160,7 +162,6 @@ def prepare(
     """Check every argument, before anything changes; arguments as of `fit`, ``kept`` is a checkpoint's run."""
     settings = given.resolved()
     engine = runtime.engine()
-    _check_through_time(engine, given, keeper)
     x, t, loss = data_of(runtime, X, T, given)
     columns = settings.columns(has_classes(loss))
     stop.check_monitors(settings.stop, columns)
@@ -248,13 +249,13 @@ def _recording(
     return replace(same, snapshots=states)
 
 
-def _check_through_time(engine: Engine, given: FitSettings, keeper: Keeper | None) -> None:
+def _check_through_time(graph: Graph, keeper: Keeper | None) -> None:
     """Refuse what runs on sequences do not have."""
-    if not isinstance(engine, SequenceEngine):
+    if not graph.steps_back:
         return
     if keeper is not None:
         raise SettingError("checkpoint: runs of networks with memory are not kept on the way; resume=run goes on")
-    if engine.graph.memory.learned_leaks is not None or engine.graph.memory.learned_initials is not None:
+    if graph.memory.learned_leaks is not None or graph.memory.learned_initials is not None:
         raise SettingError("leaks and initial states are not trained by fit; freeze(leaks=…, initial=…) keeps them")
 
 

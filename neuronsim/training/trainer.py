@@ -282,9 +282,9 @@ class Trainer:
         history["loss"].append(float(session.loss_sum[0]) / session.n_losses)
         history["learning_rate"].append(float(self.settings.learning_rate.rates(self.run.n_steps - 1, 1, epoch)[0]))
         if self.settings.evaluate:
-            history["data_loss"].append(self.engine.measured(*session.trained_data, session.loss)[0])
+            history["data_loss"].append(self.engine.evaluated(*session.trained_data, session.loss)[0])
         if self.validation is not None:
-            loss, share = self.engine.measured(*self.validation, session.loss)
+            loss, share, _ = self.engine.evaluated(*self.validation, session.loss)
             history["val_loss"].append(loss)
             if share is not None:
                 history["val_accuracy"].append(share)

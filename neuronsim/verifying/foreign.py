@@ -153,12 +153,14 @@ class _Judge:
 
     def verdict(self) -> Verdict:
         tried = list(self.singles())
+        # a mistake fits, and right misses by little more than rounding: no other one is looked for
+        is_too_small = not all(_is_decided(h, tried[0]) for h in tried[1:])
         tried = [tried[0], *(h if _is_decided(h, tried[0]) else h.by_chance() for h in tried[1:])]
         fitting = [h for h in tried if h.fits]
         if fitting and not fitting[0].rule.startswith(RIGHT):
             fitting += [h for h in self.right_elsewhere() if h.fits]
         parts: tuple[Part, ...] = ()
-        if not fitting:
+        if not fitting and not is_too_small:
             fitting = self._first_fit(
                 self.of_right, self.elsewhere, self.transposed, self.pairs, self.pairs_of_samples, self.pairs_elsewhere
             )
@@ -169,7 +171,7 @@ class _Judge:
         if not fitting or not fitting[0].rule.startswith(RIGHT):
             by_block = ByBlock(self.observed, self.factors, self.gradients(bool(fitting)))
             parts = by_block.parts()
-            if not fitting and by_block.tells(parts):
+            if not fitting and not is_too_small and by_block.tells(parts):
                 fitting = [by_block.hypothesis(parts)]
         others = sorted((h for h in tried if not h.fits), key=_nearness)
         return Verdict((*fitting, *others), parts)
