@@ -6,11 +6,11 @@ import numpy as np
 
 from neuronsim.basics.arrays import Array
 from neuronsim.engine.sequences import Sequences, State
-from neuronsim.engine.workspace import Layout, aligned_zeros, scratch_length
+from neuronsim.engine.workspace import Layout, aligned_zeros, buffer_sizes, scratch_length
 from neuronsim.errors import DataError
 from neuronsim.formulas import activations
 from neuronsim.graph.graph import Graph
-from neuronsim.kernels import codes, shapes
+from neuronsim.kernels import codes
 from neuronsim.kernels.arguments import Wiring, Workspace
 from neuronsim.kernels.batch.steps import BLOCK_SAMPLES
 from neuronsim.kernels.lanes import WIDTH
@@ -109,14 +109,13 @@ def unfold(graph: Graph, wiring: Wiring, n_sequences: int, steps: int, n_threads
     stride, planes = layout.stride, layout.planes
     leaking = np.flatnonzero(graph.memory.leaking())
     n, n_outputs, n_prelus = graph.n_neurons, graph.n_outputs, len(wiring.prelus)
-    behind = (shapes.ROWS - 1) * stride + 4 * width
     heights = (n, n, n, n_outputs, n_outputs, n_prelus, 1, len(leaking), len(leaking))
-    sizes = [-(-(rows * stride + behind) // width) * width for rows in heights]
+    sizes = buffer_sizes(heights, stride, width)
     pitch = -(-sum(sizes) // stride) * stride  # whole rows
     if before * planes * (pitch // stride) > _MOST_ROWS:
         raise DataError(f"a memory of {before:,} steps of {min(n_sequences, most):,} sequences cannot be laid out")
     in_front = before * planes * pitch
-    numbers = aligned_zeros(in_front + steps * planes * pitch + behind, dtype)
+    numbers = aligned_zeros(in_front + steps * planes * pitch, dtype)
     front = numbers[:in_front].reshape(-1, pitch)
     first_y, first_z = (front[:, at : at + n * stride].reshape(before * planes, n, stride) for at in (0, sizes[0]))
     parts = [numbers[in_front + at :] for at in np.cumsum([0, *sizes[:-1]])]

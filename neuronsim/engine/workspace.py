@@ -38,11 +38,8 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
     stride, planes, n_threads = layout.stride, layout.planes, layout.n_threads
     width = WIDTH[dtype]
     n, n_outputs, n_prelus = len(wiring.is_input), len(wiring.outputs), len(wiring.prelus)
-    # a tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile
     spare = 4 * width
-    behind = (shapes.ROWS - 1) * stride + spare if stride > 1 else spare
-    sizes = [rows * stride + behind for rows in (n, n, n, n_outputs, n_outputs, n_prelus, 1)]
-    sizes = [-(-size // width) * width for size in sizes]
+    sizes = buffer_sizes((n, n, n, n_outputs, n_outputs, n_prelus, 1), stride, width)
     pitch = sum(sizes)
     # each buffer reaches to the last plane's end
     planes_of_all = aligned_zeros(planes * pitch, dtype)
@@ -73,6 +70,15 @@ def make_workspace(wiring: Wiring, dtype: np.dtype[Any], layout: Layout) -> Work
         thread_row_pitch=thread_rows,
         thread_rows=aligned_zeros(copies * planes * thread_rows, dtype),
     )
+
+
+def buffer_sizes(heights: Iterable[int], stride: int, width: int) -> list[int]:
+    """How many numbers buffers of so many rows of ``stride`` samples take, in whole lane vectors.
+
+    A tile may read, never write, up to four lane vectors behind the last value it needs, or the rows of one tile.
+    """
+    behind = 4 * width + ((shapes.ROWS - 1) * stride if stride > 1 else 0)
+    return [-(-(rows * stride + behind) // width) * width for rows in heights]
 
 
 def scratch_length(wiring: Wiring, dtype: np.dtype[Any], stride: int) -> int:

@@ -82,11 +82,9 @@ def process_samples(
         backward(wiring, parameters, work, at, at + n)
 
 
-@leaf
-def find_loss_deltas(
-    wiring: Wiring, parameters: Parameters, work: Workspace, loss: int, count: int, start: int, n: int
-) -> None:
-    """Losses of ``n`` samples and the δ that the loss itself puts on each output; zero from the ``count``th on."""
+@kernel
+def find_losses(wiring: Wiring, work: Workspace, loss: int, start: int, n: int) -> None:
+    """Losses of ``n`` samples and their ∂L/∂y, or δ where the two are one; no slope has a part in them yet."""
     members, rows, stride = wiring.softmax_members, wiring.softmax_rows, work.stride
     losses(loss, wiring, work, start, n)
     for p in range(wiring.prelus.size):
@@ -96,6 +94,15 @@ def find_loss_deltas(
             softmax_cross_entropy(members, rows, output_signals(work), start, n)
         else:
             softmax_jacobian(members, rows, output_signals(work), start, n)
+
+
+@leaf
+def find_loss_deltas(
+    wiring: Wiring, parameters: Parameters, work: Workspace, loss: int, count: int, start: int, n: int
+) -> None:
+    """Losses of ``n`` samples and the δ that the loss itself puts on each output; zero from the ``count``th on."""
+    stride = work.stride
+    find_losses(wiring, work, loss, start, n)
     for o in range(wiring.outputs.size):
         for i in range(start + max(count, 0), start + n):
             work.loss_delta[o * stride + i] = 0.0

@@ -8,10 +8,10 @@ from neuronsim.kernels.arguments import Activation, Array, Edges, Parameters, Si
 from neuronsim.kernels.batch.backward import output_deltas, push
 from neuronsim.kernels.batch.forward import aggregate
 from neuronsim.kernels.batch.single import forward_one, push_one
-from neuronsim.kernels.codes import CROSS_ENTROPY, LEAK_OF_OUTPUT, LEAK_OF_POTENTIAL, NO_LEAK, PRELU
+from neuronsim.kernels.batch.steps import find_losses
+from neuronsim.kernels.codes import LEAK_OF_OUTPUT, LEAK_OF_POTENTIAL, NO_LEAK, PRELU
 from neuronsim.kernels.jit import inlined, kernel, leaf
 from neuronsim.kernels.lanes import filled, fma, lane_count, load, select, store
-from neuronsim.kernels.losses import losses, output_signals, softmax_cross_entropy, softmax_jacobian
 from neuronsim.kernels.sequences.arguments import Leaks, Unfolded
 from neuronsim.kernels.shapes import ROWS
 
@@ -81,20 +81,12 @@ def find_step_deltas(
 
     Where the weight is 0 nothing counts, whatever the outputs are.
     """
-    members, rows, stride = wiring.softmax_members, wiring.softmax_rows, work.stride
-    losses(loss, wiring, work, at, n)
-    for p in range(wiring.prelus.size):
-        work.slope_terms[p * stride + at : p * stride + at + n] = 0.0
-    if members.size > 0:
-        if loss == CROSS_ENTROPY:
-            softmax_cross_entropy(members, rows, output_signals(work), at, n)
-        else:
-            softmax_jacobian(members, rows, output_signals(work), at, n)
+    find_losses(wiring, work, loss, at, n)
     for i in range(0, n, lane_count(weights)):
         weight = load(weights, w0 + i)
         store(work.losses, at + i, select(weight == 0.0, 0.0, load(work.losses, at + i) * weight))
         for o in range(wiring.outputs.size):
-            to = o * stride + at + i
+            to = o * work.stride + at + i
             store(work.loss_delta, to, select(weight == 0.0, 0.0, load(work.loss_delta, to) * weight))
     output_deltas(wiring, parameters, work, loss, at, n)
 
