@@ -20,7 +20,11 @@ from neuronsim.training.requests import EDGE_FIELDS, NEURON_FIELDS
 from neuronsim.training.settings import FitSettings
 from neuronsim.training.stop import STOPS
 
-WIRINGS: dict[str, Callable[..., Any]] = {name: getattr(wiring, name) for name in wiring.__all__}
+# The rows of an experiment are samples; networks with memory take sequences.
+_WITH_MEMORY = ("recurrent", "elman", "jordan", "reservoir")
+WIRINGS: dict[str, Callable[..., Any]] = {
+    name: getattr(wiring, name) for name in wiring.__all__ if name not in _WITH_MEMORY
+}
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,6 @@ _ARGUMENTS = (
     Key("density", "the part of the layer before that a neuron listens to", interval="(0, 1]"),
     Key("neighbours", "how many of those opposite a neuron listens to", interval="[1, inf)"),
     Key("rewire", "the probability that an edge leads from anywhere before instead", interval="[0, 1]"),
-    Key("self_loops", "whether a hidden neuron hears itself, too, and not only the others of its layer"),
-    Key("initial", "what the hidden neurons said before the first step"),
-    Key("degree", "how many of the reservoir each of them hears a step later", interval="[1, inf)"),
-    Key("radius", "the spectral radius of the reservoir's weights", interval="[0, inf)"),
-    Key("leak", "the part of what is new in each output of the reservoir", float, interval="(0, 1]"),
-    Key("input_scale", "weights from inputs are between plus and minus this", interval="[0, inf)"),
     Key("n_neurons", "all of them, inputs included", interval="[1, inf)"),
     Key("sources", "the id at the start of each edge, from 0", list[int]),
     Key("sinks", "the id at the end of each edge, in step with sources", list[int]),
@@ -98,7 +96,6 @@ _ARGUMENTS = (
     Key("outputs", "ids of the outputs, as the columns of Y", list[int]),
     Key("weights", "of the edges, in step with sources", float | list[float], without="drawn", example=0.1),
     Key("biases", "one for all, or one for each neuron", float | list[float]),
-    Key("delays", "how many steps each edge takes: one for all, or in step with sources", int | list[int]),
     Key("activation", "of the neurons; softmax of outputs only", allowed=ACTIVATIONS),
     Key("output", "the activation of the outputs", without="the same", allowed=ACTIVATIONS, example="softmax"),
     Key("dtype", "of parameters and signals", str, allowed=("float64", "float32")),

@@ -100,8 +100,7 @@ def new(
 
 def template(name: str, samples: Dataset, source: Mapping[str, Any], wiring: str) -> str:
     """The text of a file of this name, for these samples, which ``source`` names as ``[data]`` does."""
-    of_classes = "sigmoid" if wiring == "jordan" else "softmax"  # whose outputs are heard, as softmax can't be
-    network = {"wiring": wiring, **_sized(wiring, samples)} | {"output": of_classes if samples.classes else "identity"}
+    network = {"wiring": wiring, **_sized(wiring, samples)} | {"output": "softmax" if samples.classes else "identity"}
     data = {**source, "scale": "standardize"}
     data |= {} if samples.classes else {"scale_targets": "standardize"}
     many = len(samples.X) >= _MANY

@@ -51,15 +51,15 @@ class NetworkPicture(Picture):
 def network(net: Network | StepResult, color: str | None = "delta", ax: Axes | None = None) -> NetworkPicture:
     """Draw a network or a step: levels from left to right, inputs at the left; nothing about it changes.
 
-    Edges have the colour and width of their weights; those that skip a level are curves. Of large networks 24
-    neurons a level, 40 levels and the 2,000 largest edges between them are drawn, and the picture says so: the
-    neurons with the largest |δ| where it is known, else the first and the last of each level; and the first 24
+    Edges have the colour and width of their weights; those that skip a level, or stay in one, are curves. Of large
+    networks 24 neurons a level, 40 levels and the 2,000 largest edges between them are drawn, and the picture says so:
+    the neurons with the largest |δ| where it is known, else the first and the last of each level; and the first 24
     outputs in any case. Outputs have a thick rim.
 
     Parameters
     ----------
     net : Network or Step
-        Any network without a cycle; or a step, ``run.at(731)``, as it was before its update: then the title has
+        Any network that can run; or a step, ``run.at(731)``, as it was before its update: then the title has
         its number and its loss. Of a batch, signals are the means over its samples.
     color : str or None
         What neurons are coloured by: "delta" (L3's δ), "y", "z", "bias" or "b", "slope"; None: nothing.

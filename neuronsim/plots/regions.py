@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from neuronsim.basics.arrays import Array, Floats, Integers
 from neuronsim.errors import DataError
+from neuronsim.graph.runnable import check_within_a_step
 from neuronsim.network import Network
 from neuronsim.plots.figures import CLASS_COLORS, INK, SIGNED, Picture, check_drawn, literally, new_axes
 
@@ -63,6 +64,7 @@ def decision_boundary(net: Network, X: ArrayLike, T: ArrayLike, ax: Axes | None 
             f"the plane has two axes: give a network with 2 inputs, not {net.n_inputs}, "
             f"and X of shape (n_samples, 2), not {points.shape}"
         )
+    check_within_a_step(net.graph)
     labels, middle = _classes(np.asarray(T), len(points), net.n_outputs)
     axes, own = new_axes(ax, 4.6, 4.6)
     low, high = points.min(axis=0), points.max(axis=0)

@@ -1,4 +1,4 @@
-"""The shapes in the picture of a network: edges as lines, those that skip a level as arcs, neurons as discs."""
+"""The shapes in the picture of a network: edges as lines, those that skip a level or stay in one as arcs, neurons."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,14 +31,32 @@ def size_in_inches(axes: Axes) -> tuple[float, float]:
 
 
 def edge_paths(layout: Layout, edges: Edges) -> list[Path]:
-    """The way of each edge: a line to the next level, else an arc."""
+    """The way of each edge: a line to the next level, else an arc; edges that take time may lead anywhere."""
     start = np.stack([layout.x[edges.source], layout.y[edges.source]], axis=1)
     end = np.stack([layout.x[edges.sink], layout.y[edges.sink]], axis=1)
     span = layout.column[edges.sink] - layout.column[edges.source]
-    return [
-        Path(np.stack([a, b])) if s == 1 else _arc(a, b, s, layout)
-        for a, b, s in zip(start, end, span.tolist(), strict=True)
-    ]
+    ways = {1: _line, 0: _within_a_level}
+    return [ways.get(s, _arc)(a, b, s, layout) for a, b, s in zip(start, end, span.tolist(), strict=True)]
+
+
+def _line(start: Floats, end: Floats, span: int, layout: Layout) -> Path:
+    return Path(np.stack([start, end]))
+
+
+def _within_a_level(start: Floats, end: Floats, span: int, layout: Layout) -> Path:
+    """Of an edge that takes time: downwards on the right, upwards on the left; of a neuron to itself a loop above."""
+    if (start == end).all():
+        # it ends below the neuron above
+        first, second = (start + np.array([side, 0.85 * layout.pitch]) for side in (-0.22, 0.22))
+    else:
+        rows = abs(end[1] - start[1]) / layout.pitch
+        aside = np.sign(start[1] - end[1]) * min(0.12 + 0.06 * rows, 0.4)
+        first, second = (point + np.array([aside, 0.0]) for point in (start, end))
+    return _cubic(start, first, second, end)
+
+
+def _cubic(*points: Floats) -> Path:
+    return Path(np.array(points), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
 
 
 def _arc(start: Floats, end: Floats, span: int, layout: Layout) -> Path:
@@ -48,7 +66,7 @@ def _arc(start: Floats, end: Floats, span: int, layout: Layout) -> Path:
     bulge = side * min(0.55 * layout.pitch + 0.22 * span, 0.5 * max(layout.height, 1.6))
     third = (end[0] - start[0]) / 3
     first, second = (start[0] + third, start[1] + bulge), (end[0] - third, end[1] + bulge)
-    return Path(np.array([start, first, second, end]), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+    return _cubic(start, np.array(first), np.array(second), end)
 
 
 def draw_edges(axes: Axes, paths: list[Path], weights: Floats, scale: Normalize) -> PathCollection:

@@ -23,6 +23,7 @@ EVERY = [*WIRED, *SETS, *MADE, *READ]
 
 # What the file says elsewhere, or what lives in Python only.
 NOT_IN_FILES = {
+    "from_edges": {"delays"},
     "csv": {"path"},
     "trace": {"what"},
     "fit": {

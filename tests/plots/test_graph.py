@@ -156,3 +156,15 @@ def test_names_are_drawn_as_they_are(tmp_path):
     net.set_outputs("h$^$")
     net.step([1, 2], [0.5])
     ns.plot.network(net).save(tmp_path / "x.svg")
+
+
+def test_edges_that_take_time_are_seen() -> None:
+    """To itself a loop, within a level one curve down and another one up, nothing on top of anything else."""
+    net = ns.wiring.recurrent([1, 2, 1], rng=0)
+    edges = network(net).edges.get_paths()
+    curves = [path for path in edges if len(path) > 2]
+    assert len(edges) == net.n_edges == 8
+    assert len(curves) == 4
+    boxes = [path.get_extents() for path in curves]
+    assert all(box.width > 0.05 for box in boxes)
+    assert len({(round(box.x0, 6), round(box.x1, 6), round(box.y0, 6), round(box.y1, 6)) for box in boxes}) == 4

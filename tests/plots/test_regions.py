@@ -28,3 +28,8 @@ def test_targets_by_columns_are_classes_as_well() -> None:
 def test_only_a_plane_can_be_drawn() -> None:
     with pytest.raises(ns.errors.DataError, match="2 inputs, not 3"):
         decision_boundary(ns.wiring.layered([3, 1]), np.zeros((4, 3)), np.zeros(4))
+
+
+def test_the_rows_of_a_plane_are_no_sequence() -> None:
+    with pytest.raises(ns.errors.WiringError, match="its samples are sequences"):
+        decision_boundary(ns.wiring.elman(2, 3, 1, rng=0), np.zeros((4, 2)), np.zeros(4))
